@@ -1,0 +1,7 @@
+"""The one error that a command turns into a single line and exit code 2."""
+
+from __future__ import annotations
+
+
+class InputError(ValueError):
+    """Something the user gave cannot be used; the message says what and what to do."""

@@ -1,0 +1,103 @@
+"""Finding and decoding image files, the same way for training, export and search."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from contrawarp_edge.errors import InputError
+
+MAX_PIXELS = 64_000_000
+"""Larger images are refused before they are decoded (decompression bombs)."""
+
+# Formats that Pillow lists as readable although it only identifies them, or calls
+# an external program to render them.
+_NOT_PICTURES = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
+
+
+def image_extensions() -> frozenset[str]:
+    """The lower-case file extensions, with their dot, that Pillow can decode."""
+    return frozenset(
+        extension
+        for extension, name in Image.registered_extensions().items()
+        if name in Image.OPEN and name not in _NOT_PICTURES
+    )
+
+
+def iter_images(root: Path) -> Iterator[Path]:
+    """Yields the image files below a folder in a fixed order.
+
+    Args:
+        root: A folder, searched with all its sub-folders; hidden files and folders
+            are passed over. A single file is yielded as it is.
+
+    Yields:
+        Paths that begin with ``root``, sorted within each folder.
+
+    Raises:
+        InputError: If ``root`` does not exist.
+    """
+    if root.is_file():
+        yield root
+        return
+    if not root.is_dir():
+        raise InputError(f"{root}: no such file or folder")
+    extensions = image_extensions()
+    for folder, subfolders, names in os.walk(root, followlinks=True):
+        subfolders[:] = sorted(name for name in subfolders if name[0] != ".")
+        for name in sorted(names):
+            if name[0] != "." and Path(name).suffix.lower() in extensions:
+                yield Path(folder, name)
+
+
+def read_rgb(source: Path | str | BinaryIO) -> Image.Image:
+    """Decodes a picture to upright 8-bit RGB.
+
+    EXIF rotation is applied, 16-bit greys are scaled to 8 bits, CMYK is converted,
+    and the first frame of an animation is taken.
+
+    Args:
+        source: A path or an open binary file.
+
+    Returns:
+        An image of mode ``RGB``.
+
+    Raises:
+        InputError: If the file cannot be read or decoded, or has more than
+            ``MAX_PIXELS`` pixels. The message names the file.
+    """
+    name = str(source) if isinstance(source, (Path, str)) else "image"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # our own pixel limit follows
+            with Image.open(source) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise InputError(
+                        f"{name}: {image.width} x {image.height} pixels are more than "
+                        f"the {MAX_PIXELS:,} allowed; scale it down first"
+                    )
+                return to_rgb(ImageOps.exif_transpose(image))
+    except InputError:
+        raise
+    except Exception as error:  # decoders raise almost any type on broken data
+        reason = getattr(error, "strerror", None) or str(error).split(" <")[0]
+        if isinstance(error, Image.UnidentifiedImageError):
+            reason = "not an image that Pillow can read"
+        raise InputError(f"{name}: {reason or type(error).__name__}") from error
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Converts an open image of any mode to 8-bit ``RGB``."""
+    if image.mode.startswith("I") or image.mode == "F":
+        # Pillow clips these modes at 255 instead of scaling them.
+        values = np.asarray(image, dtype=np.float64)
+        if values.size and values.max() > 255:
+            values = values / 257.0
+        image = Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
+    return image.convert("RGB")
