@@ -1,0 +1,183 @@
+"""``LocalWarp``: random local warps of face images as a module."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from lightly_contrawarp.crop import FACE_CROP, CropContract
+from lightly_contrawarp.warp import (
+    WarpParameters,
+    identity_affine,
+    limit_to_bijection,
+    sample,
+    sampling_grid,
+)
+
+
+class LocalWarp(nn.Module):
+    """Changes the expression of a face by a few smooth local displacements.
+
+    Each image gets warps of its own. Lengths are in units of the face: multiples of
+    the distance between the eyes in the crop contract. A draw that could fold is
+    scaled down until it cannot, so many or strong bumps end up weaker than asked
+    for; :meth:`strength_of` tells what was applied.
+
+    Attributes:
+        num_bumps: Bumps of one warp.
+        strength: Range of one bump's displacement, in inter-ocular distances.
+        radius: Range of one bump's radius, in inter-ocular distances.
+        around: ``"landmarks"`` puts bumps near eyes, brows, nose and mouth of the
+            crop contract, ``"box"`` anywhere in its face box.
+        jitter: Standard deviation of a centre about its landmark, in inter-ocular
+            distances.
+        crop: The crop contract of the images.
+
+    Examples:
+        >>> warp = LocalWarp()
+        >>> faces = torch.rand(8, 3, 64, 64)
+        >>> parameters = warp.draw(8)
+        >>> replayed = warp(faces, parameters)
+        >>> torch.equal(replayed, warp(faces, parameters))
+        True
+    """
+
+    def __init__(
+        self,
+        num_bumps: int = 4,
+        strength: tuple[float, float] = (0.1, 0.3),
+        radius: tuple[float, float] = (0.35, 0.7),
+        around: str = "landmarks",
+        jitter: float = 0.1,
+        crop: CropContract = FACE_CROP,
+    ) -> None:
+        """Stores the settings.
+
+        Raises:
+            ValueError: If a range is not increasing, or a value makes no sense.
+        """
+        super().__init__()
+        if num_bumps < 1:
+            raise ValueError(f"num_bumps must be at least 1, got {num_bumps}")
+        if not 0 <= strength[0] <= strength[1]:
+            raise ValueError(f"strength must be 0 <= low <= high, got {strength}")
+        if not 0 < radius[0] <= radius[1]:
+            raise ValueError(f"radius must be 0 < low <= high, got {radius}")
+        if around not in ("landmarks", "box"):
+            raise ValueError(f"around must be 'landmarks' or 'box', got {around!r}")
+        self.num_bumps = num_bumps
+        self.strength = strength
+        self.radius = radius
+        self.around = around
+        self.jitter = jitter
+        self.crop = crop
+
+    def draw(
+        self,
+        batch: int,
+        *,
+        landmarks: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> WarpParameters:
+        """Draws the bumps of ``batch`` warps, each fold-free.
+
+        Args:
+            batch: Number of warps.
+            landmarks: Points to warp around instead of the contract's, float
+                ``[batch, P, 2]``, as fractions of the image.
+            generator: Source of randomness; torch's global one by default.
+            device: Where the parameters shall be; the generator's device too.
+            dtype: Floating type of the parameters.
+
+        Returns:
+            Parameters of ``batch`` warps of ``num_bumps`` bumps.
+
+        Raises:
+            ValueError: If ``landmarks`` has the wrong shape.
+        """
+        shape = (batch, self.num_bumps)
+
+        def uniform(low: float, high: float) -> Tensor:
+            unit = torch.rand(shape, generator=generator, device=device, dtype=dtype)
+            return low + (high - low) * unit
+
+        unit = self.crop.interocular
+        if landmarks is None and self.around == "box":
+            left, top, right, bottom = self.crop.face_box
+            centers = torch.stack([uniform(left, right), uniform(top, bottom)], dim=-1)
+        else:
+            if landmarks is None:
+                points = torch.tensor(list(self.crop.landmarks.values()))
+                landmarks = points.to(device, dtype).expand(batch, -1, -1)
+            if landmarks.shape[0] != batch or landmarks.shape[2:] != (2,):
+                raise ValueError(
+                    f"landmarks must have shape [{batch}, P, 2], "
+                    f"got {list(landmarks.shape)}"
+                )
+            centers = _choose(landmarks.to(device, dtype), self.num_bumps, generator)
+            noise = torch.randn(
+                centers.shape, generator=generator, device=device, dtype=dtype
+            )
+            centers = centers + self.jitter * unit * noise
+        radii = uniform(*self.radius) * unit
+        length = uniform(*self.strength) * unit
+        angle = uniform(0, 2 * math.pi)
+        vectors = torch.stack([angle.cos(), angle.sin()], dim=-1) * length[..., None]
+        return limit_to_bijection(WarpParameters(centers, radii, vectors))
+
+    def strength_of(self, parameters: WarpParameters) -> Tensor:
+        """Mean displacement of each warp's bumps, in inter-ocular distances, ``[B]``."""
+        lengths = parameters.vectors.square().sum(-1).sqrt().mean(-1)
+        return lengths / self.crop.interocular
+
+    def forward(
+        self, images: Tensor, parameters: WarpParameters | None = None
+    ) -> Tensor:
+        """Warps one image or a batch.
+
+        Args:
+            images: ``[C, H, W]`` or ``[B, C, H, W]``; floating of any range, or uint8.
+            parameters: Warps to replay; drawn if ``None``.
+
+        Returns:
+            Images of the same shape and type, differentiable if floating.
+
+        Raises:
+            ValueError: If ``images`` is neither an image nor a batch of images.
+        """
+        if images.ndim not in (3, 4):
+            raise ValueError(
+                f"images must be [C, H, W] or [B, C, H, W], got {list(images.shape)}"
+            )
+        batch = images if images.ndim == 4 else images[None]
+        values = batch if batch.is_floating_point() else batch.float()
+        if parameters is None:
+            parameters = self.draw(len(batch), device=batch.device, dtype=values.dtype)
+        affine = identity_affine(len(batch), values)
+        height, width = batch.shape[-2:]
+        warped = sample(values, sampling_grid(affine, (height, width), parameters))
+        if not batch.is_floating_point():
+            warped = warped.round().clamp(0, 255).to(batch.dtype)
+        return warped if images.ndim == 4 else warped[0]
+
+    def extra_repr(self) -> str:
+        """The settings, for printing."""
+        return (
+            f"num_bumps={self.num_bumps}, strength={self.strength}, "
+            f"radius={self.radius}, around={self.around!r}"
+        )
+
+
+def _choose(points: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
+    """Picks ``count`` of ``P`` points for each row, distinct ones as far as they go."""
+    batch, total = points.shape[:2]
+    rounds = math.ceil(count / total)
+    keys = torch.rand(
+        (batch, rounds, total), generator=generator, device=points.device
+    )
+    index = keys.argsort(dim=-1).flatten(1)[:, :count]
+    return points.gather(1, index[..., None].expand(-1, -1, 2))
