@@ -130,7 +130,7 @@ class LocalWarp(nn.Module):
         return limit_to_bijection(WarpParameters(centers, radii, vectors))
 
     def strength_of(self, parameters: WarpParameters) -> Tensor:
-        """Mean displacement of each warp's bumps, in inter-ocular distances, ``[B]``."""
+        """Mean displacement of each warp, in inter-ocular distances, ``[B]``."""
         lengths = parameters.vectors.square().sum(-1).sqrt().mean(-1)
         return lengths / self.crop.interocular
 
@@ -176,8 +176,6 @@ def _choose(points: Tensor, count: int, generator: torch.Generator | None) -> Te
     """Picks ``count`` of ``P`` points for each row, distinct ones as far as they go."""
     batch, total = points.shape[:2]
     rounds = math.ceil(count / total)
-    keys = torch.rand(
-        (batch, rounds, total), generator=generator, device=points.device
-    )
+    keys = torch.rand((batch, rounds, total), generator=generator, device=points.device)
     index = keys.argsort(dim=-1).flatten(1)[:, :count]
     return points.gather(1, index[..., None].expand(-1, -1, 2))

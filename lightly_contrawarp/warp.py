@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -160,7 +160,7 @@ def sampling_grid(
         Grid for ``grid_sample(..., align_corners=False)``, float ``[B, H, W, 2]``.
     """
     height, width = size
-    kind = {"dtype": affine.dtype, "device": affine.device}
+    kind: dict[str, Any] = {"dtype": affine.dtype, "device": affine.device}
     x = (torch.arange(width, **kind) + 0.5) / width
     y = (torch.arange(height, **kind) + 0.5) / height
     rows = y[:, None, None] * affine[:, None, None, :, 1] + affine[:, None, None, :, 2]
@@ -170,11 +170,12 @@ def sampling_grid(
         ys, xs = torch.meshgrid(nodes, nodes, indexing="ij")
         points = torch.stack([xs, ys, torch.ones_like(xs)], dim=-1).reshape(1, -1, 3)
         coarse = bump_field(points @ affine.mT, parameters)
-        coarse = coarse.mT.unflatten(2, (_COARSE, _COARSE))
+        coarse = coarse.mT.reshape(-1, 2, _COARSE, _COARSE)
         across = _upsampling_matrix(width, affine.dtype, affine.device)
         down = _upsampling_matrix(height, affine.dtype, affine.device)
         source = source + (down @ coarse @ across.mT).permute(0, 2, 3, 1)
-    return 2 * source - 1
+    grid: Tensor = 2 * source - 1
+    return grid
 
 
 def sample(images: Tensor, grid: Tensor) -> Tensor:

@@ -1,0 +1,120 @@
+"""What a checkpoint says of its encoder, and how to get that encoder back."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from contrawarp_edge.errors import InputError
+from lightly_contrawarp.backbones import build_backbone
+from lightly_contrawarp.crop import FACE_CROP
+
+CHECKPOINT_KEY = "contrawarp"
+"""Entry of a Lightning checkpoint that holds a :class:`BackboneInfo`."""
+
+_PREFIX = "backbone."
+
+
+@dataclass(frozen=True)
+class BackboneInfo:
+    """The facts about an encoder that travel with its weights.
+
+    Attributes:
+        name: Torchvision name, or ``"custom"`` for a module of the user's.
+        dim: Number of features D.
+        input_size: Height and width in pixels that it was trained on.
+        crop: The crop contract as plain values.
+        commercial_use: What the licence of the training images allows: ``"yes"``,
+            ``"no"`` or ``"unknown"``.
+        package_version: Version that wrote the checkpoint.
+    """
+
+    name: str
+    dim: int
+    input_size: int
+    crop: Mapping[str, Any] = field(default_factory=FACE_CROP.to_dict, hash=False)
+    commercial_use: str = "unknown"
+    package_version: str = field(default_factory=lambda: version("lightly-contrawarp"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, safe for ``torch.load(..., weights_only=True)``."""
+        return asdict(self)
+
+
+def load_backbone(
+    path: Path | str, backbone: nn.Module | None = None
+) -> tuple[nn.Module, BackboneInfo]:
+    """Loads the encoder of a checkpoint that ``ContraWarp`` wrote.
+
+    Takes what Lightning writes: full and weights-only checkpoints, with or without
+    compiled modules. Nothing in the file is executed (``weights_only=True``).
+
+    Args:
+        path: The ``.ckpt`` file.
+        backbone: Module to load into; needed if the encoder was not built by name.
+
+    Returns:
+        The encoder, ``[N, 3, S, S] -> [N, D]``, on the CPU in evaluation mode, and
+        what is known about it.
+
+    Raises:
+        InputError: If the file is missing, is no such checkpoint, or does not fit.
+    """
+    path = Path(path)
+    content = _read(path)
+    if CHECKPOINT_KEY not in content:
+        raise InputError(
+            f"{path}: no ContraWarp checkpoint; give a .ckpt of contrawarp pretrain, "
+            "or of a Trainer that fitted ContraWarp"
+        )
+    info = BackboneInfo(**content[CHECKPOINT_KEY])
+    if backbone is None:
+        if info.name == "custom":
+            raise InputError(
+                f"{path}: holds an encoder of your own; pass the module to "
+                "load_backbone(path, backbone=...)"
+            )
+        backbone, _ = build_backbone(info.name)
+    weights = {
+        key.removeprefix(_PREFIX): value
+        for key, value in (
+            (key.replace("_orig_mod.", ""), value)
+            for key, value in content["state_dict"].items()
+        )
+        if key.startswith(_PREFIX)
+    }
+    try:
+        backbone.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise InputError(f"{path}: does not fit {info.name}: {reason}") from error
+    return backbone.eval(), info
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if path.is_dir():
+        raise InputError(
+            f"{path}: is a folder; a sharded checkpoint has to be consolidated first"
+        )
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such checkpoint") from error
+    except pickle.UnpicklingError as error:
+        # A zip is a real checkpoint; what it holds beside tensors is refused.
+        problem = "holds more than tensors" if zipfile.is_zipfile(path) else "is none"
+        raise InputError(
+            f"{path}: not a checkpoint that is safe to load; it {problem}"
+        ) from error
+    except Exception as error:  # torch raises many types on broken archives
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: not a readable checkpoint ({reason})") from error
+    return content if isinstance(content, dict) else {}

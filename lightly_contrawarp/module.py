@@ -1,0 +1,221 @@
+"""``ContraWarp``: the method as a LightningModule, made of Lightly's parts."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from lightly.models.modules import BYOLPredictionHead, BYOLProjectionHead
+from lightly.models.utils import (
+    deactivate_requires_grad,
+    get_weight_decay_parameters,
+    update_momentum,
+)
+from lightly.utils.debug import std_of_l2_normalized
+from lightly.utils.scheduler import cosine_schedule, cosine_warmup_schedule
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from lightly_contrawarp.backbones import build_backbone
+from lightly_contrawarp.checkpoint import CHECKPOINT_KEY, BackboneInfo, load_backbone
+from lightly_contrawarp.loss import ContraWarpLoss, LossTerms, NegativeForm
+
+__all__ = ["ContraWarp", "load_backbone"]
+
+
+class ContraWarp(LightningModule):
+    """Trains an encoder of facial expression from the views of ContraWarpTransform.
+
+    A batch is the list of views, or a tuple or list whose first item is that list, as
+    ``LightlyDataset`` and ``MultiViewCollate`` make it. ``paired``, ``num_negatives``
+    and ``input_size`` have to be those of the transform.
+
+    Positives and warped faces share one forward pass through each network: a batch of
+    warped faces alone would have batch-norm statistics of its own, and be told apart
+    by them.
+
+    Attributes:
+        backbone: The encoder to keep.
+        criterion: The loss.
+        info: The facts that checkpoints carry.
+    """
+
+    def __init__(
+        self,
+        backbone: str | nn.Module = "resnet18",
+        backbone_dim: int | None = None,
+        input_size: int = 112,
+        num_negatives: int = 3,
+        paired: bool = True,
+        negatives_online: bool = True,
+        form: str = NegativeForm.INFO_NCE.value,
+        positive_weight: float = 1.0,
+        negative_weight: float = 5.0,
+        temperature: float = 0.1,
+        margin: float = 0.2,
+        projection_hidden_dim: int = 1024,
+        projection_dim: int = 256,
+        lr: float = 1e-3,
+        weight_decay: float = 1e-2,
+        warmup_fraction: float = 0.05,
+        momentum: float = 0.99,
+        commercial_use: str = "unknown",
+    ) -> None:
+        """Initializes online and target networks.
+
+        Args:
+            backbone: Torchvision name, or a module ``[N, 3, H, W] -> [N, D]``.
+            backbone_dim: ``D`` of a module; names know theirs.
+            input_size: Height and width of the views in pixels.
+            num_negatives: Number of warped faces an image.
+            paired: Whether each warped face comes in two views.
+            negatives_online: Whether unpaired warped views also pass through the
+                online network, so that their gradient shapes the encoder.
+            form: Form of the negative term, see ``NegativeForm``.
+            positive_weight: Weight of the positive term.
+            negative_weight: Weight of the negative term.
+            temperature: Temperature of ``info_nce``.
+            margin: Margin of ``hinge``.
+            projection_hidden_dim: Hidden width of the projection and prediction heads.
+            projection_dim: Output width of both heads.
+            lr: Peak learning rate of AdamW.
+            weight_decay: Decay of weights; norms and biases have none.
+            warmup_fraction: Share of the steps over which the rate rises.
+            momentum: Momentum of the target network at the start; it ends at 1.
+            commercial_use: What the licence of the training images allows: ``"yes"``,
+                ``"no"`` or ``"unknown"``.
+
+        Raises:
+            InputError: If torchvision has no backbone of that name.
+            ValueError: If a module is given without ``backbone_dim``.
+        """
+        super().__init__()
+        self.save_hyperparameters(ignore=["backbone"])
+        if isinstance(backbone, str):
+            name = backbone
+            self.backbone, dim = build_backbone(name)
+        elif backbone_dim is None:
+            raise ValueError("backbone_dim is needed with a module as backbone")
+        else:
+            name, dim, self.backbone = "custom", backbone_dim, backbone
+        self.info = BackboneInfo(
+            name=name, dim=dim, input_size=input_size, commercial_use=commercial_use
+        )
+        self.projection_head = BYOLProjectionHead(
+            dim, projection_hidden_dim, projection_dim
+        )
+        self.prediction_head = BYOLPredictionHead(
+            projection_dim, projection_hidden_dim, projection_dim
+        )
+        self.target_backbone = copy.deepcopy(self.backbone)
+        self.target_projection_head = copy.deepcopy(self.projection_head)
+        deactivate_requires_grad(self.target_backbone)
+        deactivate_requires_grad(self.target_projection_head)
+        self.criterion = ContraWarpLoss(
+            form, positive_weight, negative_weight, temperature, margin
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Encodes normalised images ``[N, 3, H, W]`` to features ``[N, D]``."""
+        features: Tensor = self.backbone(images)
+        return features.flatten(1)
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """Takes one step: moves the target network, then returns the loss."""
+        views = batch if isinstance(batch[0], Tensor) else batch[0]
+        self._update_target()
+        features, terms = self.compare(views)
+        size = len(views[0])
+        log = {f"train/{key}": getattr(terms, key) for key in terms._fields}
+        self.log("train/loss", log.pop("train/loss"), batch_size=size, prog_bar=True)
+        # Near 1 for spread-out features, near 0 once they have collapsed.
+        spread = std_of_l2_normalized(features.detach()) * self.info.dim**0.5
+        self.log_dict({**log, "train/feature_spread": spread}, batch_size=size)
+        return terms.loss
+
+    def compare(self, views: Sequence[Tensor]) -> tuple[Tensor, LossTerms]:
+        """Passes views through both networks and computes the loss.
+
+        Args:
+            views: List of float ``[B, 3, S, S]``, as ``ContraWarpTransform`` orders
+                them.
+
+        Returns:
+            Features ``[V * B, D]`` of the views that the online network saw, and the
+            terms of the loss.
+
+        Raises:
+            ValueError: If the number of views is not that of the settings.
+        """
+        hparams: Any = self.hparams
+        count = (1 + hparams.num_negatives) * (1 + hparams.paired)
+        wanted = count if hparams.paired else count + 1
+        if len(views) != wanted:
+            raise ValueError(
+                f"expected {wanted} views for num_negatives={hparams.num_negatives}, "
+                f"paired={hparams.paired}, got {len(views)}; give ContraWarpTransform "
+                "and ContraWarp the same settings"
+            )
+        images = torch.cat(list(views))
+        online = wanted if hparams.paired or hparams.negatives_online else 2
+        features = self(images[: online * len(views[0])])
+        predictions = self.prediction_head(self.projection_head(features))
+        with torch.no_grad():
+            targets = self.target_projection_head(
+                self.target_backbone(images).flatten(1)
+            )
+        p = predictions.unflatten(0, (online, -1)).transpose(0, 1)
+        z = targets.unflatten(0, (wanted, -1)).transpose(0, 1)
+        if hparams.paired and hparams.num_negatives:
+            terms = self.criterion.terms(p[:, ::2], p[:, 1::2], z[:, ::2], z[:, 1::2])
+        else:
+            negatives = z[:, 2:] if wanted > 2 else None
+            also_online = p[:, 2:] if online > 2 else None
+            terms = self.criterion.terms(
+                p[:, 0], p[:, 1], z[:, 0], z[:, 1], negatives, also_online
+            )
+        return features, terms
+
+    def _update_target(self) -> None:
+        hparams: Any = self.hparams
+        momentum = cosine_schedule(
+            self.global_step, self._total_steps(), hparams.momentum, 1.0
+        )
+        update_momentum(self.backbone, self.target_backbone, momentum)
+        update_momentum(self.projection_head, self.target_projection_head, momentum)
+
+    def _total_steps(self) -> int:
+        # One step more than there are, since schedulers look one step ahead.
+        return int(self.trainer.estimated_stepping_batches) + 1
+
+    def configure_optimizers(self) -> Any:
+        """AdamW with a linear warm-up and a cosine decay by step."""
+        hparams: Any = self.hparams
+        decayed, spared = get_weight_decay_parameters(
+            [self.backbone, self.projection_head, self.prediction_head]
+        )
+        optimizer = torch.optim.AdamW(
+            [
+                {"params": decayed, "weight_decay": hparams.weight_decay},
+                {"params": spared, "weight_decay": 0.0},
+            ],
+            lr=hparams.lr,
+        )
+        total = self._total_steps()
+        warmup = int(hparams.warmup_fraction * total)
+
+        # A plain function keeps no state: a run resumed with more epochs follows the
+        # new length, which Lightly's CosineWarmupScheduler would not.
+        def factor(step: int) -> float:
+            step = min(step, total)
+            return float(cosine_warmup_schedule(step, total, 1.0, 0.0, warmup, 0.0))
+
+        scheduler = {"scheduler": LambdaLR(optimizer, factor), "interval": "step"}
+        return {"optimizer": optimizer, "lr_scheduler": scheduler}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Adds what ``load_backbone`` needs."""
+        checkpoint[CHECKPOINT_KEY] = self.info.to_dict()

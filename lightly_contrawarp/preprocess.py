@@ -1,0 +1,38 @@
+"""From 8-bit pixels to what an encoder reads: the one definition for every use."""
+
+from __future__ import annotations
+
+import torch
+from lightly.transforms.utils import IMAGENET_NORMALIZE
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def preprocess(images: Tensor, input_size: int) -> Tensor:
+    """Resizes and normalises images as the exported model does.
+
+    Only traceable torch operations are used, so that the same function is part of
+    the exported graph.
+
+    Args:
+        images: RGB of shape ``(N, 3, H, W)``, values from 0 to 255, ``uint8`` or
+            float.
+        input_size: Side of the square that the encoder takes, in pixels. The whole
+            image is resized to it, whatever its shape.
+
+    Returns:
+        float32 of shape ``(N, 3, input_size, input_size)``, normalised with the mean
+        and standard deviation of ImageNet.
+    """
+    resized = F.interpolate(
+        images.float(),
+        size=(input_size, input_size),
+        mode="bilinear",
+        antialias=True,
+        align_corners=False,
+    )
+    mean, std = (
+        torch.tensor(IMAGENET_NORMALIZE[key], device=images.device).view(1, 3, 1, 1)
+        for key in ("mean", "std")
+    )
+    return (resized / 255.0 - mean) / std

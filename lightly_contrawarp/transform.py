@@ -1,0 +1,97 @@
+"""``ContraWarpTransform``: all views of one image, by Lightly's contract."""
+
+from __future__ import annotations
+
+from lightly.transforms.multi_view_transform import MultiViewTransform
+from PIL import Image
+from torch import Tensor
+
+from lightly_contrawarp.local_warp import LocalWarp
+from lightly_contrawarp.views import ContraWarpViewTransform
+
+
+class ContraWarpTransform(MultiViewTransform):  # type: ignore[misc]
+    """Positives and locally warped negatives of one face, for ContraWarping [0].
+
+    Unpaired, the views are ``[view_0, view_1, warped_0, ...]``: two views of the face
+    as it is, and one of each of ``num_negatives`` warped faces. Paired, each of the
+    ``num_negatives + 1`` faces, the unwarped one first, comes in two views:
+    ``[view_0, view_1, warped_0, warped_0', warped_1, ...]``; then "looks warped" tells
+    nothing, and only the particular geometry separates them.
+
+    Unwarped views pass through the same sampler, with a field of zeros, so that no
+    trace of resampling gives the negatives away.
+
+    Input to this transform:
+        PIL Image, or uint8 or float Tensor ``[C, H, W]`` (float in [0, 1]).
+    Output of this transform:
+        List of float32 Tensors ``[3, input_size, input_size]``.
+
+    - [0]: ContraWarping, 2023, https://arxiv.org/abs/2303.09034
+
+    Examples:
+        >>> from PIL import Image
+        >>> transform = ContraWarpTransform(input_size=112, num_negatives=1)
+        >>> views = transform(Image.new("RGB", (128, 128)))
+        >>> [tuple(view.shape) for view in views]
+        [(3, 112, 112), (3, 112, 112), (3, 112, 112)]
+    """
+
+    def __init__(
+        self,
+        input_size: int = 112,
+        num_negatives: int = 1,
+        paired: bool = False,
+        share_flip: bool = True,
+        warp: LocalWarp | None = None,
+        view_1_transform: ContraWarpViewTransform | None = None,
+        view_2_transform: ContraWarpViewTransform | None = None,
+    ) -> None:
+        """Initializes the transform.
+
+        Args:
+            input_size: Height and width of the default views in pixels.
+            num_negatives: Number of warped faces an image, K; 0 leaves BYOL's views.
+            paired: Whether each warped face comes in two views instead of one.
+            share_flip: Whether all views of an image share one draw of the flips; if
+                not, an asymmetric warp and its mirror image mean the same.
+            warp: Draws the warps; ``LocalWarp()`` by default.
+            view_1_transform: Settings of the first view.
+            view_2_transform: Settings of the second view and of unpaired negatives.
+
+        Raises:
+            ValueError: If ``num_negatives`` is negative.
+        """
+        if num_negatives < 0:
+            raise ValueError(f"num_negatives must be at least 0, got {num_negatives}")
+        first = view_1_transform or ContraWarpViewTransform(input_size)
+        second = view_2_transform or ContraWarpViewTransform(input_size)
+        self.num_negatives = num_negatives
+        self.paired = paired
+        self.share_flip = share_flip
+        self.warp = warp or LocalWarp()
+        pair = [first, second]
+        each = [view.with_warp(self.warp) for view in (pair if paired else [second])]
+        super().__init__(transforms=[*pair, *each * num_negatives])
+
+    def __call__(self, image: Image.Image | Tensor) -> list[Tensor]:
+        """Makes all views of one image.
+
+        Args:
+            image: The face, cropped by the crop contract.
+
+        Returns:
+            ``2 + K`` views, or ``2 (1 + K)`` if paired.
+        """
+        faces = self.warp.draw(1 + self.num_negatives)
+        faces.vectors[0] = 0  # the face as it is comes first
+        owner = [0, 0] + [
+            1 + k for k in range(self.num_negatives) for _ in range(1 + self.paired)
+        ]
+        flips = None
+        if self.share_flip:
+            flips = self.transforms[0].geometric.geometry.draw_flips(1)
+        return [
+            view(image, faces.select(slice(face, face + 1)), flips)
+            for view, face in zip(self.transforms, owner, strict=True)
+        ]
