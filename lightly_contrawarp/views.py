@@ -217,12 +217,11 @@ def _to_float(image: Image.Image | Tensor, scale: float) -> Tensor:
     view would alias.
     """
     width, height = _size_of(image)
-    size = [max(1, round(height * scale)), max(1, round(width * scale))]
     if isinstance(image, Image.Image):
         image = image.convert("RGB")
     if scale < 0.95:
+        size = [max(1, round(height * scale)), max(1, round(width * scale))]
         image = TF.resize(image, size, antialias=True)
-    if isinstance(image, Image.Image):
-        image = TF.pil_to_tensor(image)
-    values = image if image.is_floating_point() else image / 255
+    tensor = image if isinstance(image, Tensor) else TF.pil_to_tensor(image)
+    values = tensor if tensor.is_floating_point() else tensor / 255
     return values.float().expand(3, -1, -1)

@@ -1,0 +1,17 @@
+"""The command ``contrawarp``. Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import click
+
+from contrawarp_edge.cli_errors import CleanGroup
+from lightly_contrawarp.cli.pretrain import pretrain_command
+
+
+@click.group(cls=CleanGroup)
+@click.version_option(package_name="lightly-contrawarp")
+def main() -> None:
+    """Learn an embedding of facial expression from unlabelled faces."""
+
+
+main.add_command(pretrain_command)

@@ -1,0 +1,54 @@
+"""Progress of a training run on the terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from tqdm import tqdm
+
+
+class ProgressWithEta(Callback):
+    """One bar over all epochs on standard error, with rate, losses and time left."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[Any] | None = None
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        """Starts the bar where the run starts."""
+        if trainer.is_global_zero:
+            self._bar = tqdm(
+                total=int(trainer.estimated_stepping_batches),
+                initial=trainer.global_step,
+                unit="step",
+                dynamic_ncols=True,
+                mininterval=0.5 if sys.stderr.isatty() else 15,
+            )
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Moves the bar."""
+        if self._bar is None:
+            return
+        self._bar.set_description(
+            f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}", refresh=False
+        )
+        logged = {
+            name: f"{float(trainer.logged_metrics[f'train/{key}']):.3f}"
+            for name, key in (("loss", "loss"), ("top1", "top1"))
+            if f"train/{key}" in trainer.logged_metrics
+        }
+        self._bar.set_postfix(logged, refresh=False)
+        self._bar.update()
+
+    def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
+        """Closes the bar."""
+        if self._bar is not None:
+            self._bar.close()
