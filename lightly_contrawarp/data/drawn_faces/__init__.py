@@ -1,0 +1,29 @@
+"""Drawn faces: cartoon faces with known expressions, for demos and tests.
+
+Nothing is downloaded: the faces are rendered from signed distance functions, with
+features where ``FACE_CROP`` puts them. The same seed always gives the same images.
+"""
+
+from lightly_contrawarp.data.drawn_faces.dataset import DrawnFaces
+from lightly_contrawarp.data.drawn_faces.files import save_drawn_faces
+from lightly_contrawarp.data.drawn_faces.parameters import (
+    ACTION_RANGES,
+    ACTIONS,
+    EMOTIONS,
+    PROTOTYPES,
+    FaceParameters,
+    draw_parameters,
+)
+from lightly_contrawarp.data.drawn_faces.render import render_faces
+
+__all__ = [
+    "ACTIONS",
+    "ACTION_RANGES",
+    "EMOTIONS",
+    "PROTOTYPES",
+    "DrawnFaces",
+    "FaceParameters",
+    "draw_parameters",
+    "render_faces",
+    "save_drawn_faces",
+]
