@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from contrawarp_edge.errors import InputError
 
@@ -21,12 +22,20 @@ MAX_PIXELS = 64_000_000
 _NOT_PICTURES = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
 
 
+@lru_cache(maxsize=1)
+def image_formats() -> tuple[str, ...]:
+    """Names of the formats that Pillow itself can decode, such as ``"PNG"``."""
+    Image.init()
+    return tuple(name for name in Image.OPEN if name not in _NOT_PICTURES)
+
+
 def image_extensions() -> frozenset[str]:
     """The lower-case file extensions, with their dot, that Pillow can decode."""
+    formats = image_formats()
     return frozenset(
         extension
         for extension, name in Image.registered_extensions().items()
-        if name in Image.OPEN and name not in _NOT_PICTURES
+        if name in formats
     )
 
 
@@ -35,7 +44,8 @@ def iter_images(root: Path) -> Iterator[Path]:
 
     Args:
         root: A folder, searched with all its sub-folders; hidden files and folders
-            are passed over. A single file is yielded as it is.
+            are passed over, and a folder that several links lead to is searched
+            once. A single file is yielded as it is.
 
     Yields:
         Paths that begin with ``root``, sorted within each folder.
@@ -49,21 +59,27 @@ def iter_images(root: Path) -> Iterator[Path]:
     if not root.is_dir():
         raise InputError(f"{root}: no such file or folder")
     extensions = image_extensions()
+    seen: set[str] = set()
     for folder, subfolders, names in os.walk(root, followlinks=True):
+        if (real := os.path.realpath(folder)) in seen:  # a link that leads in a circle
+            subfolders.clear()
+            continue
+        seen.add(real)
         subfolders[:] = sorted(name for name in subfolders if name[0] != ".")
         for name in sorted(names):
             if name[0] != "." and Path(name).suffix.lower() in extensions:
                 yield Path(folder, name)
 
 
-def read_rgb(source: Path | str | BinaryIO) -> Image.Image:
+def read_rgb(source: Path | str | BinaryIO, *, name: str | None = None) -> Image.Image:
     """Decodes a picture to upright 8-bit RGB.
 
     EXIF rotation is applied, 16-bit greys are scaled to 8 bits, CMYK is converted,
-    and the first frame of an animation is taken.
+    transparency is dropped, and the first frame of an animation is taken.
 
     Args:
         source: A path or an open binary file.
+        name: What messages call the picture; the path if left out.
 
     Returns:
         An image of mode ``RGB``.
@@ -72,32 +88,47 @@ def read_rgb(source: Path | str | BinaryIO) -> Image.Image:
         InputError: If the file cannot be read or decoded, or has more than
             ``MAX_PIXELS`` pixels. The message names the file.
     """
-    name = str(source) if isinstance(source, (Path, str)) else "image"
+    if name is None:
+        name = str(source) if isinstance(source, (Path, str)) else "image"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # our own pixel limit follows
-            with Image.open(source) as image:
+            with Image.open(source, formats=image_formats()) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise InputError(
                         f"{name}: {image.width} x {image.height} pixels are more than "
                         f"the {MAX_PIXELS:,} allowed; scale it down first"
                     )
-                return to_rgb(ImageOps.exif_transpose(image))
+                image.load()
+                return to_rgb(_upright(image))
     except InputError:
         raise
     except Exception as error:  # decoders raise almost any type on broken data
         reason = getattr(error, "strerror", None) or str(error).split(" <")[0]
-        if isinstance(error, Image.UnidentifiedImageError):
+        if isinstance(error, UnidentifiedImageError):
             reason = "not an image that Pillow can read"
         raise InputError(f"{name}: {reason or type(error).__name__}") from error
 
 
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # a damaged EXIF block says nothing against the pixels
+        return image
+
+
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Converts an open image of any mode to 8-bit ``RGB``."""
+    """Converts an open image of any mode to 8-bit ``RGB``.
+
+    Pillow clips modes of more than 8 bits at 255 instead of scaling them. Here, greys
+    with values above 255 are taken for 16-bit, and floats up to 1 for fractions.
+    """
     if image.mode.startswith("I") or image.mode == "F":
-        # Pillow clips these modes at 255 instead of scaling them.
-        values = np.asarray(image, dtype=np.float64)
-        if values.size and values.max() > 255:
+        values = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0)
+        highest = values.max(initial=0.0)
+        if highest > 255:
             values = values / 257.0
+        elif image.mode == "F" and highest <= 1:
+            values = values * 255.0
         image = Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
     return image.convert("RGB")

@@ -16,6 +16,7 @@ from contrawarp_edge.errors import InputError
 from contrawarp_edge.images import (
     MAX_PIXELS,
     image_extensions,
+    image_formats,
     iter_images,
     read_rgb,
 )
@@ -256,7 +257,7 @@ def _apply(transform: Transform | None, image: Image.Image) -> Any:
 
 def _header_problem(path: Path) -> str | None:
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=image_formats()) as image:
             if image.width * image.height > MAX_PIXELS:
                 return f"more than {MAX_PIXELS:,} pixels"
     except UnidentifiedImageError:

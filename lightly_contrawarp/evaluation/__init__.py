@@ -1,0 +1,1 @@
+"""What the features of a frozen encoder are worth, measured on labelled images."""

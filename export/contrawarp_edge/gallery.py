@@ -1,0 +1,249 @@
+"""A gallery of embedded images: one SQLite file, searched exactly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from sqlite3 import Connection
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from contrawarp_edge import gallery_file, gallery_sql
+from contrawarp_edge.errors import InputError
+from contrawarp_edge.gallery_sql import Scalar, sqlite_errors, transaction
+from contrawarp_edge.matrix import Matrix
+from contrawarp_edge.model_file import ModelInfo
+from contrawarp_edge.nearest import Vectors, top_k
+from contrawarp_edge.records import Hit, Record
+
+
+class Gallery:
+    """Embeddings of images, made by one model and kept in one file.
+
+    Made with ``Gallery.create`` or ``Gallery.open``; a context manager. What a method
+    wrote is safe once it returned, and other processes may read meanwhile. An object
+    belongs to the thread that made it.
+
+    Attributes:
+        path: The file.
+        info: The model that the embeddings come from.
+    """
+
+    def __init__(
+        self, path: Path, connection: Connection, meta: Mapping[str, str]
+    ) -> None:
+        self.path = path
+        self.info = ModelInfo.from_metadata(json.loads(meta["model"]), path)
+        self._connection = connection
+        self._matrix = Matrix.empty(self.info.dim)
+
+    @classmethod
+    def create(cls, path: Path | str, info: ModelInfo) -> Gallery:
+        """Creates an empty gallery for embeddings of a model.
+
+        Raises:
+            InputError: If the path is taken or cannot be written.
+        """
+        meta = {
+            "model": json.dumps(info.to_metadata()),
+            "fingerprint": info.fingerprint,
+            "dim": str(info.dim),
+        }
+        gallery_file.create(Path(path), meta, info.dim)
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: Path | str, *, readonly: bool = False) -> Gallery:
+        """Opens a gallery.
+
+        Args:
+            path: The file.
+            readonly: Refuse to write, and work on media that cannot be written.
+
+        Raises:
+            InputError: If the file is missing or no gallery.
+        """
+        connection, meta = gallery_file.connect(Path(path), readonly=readonly)
+        try:
+            return cls(Path(path), connection, meta)
+        except BaseException:
+            connection.close()
+            raise
+
+    def close(self) -> None:
+        """Closes the file; the gallery cannot be used afterwards."""
+        self._connection.close()
+
+    def __enter__(self) -> Gallery:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        with sqlite_errors(self.path):
+            (count,) = self._connection.execute(
+                "SELECT count(*) FROM images"
+            ).fetchone()
+        return int(count)
+
+    @property
+    def model_path(self) -> Path | None:
+        """Where the model was when images were last embedded with it, if known."""
+        query = "SELECT value FROM meta WHERE key = 'model_path'"
+        with sqlite_errors(self.path):
+            row = self._connection.execute(query).fetchone()
+        return Path(row[0]) if row else None
+
+    @model_path.setter
+    def model_path(self, path: Path) -> None:
+        text = str(path).encode(errors="replace").decode()  # SQLite holds UTF-8 only
+        with sqlite_errors(self.path):
+            self._connection.execute(
+                "INSERT OR REPLACE INTO meta VALUES ('model_path', ?)", (text,)
+            )
+
+    def check_model(self, info: ModelInfo) -> None:
+        """Checks that embeddings of a model may be compared with the stored ones.
+
+        Raises:
+            InputError: If the fingerprints differ.
+        """
+        if info.fingerprint != self.info.fingerprint:
+            raise InputError(
+                f"{self.path}: made with model {self.info.short_fingerprint}, not "
+                f"{info.short_fingerprint}; use that model, or embed the images into "
+                "a new gallery"
+            )
+
+    def add(self, records: Iterable[Record]) -> list[int]:
+        """Adds images, or replaces those whose path is known, in one transaction.
+
+        Args:
+            records: What to store; ``id`` and ``added`` are ignored. A replaced row
+                keeps its id.
+
+        Returns:
+            The ids, in the order of the records.
+
+        Raises:
+            InputError: If an embedding is not ``(D,)``, finite and non-zero, or
+                metadata is no JSON, or the file cannot be written. Nothing is
+                stored then.
+        """
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        rows: list[dict[str, Any]] = [
+            {
+                "path": record.path,
+                "sha256": record.sha256,
+                "embedding": self._unit(record.embedding)[0].astype("<f4").tobytes(),
+                "metadata": record.metadata_json(),
+                "added": now,
+            }
+            for record in records
+        ]
+        ids = []
+        with sqlite_errors(self.path), transaction(self._connection, "IMMEDIATE"):
+            revision = gallery_sql.next_revision(self._connection)
+            for row in rows:
+                row["revision"] = revision
+                ids.append(gallery_sql.upsert(self._connection, row))
+        return ids
+
+    def delete(self, ids: Iterable[int]) -> int:
+        """Removes images by id; unknown ids are ignored.
+
+        Returns:
+            How many were removed.
+        """
+        with sqlite_errors(self.path), transaction(self._connection, "IMMEDIATE"):
+            gallery_sql.next_revision(self._connection)
+            cursor = self._connection.executemany(
+                "DELETE FROM images WHERE id = ?", [(int(id),) for id in ids]
+            )
+        return max(cursor.rowcount, 0)
+
+    def get(self, id: int) -> Record | None:
+        """The image with an id, or None."""
+        with sqlite_errors(self.path):
+            row = self._connection.execute(
+                "SELECT path, sha256, embedding, metadata, added FROM images "
+                "WHERE id = ?",
+                (int(id),),
+            ).fetchone()
+        if row is None:
+            return None
+        path, sha256, embedding, metadata, added = row
+        vector = np.frombuffer(embedding, "<f4").astype(np.float32)
+        return Record(path, sha256, vector, json.loads(metadata), int(id), added)
+
+    def sha256_of(self, path: str) -> str | None:
+        """The hash stored for a path, or None if the path is unknown."""
+        with sqlite_errors(self.path):
+            row = self._connection.execute(
+                "SELECT sha256 FROM images WHERE path = ?", (path,)
+            ).fetchone()
+        return None if row is None else str(row[0])
+
+    def search(
+        self,
+        query_vectors: npt.NDArray[np.float32],
+        k: int = 10,
+        where: Mapping[str, Scalar] | None = None,
+    ) -> list[list[Hit]]:
+        """Finds the images most similar to each query, exactly.
+
+        Args:
+            query_vectors: float32 ``(Q, D)`` or ``(D,)``, of any length but zero.
+            k: Hits wanted for each query; fewer are returned if there are fewer.
+            where: Metadata that hits must have, by name; all of it.
+
+        Returns:
+            For each query its hits, best first, equal scores by ascending id.
+
+        Raises:
+            InputError: If the queries have another shape or are zero or not finite,
+                or ``k`` is less than 1.
+        """
+        if k < 1:
+            raise InputError(f"k has to be at least 1, not {k}")
+        queries = self._unit(query_vectors)
+        with sqlite_errors(self.path), transaction(self._connection, "DEFERRED"):
+            self._matrix = self._matrix.refreshed(self._connection)
+            ids, vectors = self._matrix.ids, self._matrix.vectors
+            rows = None
+            if where:
+                chosen = gallery_sql.ids_where(self._connection, where)
+                rows = np.searchsorted(ids, chosen)
+            found = top_k(vectors, queries, k, rows)
+            hit_ids = {int(id) for hits, _ in found for id in ids[hits]}
+            details = gallery_sql.details(self._connection, hit_ids)
+        return [
+            [
+                Hit(int(id), float(score), *details[int(id)])
+                for id, score in zip(ids[hits], scores, strict=True)
+            ]
+            for hits, scores in found
+        ]
+
+    def _unit(self, vectors: npt.NDArray[np.float32]) -> Vectors:
+        values = np.atleast_2d(np.asarray(vectors, np.float64))
+        if values.ndim != 2 or values.shape[1] != self.info.dim:
+            raise InputError(
+                f"{self.path}: holds vectors of length {self.info.dim}, which shape "
+                f"{np.shape(vectors)} does not fit"
+            )
+        lengths = np.linalg.norm(values, axis=1, keepdims=True)
+        if not (np.isfinite(lengths) & (lengths > 0)).all():
+            raise InputError("a vector is zero or not finite")
+        return np.asarray(values / lengths, np.float32)

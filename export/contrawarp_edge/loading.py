@@ -1,0 +1,127 @@
+"""Reading image files in a few threads, in order and with bounded memory."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from contrawarp_edge.errors import InputError
+from contrawarp_edge.images import read_rgb, to_rgb
+
+Pixels: TypeAlias = npt.NDArray[np.uint8]
+ImageLike: TypeAlias = Path | str | Image.Image | Pixels
+
+_WORKERS = min(8, os.cpu_count() or 1)
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class LoadedFile:
+    """One file after an attempt to read it.
+
+    Attributes:
+        path: The path as it was given.
+        sha256: Of the file's bytes, or empty if it could not be read.
+        pixels: uint8 ``(H, W, 3)`` RGB, or None if unchanged or unreadable.
+        problem: Why the file could not be used, or None.
+    """
+
+    path: Path
+    sha256: str = ""
+    pixels: Pixels | None = None
+    problem: str | None = None
+
+
+def to_pixels(image: ImageLike) -> Pixels:
+    """Turns one image of any accepted kind into RGB pixels.
+
+    Args:
+        image: A path, a PIL image, or a uint8 array ``(H, W, 3)`` or grey ``(H, W)``.
+
+    Returns:
+        uint8 array ``(H, W, 3)`` with values 0 to 255.
+
+    Raises:
+        InputError: If a file cannot be decoded or an array has another shape or type.
+    """
+    if isinstance(image, (str, Path)):
+        return np.asarray(read_rgb(image))
+    if isinstance(image, Image.Image):
+        return np.asarray(to_rgb(image))
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
+        kind = getattr(image, "dtype", type(image).__name__)
+        raise InputError(
+            f"an image is a path, a PIL image or a uint8 array, not {kind}"
+        )
+    if image.ndim == 2:
+        image = np.repeat(image[:, :, None], 3, axis=2)
+    if image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        raise InputError(
+            f"an image array is (H, W, 3) or (H, W) and not empty, not {image.shape}"
+        )
+    return image
+
+
+def load_file(path: Path, known_sha256: str | None = None) -> LoadedFile:
+    """Hashes a file and decodes it, unless its hash is the known one."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return LoadedFile(path, problem="its name is not valid UTF-8; rename it")
+    if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+        return LoadedFile(path, problem="not a regular file")
+    try:
+        with path.open("rb") as file:
+            sha256 = _sha256(file)
+            if sha256 == known_sha256:
+                return LoadedFile(path, sha256)
+            file.seek(0)
+            pixels = np.asarray(read_rgb(file, name=str(path)))
+            return LoadedFile(path, sha256, pixels)
+    except InputError as error:
+        return LoadedFile(path, problem=str(error).removeprefix(f"{path}: "))
+    except OSError as error:
+        return LoadedFile(path, problem=error.strerror or type(error).__name__)
+
+
+def _sha256(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while chunk := file.read(_CHUNK):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def load_files(
+    paths: Iterable[Path], known_sha256: Callable[[Path], str | None]
+) -> Iterator[LoadedFile]:
+    """Reads files in a pool of threads, a few ahead of the consumer.
+
+    Args:
+        paths: Files to read.
+        known_sha256: The hash for which a path need not be decoded again, or None.
+            Called in the consumer's thread.
+
+    Yields:
+        One entry a path, in the order of ``paths``, whether it could be read or not.
+    """
+    ahead: deque[Future[LoadedFile]] = deque()
+    pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="load")
+    try:
+        for path in paths:
+            ahead.append(pool.submit(load_file, path, known_sha256(path)))
+            if len(ahead) > 2 * _WORKERS:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,188 @@
+"""The contract of an exported model file: one definition for writing and reading it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from contrawarp_edge.errors import InputError
+
+FORMAT_VERSION = 1
+"""Version of the contract that this package writes; it reads none that is newer."""
+
+INPUT_NAME = "images"
+"""The model's input: uint8 ``[N, H, W, 3]`` RGB, with N, H and W dynamic."""
+
+OUTPUT_NAME = "embedding"
+"""The model's output: float32 ``[N, dim]``, rows of unit length."""
+
+_PREFIX = "contrawarp."
+_COMMERCIAL_USE = ("unknown", "yes", "no")
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What an exported model says about itself.
+
+    Attributes:
+        input_size: Side in pixels to which the model resizes its input.
+        crop: How a face has to sit in the image, as plain JSON values.
+        backbone: Name of the network.
+        dim: Length D of an embedding.
+        package_version: Version of the package that exported the model.
+        precision: Number format of the weights, such as ``"fp32"``.
+        commercial_use: What the licence of the training data allows: ``"yes"``,
+            ``"no"`` or ``"unknown"``.
+        fingerprint: SHA-256 of weights and preprocessing, 64 lower-case hex digits.
+            Embeddings are comparable only if their fingerprints are equal.
+
+    Raises:
+        InputError: If a value is outside its range.
+    """
+
+    input_size: int
+    crop: Mapping[str, Any] = field(hash=False)
+    backbone: str
+    dim: int
+    package_version: str
+    precision: str
+    commercial_use: str
+    fingerprint: str
+
+    def __post_init__(self) -> None:
+        if self.input_size < 1 or self.dim < 1:
+            raise InputError("input_size and dim have to be positive")
+        if self.commercial_use not in _COMMERCIAL_USE:
+            raise InputError(f"commercial_use is none of {', '.join(_COMMERCIAL_USE)}")
+        if not re.fullmatch("[0-9a-f]{64}", self.fingerprint):
+            raise InputError("fingerprint is not a SHA-256 in lower-case hex digits")
+        # What was written and what is read back compare equal: tuples become lists.
+        object.__setattr__(self, "crop", json.loads(json.dumps(self.crop)))
+        if not isinstance(self.crop, dict):
+            raise InputError("crop is not a JSON object")
+
+    @property
+    def short_fingerprint(self) -> str:
+        """The first twelve digits of the fingerprint, for messages."""
+        return self.fingerprint[:12]
+
+    def to_metadata(self) -> dict[str, str]:
+        """The entries to store in the ONNX file's ``metadata_props``."""
+        values = {
+            "format_version": str(FORMAT_VERSION),
+            "input_size": str(self.input_size),
+            "crop": json.dumps(self.crop, sort_keys=True),
+            "backbone": self.backbone,
+            "dim": str(self.dim),
+            "package_version": self.package_version,
+            "precision": self.precision,
+            "commercial_use": self.commercial_use,
+            "fingerprint": self.fingerprint,
+        }
+        return {_PREFIX + key: value for key, value in values.items()}
+
+    @classmethod
+    def from_metadata(
+        cls, metadata: Mapping[str, str], source: Path | str = "model"
+    ) -> ModelInfo:
+        """Reads what ``to_metadata`` wrote; entries of other tools are ignored.
+
+        Args:
+            metadata: All ``metadata_props`` of the file.
+            source: The file, for messages.
+
+        Raises:
+            InputError: If entries are missing or malformed, or the format is newer
+                than this package. The message names the file.
+        """
+        values = {
+            key.removeprefix(_PREFIX): value
+            for key, value in metadata.items()
+            if key.startswith(_PREFIX)
+        }
+        if not values:
+            raise InputError(
+                f"{source}: not written by contrawarp-export (no {_PREFIX}* metadata)"
+            )
+        try:
+            if int(values.pop("format_version")) > FORMAT_VERSION:
+                raise InputError(
+                    "its format is newer than this package; upgrade contrawarp-edge"
+                )
+            return cls(
+                input_size=int(values["input_size"]),
+                crop=json.loads(values["crop"]),
+                backbone=values["backbone"],
+                dim=int(values["dim"]),
+                package_version=values["package_version"],
+                precision=values["precision"],
+                commercial_use=values["commercial_use"],
+                fingerprint=values["fingerprint"],
+            )
+        except KeyError as error:
+            raise InputError(
+                f"{source}: metadata {_PREFIX}{error.args[0]} is missing; "
+                "export the model again"
+            ) from error
+        except ValueError as error:
+            raise InputError(f"{source}: {error}") from error
+
+
+def open_session(
+    path: Path, *, threads: int | None, providers: Sequence[str] | None
+) -> tuple[Any, ModelInfo]:
+    """Loads an exported model and checks that it keeps the contract.
+
+    Args:
+        path: The ``.onnx`` file.
+        threads: Threads for one operation; onnxruntime's choice if None.
+        providers: onnxruntime execution providers; the CPU if None.
+
+    Returns:
+        The ``onnxruntime.InferenceSession`` and the model's metadata.
+
+    Raises:
+        InputError: If the file is missing, no ONNX model, or another kind of model,
+            or a provider is not available.
+    """
+    import onnxruntime  # here, since it takes longer to import than all the rest
+
+    if not path.is_file():
+        problem = "is a folder, not a model" if path.is_dir() else "no such model"
+        raise InputError(f"{path}: {problem}")
+    available = onnxruntime.get_available_providers()
+    for provider in providers or ():
+        if provider not in available:
+            raise InputError(
+                f"{provider}: not a provider of this onnxruntime, which has "
+                f"{', '.join(available)}"
+            )
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # whatever goes wrong is raised as well
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=list(providers or ["CPUExecutionProvider"])
+        )
+    except Exception as error:  # onnxruntime's errors share no base class
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{path}: not an ONNX model that runs here ({reason})"
+        ) from error
+    info = ModelInfo.from_metadata(session.get_modelmeta().custom_metadata_map, path)
+    _check_interface(session, path)
+    return session, info
+
+
+def _check_interface(session: Any, path: Path) -> None:
+    inputs = [(i.name, i.type, len(i.shape)) for i in session.get_inputs()]
+    outputs = [(o.name, o.type, len(o.shape)) for o in session.get_outputs()]
+    if inputs != [(INPUT_NAME, "tensor(uint8)", 4)]:
+        raise InputError(f"{path}: its input is not uint8 {INPUT_NAME!r} [N, H, W, 3]")
+    if outputs != [(OUTPUT_NAME, "tensor(float)", 2)]:
+        raise InputError(f"{path}: its output is not float32 {OUTPUT_NAME!r} [N, D]")

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+from contrawarp_edge import ModelInfo
+
+DIM = 8
+MakeModel = Callable[..., Path]
+MakeImages = Callable[..., list[Path]]
+
+
+def weights(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(6, DIM)).astype(np.float32)
+
+
+def model_info(seed: int = 0) -> ModelInfo:
+    return ModelInfo(
+        input_size=112,
+        crop={"name": "tight-face-v1", "face_box": (0.1, 0.12, 0.9, 0.96)},
+        backbone="moments",
+        dim=DIM,
+        package_version="0.1.0",
+        precision="fp32",
+        commercial_use="unknown",
+        fingerprint=hashlib.sha256(weights(seed).tobytes()).hexdigest(),
+    )
+
+
+def onnx_model(
+    seed: int = 0, metadata: dict[str, str] | None = None
+) -> onnx.ModelProto:
+    """Projects the mean and mean square of each colour: any size, order matters not."""
+    constants = {
+        "axes": np.array([1, 2], np.int64),
+        "last": np.array([1], np.int64),
+        "white": np.float32(255),
+        "weights": weights(seed),
+    }
+    nodes = [
+        helper.make_node("Cast", ["images"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("Div", ["float", "white"], ["x"]),
+        helper.make_node("Mul", ["x", "x"], ["xx"]),
+        helper.make_node("ReduceMean", ["x", "axes"], ["mean"], keepdims=0),
+        helper.make_node("ReduceMean", ["xx", "axes"], ["square"], keepdims=0),
+        helper.make_node("Concat", ["mean", "square"], ["moments"], axis=1),
+        helper.make_node("MatMul", ["moments", "weights"], ["projected"]),
+        helper.make_node("ReduceL2", ["projected", "last"], ["length"], keepdims=1),
+        helper.make_node("Div", ["projected", "length"], ["embedding"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "moments",
+        [
+            helper.make_tensor_value_info(
+                "images", TensorProto.UINT8, ["N", "H", "W", 3]
+            )
+        ],
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["N", DIM])],
+        [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()],
+    )
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10
+    )
+    props = model_info(seed).to_metadata() if metadata is None else metadata
+    helper.set_model_props(model, props)
+    return model
+
+
+def reference_embedding(pixels: np.ndarray, seed: int = 0) -> np.ndarray:
+    x = pixels.astype(np.float64) / 255
+    moments = np.concatenate([x.mean(axis=(0, 1)), (x * x).mean(axis=(0, 1))])
+    projected = moments @ weights(seed)
+    return projected / np.linalg.norm(projected)
+
+
+@pytest.fixture
+def make_model(tmp_path: Path) -> MakeModel:
+    def make(name: str = "model.onnx", **settings: object) -> Path:
+        path = tmp_path / name
+        onnx.save(onnx_model(**settings), path)  # type: ignore[arg-type]
+        return path
+
+    return make
+
+
+@pytest.fixture
+def model(make_model: MakeModel) -> Path:
+    return make_model()
+
+
+@pytest.fixture
+def info() -> ModelInfo:
+    return model_info()
+
+
+@pytest.fixture
+def reference() -> Callable[..., np.ndarray]:
+    return reference_embedding
+
+
+@pytest.fixture
+def make_images(tmp_path: Path) -> MakeImages:
+    def make(count: int, folder: str = "faces", size: int = 16) -> list[Path]:
+        rng = np.random.default_rng(count)
+        root = tmp_path / folder
+        root.mkdir(exist_ok=True)
+        paths = [root / f"{number:04}.png" for number in range(count)]
+        for path in paths:
+            tint = rng.integers(1, 256, 3)
+            pixels = rng.integers(0, tint + 1, (size, size, 3)).astype(np.uint8)
+            Image.fromarray(pixels).save(path)
+        return paths
+
+    return make

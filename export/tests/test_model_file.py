@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import TensorProto
+
+from contrawarp_edge import Embedder, InputError, ModelInfo
+
+
+def test_round_trip(info: ModelInfo) -> None:
+    metadata = info.to_metadata()
+    assert all(isinstance(value, str) for value in metadata.values())
+    assert ModelInfo.from_metadata({**metadata, "other.tool": "x"}) == info
+
+
+def test_key_names(info: ModelInfo) -> None:
+    names = (
+        "format_version input_size crop backbone dim package_version precision "
+        "commercial_use fingerprint"
+    )
+    metadata = info.to_metadata()
+    assert set(metadata) == {f"contrawarp.{name}" for name in names.split()}
+    assert metadata["contrawarp.format_version"] == "1"
+    assert metadata["contrawarp.input_size"] == "112"
+
+
+def test_every_key_is_needed(info: ModelInfo) -> None:
+    for key in info.to_metadata():
+        metadata = info.to_metadata()
+        del metadata[key]
+        with pytest.raises(InputError, match=rf"face\.onnx: .*{key}"):
+            ModelInfo.from_metadata(metadata, "face.onnx")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("format_version", "2", "newer"),
+        ("dim", "many", "many"),
+        ("dim", "0", "positive"),
+        ("crop", "{", "Expecting"),
+        ("crop", "[]", "JSON object"),
+        ("commercial_use", "maybe", "unknown"),
+        ("fingerprint", "abc", "SHA-256"),
+    ],
+)
+def test_malformed_values(info: ModelInfo, key: str, value: str, message: str) -> None:
+    metadata = {**info.to_metadata(), f"contrawarp.{key}": value}
+    with pytest.raises(InputError, match=rf"face\.onnx: .*{message}"):
+        ModelInfo.from_metadata(metadata, "face.onnx")
+
+
+def test_values_are_checked_when_writing(info: ModelInfo) -> None:
+    with pytest.raises(InputError, match="fingerprint"):
+        replace(info, fingerprint="")
+
+
+def test_foreign_model(make_model: Callable[..., Path]) -> None:
+    path = make_model("foreign.onnx", metadata={})
+    with pytest.raises(InputError, match=r"foreign\.onnx: not written by"):
+        Embedder(path)
+
+
+def test_no_model(tmp_path: Path) -> None:
+    text = tmp_path / "text.onnx"
+    text.write_text("hello")
+    for path, message in [
+        (text, "not an ONNX model"),
+        (tmp_path, "is a folder"),
+        (tmp_path / "none.onnx", "no such model"),
+    ]:
+        with pytest.raises(InputError, match=f"{path.name}: {message}"):
+            Embedder(path)
+
+
+def test_wrong_interface(model: Path, tmp_path: Path) -> None:
+    proto = onnx.load(model)
+    proto.graph.input[0].type.tensor_type.elem_type = TensorProto.FLOAT
+    onnx.save(proto, tmp_path / "float.onnx")
+    with pytest.raises(InputError, match="uint8 'images'"):
+        Embedder(tmp_path / "float.onnx")
+
+
+def test_unknown_provider(model: Path) -> None:
+    with pytest.raises(InputError, match="WarpDrive: not a provider"):
+        Embedder(model, providers=["WarpDrive"])

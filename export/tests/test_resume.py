@@ -1,0 +1,97 @@
+"""A run that is killed loses nothing that was stored, and is continued by repeating."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from contrawarp_edge import Gallery, Record
+from contrawarp_edge.cli import main
+
+# Writes slowly, so that a kill hits the middle of a transaction.
+SLOW_EMBED = """
+import sys, time
+from contrawarp_edge import gallery_sql
+from contrawarp_edge.cli import main
+upsert = gallery_sql.upsert
+def slow_upsert(connection, row):
+    time.sleep(0.004)
+    return upsert(connection, row)
+gallery_sql.upsert = slow_upsert
+main(sys.argv[1:])
+"""
+
+
+def rows(path: Path) -> list[Record]:
+    with Gallery.open(path, readonly=True) as gallery:
+        found = [gallery.get(number) for number in range(1, 1 + len(gallery))]
+    return [row for row in found if row is not None]
+
+
+def stop_after(command: list[str | Path], gallery: Path, count: int, how: int) -> int:
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW_EMBED, *command], stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 30
+    while process.poll() is None and time.monotonic() < deadline:
+        if gallery.exists() and len(rows(gallery)) >= count:
+            os.kill(process.pid, how)
+            break
+        time.sleep(0.005)
+    return process.wait(timeout=30)
+
+
+def embed(command: list[str | Path]) -> str:
+    result = CliRunner().invoke(main, [str(part) for part in command])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_kill_and_resume(
+    model: Path, tmp_path: Path, make_images: Callable[..., list[Path]]
+) -> None:
+    make_images(200)
+    killed, quiet = tmp_path / "killed.gallery", tmp_path / "quiet.gallery"
+    command: list[str | Path] = ["embed", model, tmp_path / "faces", "--gallery"]
+    stored = 0
+    for count in (1, 60, 120):
+        code = stop_after([*command, killed], killed, count, signal.SIGKILL)
+        assert code == -signal.SIGKILL
+        assert len(rows(killed)) >= max(count, stored)
+        stored = len(rows(killed))
+    assert stored < 200
+
+    text = embed([*command, killed])
+    assert f"{200 - stored} embedded, {stored} unchanged" in text
+    embed([*command, quiet])
+    for one, other in zip(rows(killed), rows(quiet), strict=True):
+        assert (one.id, one.path, one.sha256) == (other.id, other.path, other.sha256)
+        np.testing.assert_allclose(one.embedding, other.embedding, atol=1e-6)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGINT to another process")
+def test_interrupt_keeps_what_was_stored(
+    model: Path, tmp_path: Path, make_images: Callable[..., list[Path]]
+) -> None:
+    make_images(200)
+    gallery = tmp_path / "a.gallery"
+    command: list[str | Path] = [
+        "embed",
+        model,
+        tmp_path / "faces",
+        "--gallery",
+        gallery,
+    ]
+    assert stop_after(command, gallery, 1, signal.SIGINT) == 130
+    assert 32 <= len(rows(gallery)) < 200
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"a.gallery", "faces", "model.onnx"}
