@@ -91,7 +91,7 @@ def export_onnx(
 
     Raises:
         InputError: If the file cannot be written, or its embeddings differ from
-            PyTorch's by more than ``TOLERANCE``; then an earlier file is left as it was.
+            PyTorch's by more than ``TOLERANCE``; an earlier file is left as it was.
     """
     model = EmbeddingModel(backbone, info.input_size).eval()
     content = _to_onnx(model)
@@ -158,6 +158,7 @@ def _to_onnx(model: EmbeddingModel) -> bytes:
             dynamic_shapes={"images": {0: auto, 1: auto, 2: auto}},
             verbose=False,
         )
+    assert program is not None  # it is one whenever dynamo=True
     proto = program.model_proto
     _forget_origin(proto)
     onnx.checker.check_model(proto)

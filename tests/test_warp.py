@@ -43,7 +43,7 @@ def pixel_centers(height: int, width: int) -> np.ndarray:
 
 
 def jacobian_determinants(grid: torch.Tensor) -> torch.Tensor:
-    """Determinants of the applied map between neighbouring pixels, ``[B, H-1, W-1]``."""
+    """Determinants of the applied map between pixels, ``[B, H-1, W-1]``."""
     height, width = grid.shape[1:3]
     x = grid / 2 * torch.tensor([width, height])
     across, down = x[:, :, 1:] - x[:, :, :-1], x[:, 1:] - x[:, :-1]

@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 from torch.nn import functional as F
 
 from contrawarp_edge.errors import InputError
@@ -201,7 +202,9 @@ def _classifier(c: float) -> Pipeline:
 
 
 def _fit(classifier: Pipeline, x: Values, y: Labels) -> Pipeline:
-    with warnings.catch_warnings():
+    # Products this narrow gain nothing from more BLAS threads, and on a busy machine
+    # threads that wait for each other make the fit ten times slower.
+    with threadpool_limits(1, user_api="blas"), warnings.catch_warnings():
         # With next to no penalty the optimum may lie at infinity; held-out accuracy
         # decides whether such a classifier is any good.
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -1,0 +1,146 @@
+"""ContraWarpLoss against NumPy and Lightly."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from lightly.loss import NegativeCosineSimilarity
+
+from lightly_contrawarp import ContraWarpLoss
+
+B, K, D = 6, 3, 16
+
+
+def unit(x: np.ndarray) -> np.ndarray:
+    return x / np.linalg.norm(x, axis=-1, keepdims=True)
+
+
+def contrast(close: float, far: np.ndarray, form: str) -> float:
+    """One anchor: cosine to its positive and to each of its warps."""
+    if form == "hinge":
+        return float(np.mean([max(0.0, f - close + 0.3) for f in far]))
+    weights = np.exp(np.array([close, *far]) / 0.2)
+    return -math.log(weights[0] / weights.sum())
+
+
+def inputs(seed: int = 0, dtype: torch.dtype = torch.float64) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    flat = [torch.randn(B, D, generator=generator, dtype=dtype) for _ in range(4)]
+    deep = [torch.randn(B, K, D, generator=generator, dtype=dtype) for _ in range(2)]
+    return [*flat, *deep]
+
+
+def criterion(form: str, **settings: float) -> ContraWarpLoss:
+    return ContraWarpLoss(form, 0.7, 2.0, temperature=0.2, margin=0.3, **settings)
+
+
+@pytest.mark.parametrize("form", ["info_nce", "hinge"])
+@pytest.mark.parametrize("online", [False, True])
+def test_unpaired_matches_numpy(form: str, online: bool) -> None:
+    tensors = inputs()
+    p0, p1, z0, z1, n, m = (unit(t.numpy()) for t in tensors)
+    positive, terms = [], []
+    for i in range(B):
+        for p, z, other_z in ((p0, z1, z0), (p1, z0, z1)):
+            close = float(p[i] @ z[i])
+            positive.append(-close)
+            terms.append(contrast(close, n[i] @ p[i], form))
+            if online:
+                other_p = p1 if p is p0 else p0
+                close = float(other_z[i] @ other_p[i])
+                terms.append(contrast(close, m[i] @ other_z[i], form))
+    expected = 0.7 * np.mean(positive) + 2.0 * np.mean(terms)
+    given = tensors if online else tensors[:5]
+    actual = criterion(form)(*given)
+    assert actual.item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("form", ["info_nce", "hinge"])
+def test_paired_matches_numpy(form: str) -> None:
+    tensors = [torch.randn(B, K, D, dtype=torch.float64) for _ in range(4)]
+    p0, p1, z0, z1 = (unit(t.numpy()) for t in tensors)
+    positive, terms, hits = [], [], []
+    for p, z in ((p0, z1), (p1, z0)):
+        for b in range(B):
+            for i in range(K):
+                cosines = z[b] @ p[b, i]
+                far = np.delete(cosines, i)
+                positive.append(-cosines[i])
+                terms.append(contrast(cosines[i], far, form))
+                hits.append(cosines[i] > far.max())
+    result = criterion(form).terms(*tensors)
+    expected = 0.7 * np.mean(positive) + 2.0 * np.mean(terms)
+    assert result.loss.item() == pytest.approx(expected, rel=1e-5)
+    assert result.positive.item() == pytest.approx(np.mean(positive), rel=1e-5)
+    assert result.negative.item() == pytest.approx(np.mean(terms), rel=1e-5)
+    assert result.top1.item() == pytest.approx(np.mean(hits))
+
+
+def test_without_negatives_it_is_byol() -> None:
+    p0, p1, z0, z1, negatives, _ = inputs()
+    lightly = NegativeCosineSimilarity()
+    expected = (lightly(p0, z1) + lightly(p1, z0)) / 2
+    torch.testing.assert_close(
+        ContraWarpLoss()(p0, p1, z0, z1).double(), expected, rtol=1e-6, atol=1e-6
+    )
+    unweighted = ContraWarpLoss(negative_weight=0)(p0, p1, z0, z1, negatives)
+    torch.testing.assert_close(unweighted.double(), expected, rtol=1e-6, atol=1e-6)
+
+
+def test_gradient_only_through_what_is_online() -> None:
+    tensors = [t.requires_grad_() for t in inputs()]
+    detached = [*tensors[:2], *(t.detach() for t in tensors[2:5]), tensors[5]]
+    ContraWarpLoss()(*detached).backward()
+    assert all(tensors[i].grad is not None for i in (0, 1, 5))
+    assert all(tensors[i].grad is None for i in (2, 3, 4))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_computes_in_float32_under_autocast(dtype: torch.dtype) -> None:
+    tensors = [t.to(dtype) for t in inputs()]
+    tensors[0] *= 1e-4  # squares underflow in half precision
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = ContraWarpLoss()(*tensors)
+    assert loss.dtype == torch.float32
+    expected = ContraWarpLoss()(*(t.double() for t in tensors))
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_moving_a_negative_away_lowers_the_loss() -> None:
+    p0, p1, z0, z1, negatives, _ = inputs()
+    near, far = p0[:, None].repeat(1, K, 1), -p0[:, None].repeat(1, K, 1)
+    loss = ContraWarpLoss()
+    assert loss(p0, p1, z0, z1, far) < loss(p0, p1, z0, z1, negatives)
+    assert loss(p0, p1, z0, z1, near) > loss(p0, p1, z0, z1, negatives)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({1: (B, D + 1)}, r"p1 must have the shape of p0, \[6, 16\], got \[6, 17\]"),
+        ({4: (B, D)}, r"negatives must be \[6, K, 16\]"),
+        ({4: (B + 1, K, D)}, r"negatives must be \[6, K, 16\]"),
+        ({5: (B, K, D - 1)}, r"negative_predictions must be \[6, K, 16\]"),
+        ({0: (B,)}, r"p0 must be \[B, D\]"),
+        ({0: (B, 1, D)}, "M of at least 2"),
+    ],
+)
+def test_wrong_shapes(change: dict[int, tuple[int, ...]], message: str) -> None:
+    tensors = inputs()
+    for index, shape in change.items():
+        tensors[index] = torch.randn(shape)
+    with pytest.raises(ValueError, match=message):
+        ContraWarpLoss()(*tensors)
+
+
+def test_wrong_settings() -> None:
+    with pytest.raises(ValueError, match="temperature"):
+        ContraWarpLoss(temperature=0.0)
+    with pytest.raises(ValueError, match="weight"):
+        ContraWarpLoss(negative_weight=-1.0)
+    with pytest.raises(ValueError, match="triplet"):
+        ContraWarpLoss("triplet")
+    paired = [torch.randn(B, K, D) for _ in range(4)]
+    with pytest.raises(ValueError, match="must be None with paired warps"):
+        ContraWarpLoss()(*paired, torch.randn(B, K, D))
