@@ -29,6 +29,11 @@ class ContraWarpTransform(MultiViewTransform):  # type: ignore[misc]
 
     - [0]: ContraWarping, 2023, https://arxiv.org/abs/2303.09034
 
+    Attributes:
+        transforms: One transform a view; called alone, each draws a warp of its own.
+        faces: For each view, which of the image's faces it shows: 0 is the face as it
+            is, k the k-th warped one.
+
     Examples:
         >>> from PIL import Image
         >>> transform = ContraWarpTransform(input_size=112, num_negatives=1)
@@ -70,6 +75,8 @@ class ContraWarpTransform(MultiViewTransform):  # type: ignore[misc]
         self.paired = paired
         self.share_flip = share_flip
         self.warp = warp or LocalWarp()
+        warped = range(1, num_negatives + 1)
+        self.faces = [0, 0, *(k for k in warped for _ in range(1 + paired))]
         pair = [first, second]
         each = [view.with_warp(self.warp) for view in (pair if paired else [second])]
         super().__init__(transforms=[*pair, *each * num_negatives])
@@ -85,13 +92,10 @@ class ContraWarpTransform(MultiViewTransform):  # type: ignore[misc]
         """
         faces = self.warp.draw(1 + self.num_negatives)
         faces.vectors[0] = 0  # the face as it is comes first
-        owner = [0, 0] + [
-            1 + k for k in range(self.num_negatives) for _ in range(1 + self.paired)
-        ]
         flips = None
         if self.share_flip:
             flips = self.transforms[0].geometric.geometry.draw_flips(1)
         return [
             view(image, faces.select(slice(face, face + 1)), flips)
-            for view, face in zip(self.transforms, owner, strict=True)
+            for view, face in zip(self.transforms, self.faces, strict=True)
         ]

@@ -127,7 +127,7 @@ class ContraWarpViewTransform:
         random_gray_scale: float = 0.2,
         gaussian_blur: float = 0.5,
         solarization_prob: float = 0.0,
-        sigmas: tuple[float, float] = (0.1, 2.0),
+        sigmas: tuple[float, float] | None = None,
         vf_prob: float = 0.0,
         hf_prob: float = 0.5,
         rr_prob: float = 0.5,
@@ -149,7 +149,8 @@ class ContraWarpViewTransform:
             random_gray_scale: Probability of conversion to grayscale.
             gaussian_blur: Probability of Gaussian blur.
             solarization_prob: Probability of solarization.
-            sigmas: Range of the blur's standard deviation in pixels.
+            sigmas: Range of the blur's standard deviation in pixels; by default
+                (0.1, 2.0) at an input size of 112, and in proportion at others.
             vf_prob: Probability of a vertical flip.
             hf_prob: Probability of a horizontal flip.
             rr_prob: Probability of a rotation.
@@ -160,17 +161,23 @@ class ContraWarpViewTransform:
         """
         geometry = GlobalGeometry(min_scale, hf_prob, vf_prob, rr_prob, rr_degrees)
         self.geometric = GeometricView(input_size, geometry, warp)
-        jitter = T.ColorJitter(
+        self.cj_prob = cj_prob
+        self.jitter = T.ColorJitter(
             brightness=cj_strength * cj_bright,
             contrast=cj_strength * cj_contrast,
             saturation=cj_strength * cj_sat,
             hue=cj_strength * cj_hue,
         )
+        self.random_gray_scale = random_gray_scale
+        default = (0.1 * input_size / 112, 2.0 * input_size / 112)
+        self.blur = RandomBlur(gaussian_blur, sigmas or default)
+        self.solarize = RandomSolarize(solarization_prob)
+        self.normalize = normalize
         steps = [
-            T.RandomApply([jitter], p=cj_prob),
+            T.RandomApply([self.jitter], p=cj_prob),
             T.RandomGrayscale(p=random_gray_scale),
-            RandomBlur(gaussian_blur, sigmas),
-            RandomSolarize(solarization_prob),
+            self.blur,
+            self.solarize,
             T.ToTensor(),
         ]
         if normalize:
