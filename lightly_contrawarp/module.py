@@ -30,8 +30,9 @@ class ContraWarp(LightningModule):
     """Trains an encoder of facial expression from the views of ContraWarpTransform.
 
     A batch is the list of views, or a tuple or list whose first item is that list, as
-    ``LightlyDataset`` and ``MultiViewCollate`` make it. ``paired``, ``num_negatives``
-    and ``input_size`` have to be those of the transform.
+    ``LightlyDataset`` and ``MultiViewCollate`` make it. With a ``batch_transform`` it
+    is a tensor of images, or a tuple or list whose first item is one. ``paired``,
+    ``num_negatives`` and ``input_size`` have to be those of the transform.
 
     Positives and warped faces share one forward pass through each network: a batch of
     warped faces alone would have batch-norm statistics of its own, and be told apart
@@ -47,6 +48,7 @@ class ContraWarp(LightningModule):
         self,
         backbone: str | nn.Module = "resnet18",
         backbone_dim: int | None = None,
+        batch_transform: nn.Module | None = None,
         input_size: int = 112,
         num_negatives: int = 3,
         paired: bool = True,
@@ -70,6 +72,8 @@ class ContraWarp(LightningModule):
         Args:
             backbone: Torchvision name, or a module ``[N, 3, H, W] -> [N, D]``.
             backbone_dim: ``D`` of a module; names know theirs.
+            batch_transform: Makes the views of a batch of images on its device, such as
+                a ``ContraWarpBatchTransform``; without one, the data loader does.
             input_size: Height and width of the views in pixels.
             num_negatives: Number of warped faces an image.
             paired: Whether each warped face comes in two views.
@@ -97,7 +101,8 @@ class ContraWarp(LightningModule):
             ValueError: If a module is given without ``backbone_dim``.
         """
         super().__init__()
-        self.save_hyperparameters(ignore=["backbone"])
+        self.save_hyperparameters(ignore=["backbone", "batch_transform"])
+        self.batch_transform = batch_transform
         if isinstance(backbone, str):
             name = backbone
             self.backbone, dim = build_backbone(name)
@@ -131,7 +136,12 @@ class ContraWarp(LightningModule):
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Takes one step: moves the target network, then returns the loss."""
-        views = batch if isinstance(batch[0], Tensor) else batch[0]
+        if self.batch_transform is not None:
+            views = self.batch_transform(
+                batch if isinstance(batch, Tensor) else batch[0]
+            )
+        else:
+            views = batch if isinstance(batch[0], Tensor) else batch[0]
         self._update_target()
         features, terms = self.compare(views)
         size = len(views[0])

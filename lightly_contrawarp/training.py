@@ -16,8 +16,10 @@ from pytorch_lightning import Trainer, seed_everything
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from torch.utils.data import DataLoader
+from torchvision.transforms import v2
 
 from contrawarp_edge.errors import InputError
+from lightly_contrawarp.batch_transform import ContraWarpBatchTransform
 from lightly_contrawarp.checkpoint import load_backbone
 from lightly_contrawarp.data.folders import FaceFolder, ImageScan, scan_images
 from lightly_contrawarp.files import atomic_write_text
@@ -154,8 +156,14 @@ def _check_run(out: Path, settings: PretrainSettings, resume: bool) -> None:
 
 def _build_model(settings: PretrainSettings) -> ContraWarp:
     seed_everything(settings.seed, workers=True, verbose=False)
+    transform = ContraWarpTransform(
+        input_size=settings.input_size,
+        num_negatives=settings.num_negatives,
+        paired=settings.paired,
+    )
     return ContraWarp(
         backbone=settings.backbone,
+        batch_transform=ContraWarpBatchTransform(transform),
         input_size=settings.input_size,
         num_negatives=settings.num_negatives,
         paired=settings.paired,
@@ -171,13 +179,11 @@ def _build_model(settings: PretrainSettings) -> ContraWarp:
 def _build_loader(
     scan: ImageScan, settings: PretrainSettings, workers: int
 ) -> DataLoader[Any]:
-    transform = ContraWarpTransform(
-        input_size=settings.input_size,
-        num_negatives=settings.num_negatives,
-        paired=settings.paired,
-    )
+    # Workers only decode; a margin keeps the crops from being scaled up.
+    side = round(settings.input_size * 1.12)
+    decode = v2.Compose([v2.Resize((side, side)), v2.PILToTensor()])
     return DataLoader(
-        FaceFolder(scan.paths, transform),
+        FaceFolder(scan.paths, decode),
         batch_size=min(settings.batch_size, len(scan.paths)),
         shuffle=True,
         drop_last=True,

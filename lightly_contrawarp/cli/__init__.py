@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from contrawarp_edge.cli_errors import CleanGroup
+from lightly_contrawarp.cli.evaluate import evaluate_command
 from lightly_contrawarp.cli.pretrain import pretrain_command
 
 
@@ -15,3 +16,4 @@ def main() -> None:
 
 
 main.add_command(pretrain_command)
+main.add_command(evaluate_command)
