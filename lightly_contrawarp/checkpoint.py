@@ -115,6 +115,6 @@ def _read(path: Path) -> dict[str, Any]:
             f"{path}: not a checkpoint that is safe to load; it {problem}"
         ) from error
     except Exception as error:  # torch raises many types on broken archives
-        reason = str(error).splitlines()[0]
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f"{path}: not a readable checkpoint ({reason})") from error
     return content if isinstance(content, dict) else {}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lightly.transforms.multi_view_transform import MultiViewTransform
 from PIL import Image
 from torch import Tensor
 
 from lightly_contrawarp.local_warp import LocalWarp
 from lightly_contrawarp.views import ContraWarpViewTransform
+from lightly_contrawarp.warp import WarpParameters
 
 
 class ContraWarpTransform(MultiViewTransform):  # type: ignore[misc]
@@ -90,12 +93,25 @@ class ContraWarpTransform(MultiViewTransform):  # type: ignore[misc]
         Returns:
             ``2 + K`` views, or ``2 (1 + K)`` if paired.
         """
-        faces = self.warp.draw(1 + self.num_negatives)
-        faces.vectors[0] = 0  # the face as it is comes first
+        drawn = [self.warp.draw(1) for _ in range(1 + self.num_negatives)]
+        return self.views(image, [drawn[0].stilled(), *drawn[1:]])
+
+    def views(
+        self, image: Image.Image | Tensor, warps: Sequence[WarpParameters]
+    ) -> list[Tensor]:
+        """Makes all views of one image with given warps.
+
+        Args:
+            image: The face, cropped by the crop contract.
+            warps: The ``1 + K`` warps to show, each of a batch of one.
+
+        Returns:
+            The views, in the order of ``faces``.
+        """
         flips = None
         if self.share_flip:
             flips = self.transforms[0].geometric.geometry.draw_flips(1)
         return [
-            view(image, faces.select(slice(face, face + 1)), flips)
+            view(image, warps[face], flips)
             for view, face in zip(self.transforms, self.faces, strict=True)
         ]

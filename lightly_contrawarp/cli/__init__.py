@@ -7,6 +7,7 @@ import click
 from contrawarp_edge.cli_errors import CleanGroup
 from lightly_contrawarp.cli.evaluate import evaluate_command
 from lightly_contrawarp.cli.pretrain import pretrain_command
+from lightly_contrawarp.cli.preview import preview_command
 
 
 @click.group(cls=CleanGroup)
@@ -17,3 +18,4 @@ def main() -> None:
 
 main.add_command(pretrain_command)
 main.add_command(evaluate_command)
+main.add_command(preview_command)

@@ -1,0 +1,46 @@
+"""``contrawarp preview``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("preview")
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="The PNG to write.",
+)
+@click.option("--rows", default=6, type=click.IntRange(1, 50), help="Number of faces.")
+@click.option("--input-size", default=112, type=click.IntRange(16), help="In pixels.")
+@click.option("--num-negatives", default=3, type=click.IntRange(0))
+@click.option("--paired/--unpaired", default=True)
+@click.option("--seed", default=0, type=click.IntRange(0))
+def preview_command(
+    folder: Path | None,
+    out: Path,
+    rows: int,
+    input_size: int,
+    num_negatives: int,
+    paired: bool,
+    seed: int,
+) -> None:
+    """Draw what an encoder will see: views and warps of faces in FOLDER.
+
+    Arrows show where each warp moves the face. Without FOLDER, faces are drawn.
+    """
+    import torch
+
+    from lightly_contrawarp.preview import preview_sheet, sample_faces
+    from lightly_contrawarp.transform import ContraWarpTransform
+
+    torch.manual_seed(seed)
+    transform = ContraWarpTransform(input_size, num_negatives, paired)
+    sheet = preview_sheet(sample_faces(folder, rows, seed), transform)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(out, format="PNG")
+    click.echo(f"{out}: {sheet.width} x {sheet.height} pixels")

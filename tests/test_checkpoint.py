@@ -1,0 +1,117 @@
+"""load_backbone on what Lightning writes, and on what is none of it."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint
+from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
+
+from contrawarp_edge.errors import InputError
+from lightly_contrawarp import ContraWarp, ContraWarpTransform, load_backbone
+from lightly_contrawarp.batch_transform import ContraWarpBatchTransform
+from lightly_contrawarp.crop import FACE_CROP
+
+NAME = "shufflenet_v2_x0_5"
+
+
+@pytest.fixture(scope="module")
+def trained(
+    faces: Tensor, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[ContraWarp, Trainer, Path]:
+    folder = tmp_path_factory.mktemp("run")
+    views = ContraWarpBatchTransform(ContraWarpTransform(32, 1))
+    model = ContraWarp(
+        NAME, batch_transform=views, input_size=32, num_negatives=1, paired=False,
+        projection_hidden_dim=16, projection_dim=8, commercial_use="no",
+    )  # fmt: skip
+    trainer = Trainer(
+        max_epochs=1, accelerator="cpu", logger=False, enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[ModelCheckpoint(folder, "best", save_last=True)],
+    )  # fmt: skip
+    trainer.fit(model, DataLoader(TensorDataset(faces), batch_size=8))
+    trainer.save_checkpoint(folder / "full.ckpt")
+    trainer.save_checkpoint(folder / "weights.ckpt", weights_only=True)
+    content = torch.load(folder / "full.ckpt", weights_only=True)
+    content["state_dict"] = {
+        key.replace("backbone.", "backbone._orig_mod.", 1): value
+        for key, value in content["state_dict"].items()
+    }
+    torch.save(content, folder / "compiled.ckpt")
+    return model, trainer, folder
+
+
+@pytest.mark.parametrize("form", ["best", "last", "full", "weights", "compiled"])
+def test_every_form_gives_the_trained_encoder(
+    form: str, trained: tuple[ContraWarp, Trainer, Path], faces: Tensor
+) -> None:
+    model, _, folder = trained
+    backbone, info = load_backbone(folder / f"{form}.ckpt")
+    assert not backbone.training
+    images = faces.float() / 255
+    expected = model.eval()(images)
+    torch.testing.assert_close(backbone(images), expected)
+    assert expected.shape[1] == info.dim == 1024
+    assert (info.name, info.input_size, info.commercial_use) == (NAME, 32, "no")
+    assert info.crop["name"] == FACE_CROP.name
+
+
+def test_in_place_compilation_keeps_the_keys_clean(
+    trained: tuple[ContraWarp, Trainer, Path],
+) -> None:
+    model, _, _ = trained
+    before = set(model.state_dict())
+    model.compile()
+    assert set(model.state_dict()) == before
+
+
+def test_a_module_of_ones_own(faces: Tensor, tmp_path: Path) -> None:
+    def encoder() -> torch.nn.Module:
+        return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12288, 4))
+
+    model = ContraWarp(encoder(), 4, input_size=64)
+    checkpoint = {"state_dict": model.state_dict()}
+    model.on_save_checkpoint(checkpoint)
+    torch.save(checkpoint, tmp_path / "own.ckpt")
+    with pytest.raises(InputError, match="pass the module"):
+        load_backbone(tmp_path / "own.ckpt")
+    backbone, info = load_backbone(tmp_path / "own.ckpt", encoder())
+    images = faces.float()
+    torch.testing.assert_close(backbone(images), model(images))
+    assert info.name == "custom"
+    with pytest.raises(InputError, match="does not fit custom"):
+        load_backbone(tmp_path / "own.ckpt", torch.nn.Linear(3, 4))
+
+
+class _Evil:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (eval, ("open('/tmp/owned', 'w')",))
+
+
+def test_what_is_no_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "text.ckpt").write_text("not a checkpoint")
+    (tmp_path / "empty.ckpt").touch()
+    torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
+    torch.save([1, 2], tmp_path / "list.ckpt")
+    torch.save({"contrawarp": _Evil()}, tmp_path / "evil.ckpt")
+    whole = (tmp_path / "other.ckpt").read_bytes()
+    (tmp_path / "cut.ckpt").write_bytes(whole[: len(whole) // 2])
+    for name, message in {
+        "text": "not a checkpoint",
+        "empty": "not a readable checkpoint",
+        "other": "no ContraWarp checkpoint",
+        "list": "no ContraWarp checkpoint",
+        "evil": "holds more than tensors",
+        "cut": "not a readable checkpoint",
+        "missing": "no such checkpoint",
+    }.items():
+        with pytest.raises(InputError, match=message) as error:
+            load_backbone(tmp_path / f"{name}.ckpt")
+        assert f"{name}.ckpt" in str(error.value)
+        assert "\n" not in str(error.value)
+    assert not Path("/tmp/owned").exists()
+    with pytest.raises(InputError, match="is a folder"):
+        load_backbone(tmp_path)

@@ -1,0 +1,192 @@
+"""ContraWarp: one step by hand, what is trained and logged, resuming."""
+
+import copy
+
+import pytest
+import torch
+from lightly.loss import NegativeCosineSimilarity
+from pytorch_lightning import LightningModule, Trainer
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from lightly_contrawarp import ContraWarp, ContraWarpTransform
+from lightly_contrawarp.batch_transform import ContraWarpBatchTransform
+
+SIZE = 24
+
+
+def tiny_encoder() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, stride=2),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(2),
+        nn.Flatten(),
+    )
+
+
+def tiny(**settings: object) -> ContraWarp:
+    defaults = {"input_size": SIZE, "projection_hidden_dim": 16, "projection_dim": 8}
+    return ContraWarp(tiny_encoder(), 32, **{**defaults, **settings})
+
+
+def batched(num_negatives: int = 3, paired: bool = True) -> nn.Module:
+    return ContraWarpBatchTransform(ContraWarpTransform(SIZE, num_negatives, paired))
+
+
+def trainer(**settings: object) -> Trainer:
+    return Trainer(
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        **{"max_epochs": 1, **settings},
+    )
+
+
+def loader(faces: Tensor, batch: int = 8) -> DataLoader[tuple[Tensor, ...]]:
+    return DataLoader(TensorDataset(faces), batch_size=batch)
+
+
+@pytest.mark.parametrize(
+    ("paired", "online", "num_negatives"),
+    [
+        (True, True, 3),
+        (True, True, 0),
+        (False, True, 2),
+        (False, False, 1),
+        (False, False, 0),
+    ],
+)
+def test_views_meet_their_counterparts(
+    paired: bool, online: bool, num_negatives: int, faces: Tensor
+) -> None:
+    """The loss of the batched forward is that of views passed one by one."""
+    model = tiny(paired=paired, negatives_online=online, num_negatives=num_negatives)
+    model.eval()  # so that passing views one by one gives the same
+    views = batched(num_negatives, paired)(faces[:5])
+    _, terms = model.compare(views)
+    p = [model.prediction_head(model.projection_head(model(view))) for view in views]
+    z = [model.target_projection_head(model.target_backbone(view)) for view in views]
+    if paired and num_negatives:
+        p0, p1, z0, z1 = (torch.stack(x[i::2], dim=1) for x in (p, z) for i in (0, 1))
+        expected = model.criterion(p0, p1, z0, z1)
+    elif num_negatives:
+        expected = model.criterion(
+            p[0], p[1], z[0], z[1],
+            torch.stack(z[2:], 1), torch.stack(p[2:], 1) if online else None,
+        )  # fmt: skip
+    else:
+        cosine = NegativeCosineSimilarity()
+        expected = (cosine(p[0], z[1]) + cosine(p[1], z[0])) / 2
+    torch.testing.assert_close(terms.loss, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_positives_and_negatives_share_one_forward(faces: Tensor) -> None:
+    model = tiny(num_negatives=2, paired=False)
+    sizes: dict[str, list[int]] = {"online": [], "target": []}
+    for name, part in (("online", model.backbone), ("target", model.target_backbone)):
+        part.register_forward_hook(
+            lambda _, args, __, name=name: sizes[name].append(len(args[0]))
+        )
+    model.compare(batched(2, paired=False)(faces[:6]))
+    assert sizes == {"online": [24], "target": [24]}
+
+
+def test_target_moves_by_momentum_and_gets_no_gradient(faces: Tensor) -> None:
+    torch.manual_seed(0)
+    model = tiny(momentum=0.9, batch_transform=batched())
+    with torch.no_grad():
+        for parameter in model.backbone.parameters():
+            parameter.add_(1.0)
+    online = copy.deepcopy(list(model.backbone.parameters()))
+    target = copy.deepcopy(list(model.target_backbone.parameters()))
+    trainer(max_steps=1).fit(model, loader(faces))
+    for new, old, other in zip(
+        model.target_backbone.parameters(), target, online, strict=True
+    ):
+        torch.testing.assert_close(new, 0.9 * old + 0.1 * other)
+        assert new.grad is None
+    moved = zip(model.backbone.parameters(), online, strict=True)
+    assert any(not torch.equal(a, b) for a, b in moved)
+
+
+def test_logs_terms_and_collapse(faces: Tensor) -> None:
+    run = trainer(log_every_n_steps=1)
+    run.fit(tiny(batch_transform=batched()), loader(faces))
+    logged = {key.removeprefix("train/") for key in run.logged_metrics}
+    assert logged == {
+        "loss", "positive", "negative", "cosine_positive", "cosine_negative", "top1",
+        "feature_spread",
+    }  # fmt: skip
+    assert 0 < run.logged_metrics["train/feature_spread"] < 1.5
+
+
+def test_learns_to_tell_the_warps_of_a_few_faces_apart(faces: Tensor) -> None:
+    torch.manual_seed(0)
+    model = tiny(lr=1e-2, num_negatives=1, positive_weight=0.0)
+    views = batched(1)(faces)
+    optimizer = torch.optim.Adam(
+        [p for p in model.parameters() if p.requires_grad], 1e-2
+    )
+    first = model.compare(views)[1].negative
+    for _ in range(40):
+        loss = model.compare(views)[1].loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert model.compare(views)[1].negative < 0.8 * first
+
+
+def test_views_from_a_loader_and_settings_that_differ(faces: Tensor) -> None:
+    views = batched(1, paired=False)(faces)
+    pairs = list(zip(*views, strict=True))
+    data = DataLoader([(list(item), 0) for item in pairs], batch_size=8)
+    model = tiny(num_negatives=1, paired=False)
+    trainer().fit(model, data)
+    with pytest.raises(ValueError, match="expected 8 views for num_negatives=3"):
+        tiny().compare(views)
+    with pytest.raises(ValueError, match="backbone_dim"):
+        ContraWarp(tiny_encoder())
+
+
+def test_no_decay_on_norms_and_biases() -> None:
+    model = tiny()
+    model.trainer = trainer(max_steps=10)  # type: ignore[assignment]
+    model.trainer.fit_loop._combined_loader = None
+    decayed, spared = (
+        {id(p) for p in group["params"]} for group in _optimizer_of(model).param_groups
+    )
+    for name, parameter in model.named_parameters():
+        if name.startswith("target"):
+            assert id(parameter) not in decayed | spared
+        else:
+            assert (id(parameter) in decayed) is (parameter.ndim > 1)
+
+
+def _optimizer_of(model: LightningModule) -> torch.optim.Optimizer:
+    model._total_steps = lambda: 10  # type: ignore[attr-defined]
+    return model.configure_optimizers()["optimizer"]
+
+
+def test_a_longer_resumed_run_follows_the_longer_schedule(
+    faces: Tensor, tmp_path
+) -> None:
+    first = trainer(max_epochs=2)
+    first.fit(tiny(batch_transform=batched()), loader(faces))
+    first.save_checkpoint(tmp_path / "a.ckpt")
+    rates: list[float] = []
+
+    class Watched(ContraWarp):
+        def on_train_batch_end(self, *args: object) -> None:
+            rates.append(self.optimizers().param_groups[0]["lr"])
+
+    model = Watched(
+        tiny_encoder(), 32, batched(), SIZE,
+        projection_hidden_dim=16, projection_dim=8,
+    )  # fmt: skip
+    trainer(max_epochs=8).fit(model, loader(faces), ckpt_path=tmp_path / "a.ckpt")
+    assert len(rates) == 6 * 3
+    assert rates[0] > 0.7e-3  # a quarter of the way down the cosine, not at its end
+    assert rates[-1] < 2e-5
