@@ -3,7 +3,7 @@
 from importlib.metadata import version
 
 from lightly_contrawarp.local_warp import LocalWarp
-from lightly_contrawarp.loss import ContraWarpLoss, NegativeForm
+from lightly_contrawarp.loss import Contrast, ContraWarpLoss, NegativeForm
 from lightly_contrawarp.module import ContraWarp, load_backbone
 from lightly_contrawarp.transform import ContraWarpTransform
 from lightly_contrawarp.views import ContraWarpViewTransform
@@ -15,6 +15,7 @@ __all__ = [
     "ContraWarpLoss",
     "ContraWarpTransform",
     "ContraWarpViewTransform",
+    "Contrast",
     "LocalWarp",
     "NegativeForm",
     "load_backbone",

@@ -19,6 +19,17 @@ class NegativeForm(str, Enum):
     """``max(0, cos(negative) - cos(positive) + margin)``."""
 
 
+class Contrast(str, Enum):
+    """Between what the warps of a face are contrasted, and so where gradients go."""
+
+    TARGET = "target"
+    """Online predictions with target projections; negatives only as targets."""
+    SYMMETRIC = "symmetric"
+    """As ``TARGET``, and unpaired negatives also as predictions, with the targets."""
+    ONLINE = "online"
+    """Online projections with each other, so that both sides learn."""
+
+
 class LossTerms(NamedTuple):
     """The loss and what to log of it; all are scalars.
 
@@ -96,9 +107,12 @@ class ContraWarpLoss(nn.Module):
         z1: Tensor,
         negatives: Tensor | None = None,
         negative_predictions: Tensor | None = None,
+        projections: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
         """Computes the loss; see :meth:`terms`."""
-        return self.terms(p0, p1, z0, z1, negatives, negative_predictions).loss
+        return self.terms(
+            p0, p1, z0, z1, negatives, negative_predictions, projections
+        ).loss
 
     def terms(
         self,
@@ -108,8 +122,14 @@ class ContraWarpLoss(nn.Module):
         z1: Tensor,
         negatives: Tensor | None = None,
         negative_predictions: Tensor | None = None,
+        projections: tuple[Tensor, Tensor] | None = None,
     ) -> LossTerms:
         """Computes the loss and its parts, in float32 also under autocast.
+
+        Where the gradient of the contrast goes is decided by what is passed: through
+        the predictions only, through those of the negatives too, or, with online
+        ``projections`` (and ``negatives`` that are online projections), through both
+        sides of every comparison.
 
         Args:
             p0: Predictions of the first views, ``[B, D]``; for paired warps
@@ -117,10 +137,13 @@ class ContraWarpLoss(nn.Module):
             p1: Predictions of the second views, shaped as ``p0``.
             z0: Target projections of the first views, shaped as ``p0``.
             z1: Target projections of the second views, shaped as ``p0``.
-            negatives: Target projections of K warped views, ``[B, K, D]``. Only for
-                unpaired views.
-            negative_predictions: Predictions of the same warped views, if their
-                gradient shall shape the encoder too, ``[B, K, D]``.
+            negatives: Projections of K warped views, ``[B, K, D]``, of the target
+                network, or of the online one with ``projections``. Only for unpaired
+                views.
+            negative_predictions: Predictions of the same warped views, which are then
+                compared with the targets of the positives as well, ``[B, K, D]``.
+            projections: Online projections of the first and second views, shaped as
+                ``p0``, to contrast instead of predictions and targets.
 
         Returns:
             The terms. The targets are used as they are: detach them.
@@ -128,24 +151,20 @@ class ContraWarpLoss(nn.Module):
         Raises:
             ValueError: If the shapes do not belong together.
         """
-        _check_shapes(p0, p1, z0, z1, negatives, negative_predictions)
+        _check_shapes(p0, p1, z0, z1, negatives, negative_predictions, projections)
         with torch.autocast(p0.device.type, enabled=False):
             a0, a1, b0, b1 = (_unit(x) for x in (p0, p1, z0, z1))
+            cosine = ((a0 * b1).sum(-1).mean() + (a1 * b0).sum(-1).mean()) / 2
+            if projections is not None:
+                a0, a1 = b0, b1 = [_unit(q) for q in projections]
             if p0.ndim == 3:
                 pairs = [_split_diagonal(a0 @ b1.mT), _split_diagonal(a1 @ b0.mT)]
-                cosine = torch.stack([close for close, _ in pairs]).mean()
             else:
-                forward, backward = (a0 * b1).sum(-1), (a1 * b0).sum(-1)
-                cosine = (forward.mean() + backward.mean()) / 2
                 pairs = []
                 if negatives is not None:
-                    far = _unit(negatives).mT
-                    pairs.append((forward, (a0[:, None] @ far)[:, 0]))
-                    pairs.append((backward, (a1[:, None] @ far)[:, 0]))
+                    pairs += _compare([(a0, b1), (a1, b0)], negatives)
                 if negative_predictions is not None:
-                    far = _unit(negative_predictions).mT
-                    pairs.append((forward, (b1[:, None] @ far)[:, 0]))
-                    pairs.append((backward, (b0[:, None] @ far)[:, 0]))
+                    pairs += _compare([(b1, a0), (b0, a1)], negative_predictions)
             return self._combine(cosine, pairs)
 
     def _combine(self, cosine: Tensor, pairs: list[tuple[Tensor, Tensor]]) -> LossTerms:
@@ -176,6 +195,17 @@ def _unit(x: Tensor) -> Tensor:
     return F.normalize(x.float(), dim=-1)
 
 
+def _compare(
+    positives: list[tuple[Tensor, Tensor]], negatives: Tensor
+) -> list[tuple[Tensor, Tensor]]:
+    """Cosines ``[B]`` and ``[B, K]`` of anchors to their positive and to negatives."""
+    far = _unit(negatives)
+    return [
+        ((anchor * close).sum(-1), (far @ anchor[..., None])[..., 0])
+        for anchor, close in positives
+    ]
+
+
 def _split_diagonal(cosines: Tensor) -> tuple[Tensor, Tensor]:
     """Splits ``[B, M, M]`` into diagonal ``[B, M]`` and the rest ``[B, M, M-1]``."""
     batch, size, _ = cosines.shape
@@ -190,13 +220,17 @@ def _check_shapes(
     z1: Tensor,
     negatives: Tensor | None,
     negative_predictions: Tensor | None,
+    projections: tuple[Tensor, Tensor] | None,
 ) -> None:
     if p0.ndim not in (2, 3) or (p0.ndim == 3 and p0.shape[1] < 2):
         raise ValueError(
             "p0 must be [B, D], or [B, M, D] with M of at least 2 paired warps, "
             f"got {list(p0.shape)}"
         )
-    for name, tensor in (("p1", p1), ("z0", z0), ("z1", z1)):
+    same = {"p1": p1, "z0": z0, "z1": z1}
+    for index, tensor in enumerate(projections or ()):
+        same[f"projections[{index}]"] = tensor
+    for name, tensor in same.items():
         if tensor.shape != p0.shape:
             raise ValueError(
                 f"{name} must have the shape of p0, {list(p0.shape)}, "

@@ -21,7 +21,12 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from lightly_contrawarp.backbones import build_backbone
 from lightly_contrawarp.checkpoint import CHECKPOINT_KEY, BackboneInfo, load_backbone
-from lightly_contrawarp.loss import ContraWarpLoss, LossTerms, NegativeForm
+from lightly_contrawarp.loss import (
+    Contrast,
+    ContraWarpLoss,
+    LossTerms,
+    NegativeForm,
+)
 
 __all__ = ["ContraWarp", "load_backbone"]
 
@@ -52,7 +57,7 @@ class ContraWarp(LightningModule):
         input_size: int = 112,
         num_negatives: int = 3,
         paired: bool = True,
-        negatives_online: bool = True,
+        contrast: str = Contrast.ONLINE.value,
         form: str = NegativeForm.INFO_NCE.value,
         positive_weight: float = 1.0,
         negative_weight: float = 5.0,
@@ -77,8 +82,7 @@ class ContraWarp(LightningModule):
             input_size: Height and width of the views in pixels.
             num_negatives: Number of warped faces an image.
             paired: Whether each warped face comes in two views.
-            negatives_online: Whether unpaired warped views also pass through the
-                online network, so that their gradient shapes the encoder.
+            contrast: What the contrast compares, see ``Contrast``.
             form: Form of the negative term, see ``NegativeForm``.
             positive_weight: Weight of the positive term.
             negative_weight: Weight of the negative term.
@@ -178,24 +182,43 @@ class ContraWarp(LightningModule):
         images = torch.cat(list(views))
         if hparams.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
-        online = wanted if hparams.paired or hparams.negatives_online else 2
+        contrast = Contrast(hparams.contrast)
+        every = hparams.paired or contrast is not Contrast.TARGET
+        online = wanted if every else 2
         features = self(images[: online * len(views[0])])
-        predictions = self.prediction_head(self.projection_head(features))
+        projections = self.projection_head(features)
+        predictions = self.prediction_head(projections)
         with torch.no_grad():
             targets = self.target_projection_head(
                 self.target_backbone(images).flatten(1)
             )
-        p = predictions.unflatten(0, (online, -1)).transpose(0, 1)
-        z = targets.unflatten(0, (wanted, -1)).transpose(0, 1)
-        if hparams.paired and hparams.num_negatives:
-            terms = self.criterion.terms(p[:, ::2], p[:, 1::2], z[:, ::2], z[:, 1::2])
+        q, p, z = (
+            x.unflatten(0, (-1, len(views[0]))).transpose(0, 1)
+            for x in (projections, predictions, targets)
+        )
+        return features, self._terms(p, z, q, contrast)
+
+    def _terms(self, p: Tensor, z: Tensor, q: Tensor, contrast: Contrast) -> LossTerms:
+        """The loss of predictions, targets and projections, each ``[B, V, D]``."""
+        both = contrast is Contrast.ONLINE
+        if z.shape[1] > 2 and self.hparams["paired"]:
+            first, second = slice(0, None, 2), slice(1, None, 2)
         else:
-            negatives = z[:, 2:] if wanted > 2 else None
-            also_online = p[:, 2:] if online > 2 else None
-            terms = self.criterion.terms(
-                p[:, 0], p[:, 1], z[:, 0], z[:, 1], negatives, also_online
-            )
-        return features, terms
+            first, second = 0, 1
+        negatives = negative_predictions = None
+        if z.shape[1] > 2 and not self.hparams["paired"]:
+            negatives = (q if both else z)[:, 2:]
+            if contrast is Contrast.SYMMETRIC:
+                negative_predictions = p[:, 2:]
+        return self.criterion.terms(
+            p[:, first],
+            p[:, second],
+            z[:, first],
+            z[:, second],
+            negatives,
+            negative_predictions,
+            (q[:, first], q[:, second]) if both else None,
+        )
 
     def _update_target(self) -> None:
         hparams: Any = self.hparams

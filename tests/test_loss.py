@@ -77,6 +77,35 @@ def test_paired_matches_numpy(form: str) -> None:
     assert result.top1.item() == pytest.approx(np.mean(hits))
 
 
+@pytest.mark.parametrize("form", ["info_nce", "hinge"])
+def test_contrast_of_online_projections(form: str) -> None:
+    """The positive term stays BYOL's; both sides of the contrast are projections."""
+    p0, p1, z0, z1, negatives, _ = inputs()
+    q0, q1, *_ = inputs(seed=1)
+    result = criterion(form).terms(p0, p1, z0, z1, negatives, projections=(q0, q1))
+    byol = ContraWarpLoss()(p0, p1, z0, z1)
+    a0, a1, n = (unit(t.numpy()) for t in (q0, q1, negatives))
+    expected = [
+        contrast(float(a[i] @ b[i]), n[i] @ a[i], form)
+        for a, b in ((a0, a1), (a1, a0))
+        for i in range(B)
+    ]
+    assert result.positive.item() == pytest.approx(byol.item(), rel=1e-5)
+    assert result.negative.item() == pytest.approx(np.mean(expected), rel=1e-5)
+    paired = [torch.randn(B, K, D, dtype=torch.float64) for _ in range(6)]
+    both = criterion(form).terms(*paired[:4], projections=(paired[4], paired[5]))
+    as_predictions = criterion(form).terms(*paired[4:], *paired[4:])
+    torch.testing.assert_close(both.negative, as_predictions.negative)
+
+
+def test_gradient_reaches_both_sides_of_online_projections() -> None:
+    q0, q1, negatives = (t.requires_grad_() for t in (*inputs()[:2], inputs()[4]))
+    p = torch.randn(B, D)
+    loss = ContraWarpLoss(positive_weight=0.0)
+    loss(p, p, p, p, negatives, projections=(q0, q1)).backward()
+    assert all(t.grad.abs().sum() > 0 for t in (q0, q1, negatives))
+
+
 def test_without_negatives_it_is_byol() -> None:
     p0, p1, z0, z1, negatives, _ = inputs()
     lightly = NegativeCosineSimilarity()
@@ -141,6 +170,10 @@ def test_wrong_settings() -> None:
         ContraWarpLoss(negative_weight=-1.0)
     with pytest.raises(ValueError, match="triplet"):
         ContraWarpLoss("triplet")
+    with pytest.raises(ValueError, match=r"projections\[1\] must have the shape of p0"):
+        ContraWarpLoss()(
+            *inputs()[:4], projections=(torch.randn(B, D), torch.randn(B, D + 1))
+        )
     paired = [torch.randn(B, K, D) for _ in range(4)]
     with pytest.raises(ValueError, match="must be None with paired warps"):
         ContraWarpLoss()(*paired, torch.randn(B, K, D))

@@ -50,32 +50,40 @@ def loader(faces: Tensor, batch: int = 8) -> DataLoader[tuple[Tensor, ...]]:
 
 
 @pytest.mark.parametrize(
-    ("paired", "online", "num_negatives"),
+    ("paired", "contrast", "num_negatives"),
     [
-        (True, True, 3),
-        (True, True, 0),
-        (False, True, 2),
-        (False, False, 1),
-        (False, False, 0),
+        (True, "online", 3),
+        (True, "online", 0),
+        (True, "target", 2),
+        (False, "online", 2),
+        (False, "symmetric", 2),
+        (False, "target", 1),
+        (False, "target", 0),
     ],
 )
 def test_views_meet_their_counterparts(
-    paired: bool, online: bool, num_negatives: int, faces: Tensor
+    paired: bool, contrast: str, num_negatives: int, faces: Tensor
 ) -> None:
     """The loss of the batched forward is that of views passed one by one."""
-    model = tiny(paired=paired, negatives_online=online, num_negatives=num_negatives)
+    model = tiny(paired=paired, contrast=contrast, num_negatives=num_negatives)
     model.eval()  # so that passing views one by one gives the same
     views = batched(num_negatives, paired)(faces[:5])
     _, terms = model.compare(views)
-    p = [model.prediction_head(model.projection_head(model(view))) for view in views]
+    q = [model.projection_head(model(view)) for view in views]
+    p = [model.prediction_head(x) for x in q]
     z = [model.target_projection_head(model.target_backbone(view)) for view in views]
     if paired and num_negatives:
-        p0, p1, z0, z1 = (torch.stack(x[i::2], dim=1) for x in (p, z) for i in (0, 1))
-        expected = model.criterion(p0, p1, z0, z1)
+        p0, p1, z0, z1, q0, q1 = (
+            torch.stack(x[i::2], dim=1) for x in (p, z, q) for i in (0, 1)
+        )
+        projections = (q0, q1) if contrast == "online" else None
+        expected = model.criterion(p0, p1, z0, z1, projections=projections)
     elif num_negatives:
         expected = model.criterion(
             p[0], p[1], z[0], z[1],
-            torch.stack(z[2:], 1), torch.stack(p[2:], 1) if online else None,
+            torch.stack((q if contrast == "online" else z)[2:], 1),
+            torch.stack(p[2:], 1) if contrast == "symmetric" else None,
+            (q[0], q[1]) if contrast == "online" else None,
         )  # fmt: skip
     else:
         cosine = NegativeCosineSimilarity()

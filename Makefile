@@ -1,0 +1,49 @@
+# The two commands: `make demo` runs the main job, `make test` runs every test.
+# Both set up .venv first; what is done already is not done again.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: help setup demo test test-fast check format clean
+
+help:
+	@echo "make setup      create $(VENV) with the tested versions"
+	@echo "make demo       drawn faces -> pre-train -> evaluate -> export -> search -> demo/report.html"
+	@echo "make test       every test"
+	@echo "make test-fast  the tests that take seconds"
+	@echo "make check      ruff and mypy"
+	@echo "make format     let ruff rewrite the code"
+
+setup: $(READY)
+
+$(READY): pyproject.toml export/pyproject.toml constraints.txt
+	@echo "== Setting up $(VENV) (about 6 GB, some minutes)"
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable export --editable '.[dev]'
+	@touch $@
+
+demo: $(READY)
+	@echo "== Demo: results go to demo/"
+	$(BIN)/contrawarp demo --out demo
+
+test: $(READY)
+	@echo "== All tests"
+	$(BIN)/python -m pytest
+
+test-fast: $(READY)
+	@echo "== Fast tests"
+	$(BIN)/python -m pytest -m "not slow"
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) demo

@@ -1,0 +1,92 @@
+# This example requires the following dependencies to be installed:
+# pip install lightly-contrawarp
+
+# Note: The settings are chosen such that the example can easily be run on a small
+# dataset. The faces are drawn; pass a folder of your own as the first argument.
+import copy
+import sys
+
+import pytorch_lightning as pl
+import torch
+import torchvision
+from lightly.data import LightlyDataset
+from lightly.models.modules import BYOLPredictionHead, BYOLProjectionHead
+from lightly.models.utils import deactivate_requires_grad, update_momentum
+from lightly.utils.scheduler import cosine_schedule
+from torch import nn
+
+from lightly_contrawarp import ContraWarpLoss, ContraWarpTransform
+from lightly_contrawarp.data.drawn_faces import DrawnFaces
+
+max_epochs = 10
+
+
+class ContraWarp(pl.LightningModule):
+    def __init__(self):
+        super().__init__()
+        resnet = torchvision.models.resnet18()
+        self.backbone = nn.Sequential(*list(resnet.children())[:-1])
+        self.projection_head = BYOLProjectionHead(512, 1024, 256)
+        self.prediction_head = BYOLPredictionHead(256, 1024, 256)
+
+        self.backbone_momentum = copy.deepcopy(self.backbone)
+        self.projection_head_momentum = copy.deepcopy(self.projection_head)
+
+        deactivate_requires_grad(self.backbone_momentum)
+        deactivate_requires_grad(self.projection_head_momentum)
+
+        self.criterion = ContraWarpLoss()
+
+    def forward(self, x):
+        y = self.backbone(x).flatten(start_dim=1)
+        z = self.projection_head(y)
+        p = self.prediction_head(z)
+        return p
+
+    def forward_momentum(self, x):
+        y = self.backbone_momentum(x).flatten(start_dim=1)
+        z = self.projection_head_momentum(y)
+        z = z.detach()
+        return z
+
+    def training_step(self, batch, batch_idx):
+        momentum = cosine_schedule(self.current_epoch, max_epochs, 0.99, 1)
+        update_momentum(self.backbone, self.backbone_momentum, m=momentum)
+        update_momentum(self.projection_head, self.projection_head_momentum, m=momentum)
+        views = batch[0]
+        # Positives and warps go through each network in one batch, or batch norm
+        # would tell them apart.
+        x = torch.cat(views)
+        p = self.forward(x).unflatten(0, (len(views), -1)).transpose(0, 1)
+        z = self.forward_momentum(x).unflatten(0, (len(views), -1)).transpose(0, 1)
+        terms = self.criterion.terms(p[:, ::2], p[:, 1::2], z[:, ::2], z[:, 1::2])
+        self.log("loss", terms.loss, prog_bar=True)
+        self.log("top1", terms.top1, prog_bar=True)
+        return terms.loss
+
+    def configure_optimizers(self):
+        return torch.optim.AdamW(self.parameters(), lr=1e-3)
+
+
+model = ContraWarp()
+
+# Paired warps: the face and three warps of it, each in two views. The views come in
+# the order [face, face, warp_1, warp_1, warp_2, ...].
+transform = ContraWarpTransform(input_size=64, num_negatives=3, paired=True)
+if len(sys.argv) > 1:
+    dataset = LightlyDataset(sys.argv[1], transform=transform)
+else:
+    dataset = DrawnFaces(num_faces=512, num_identities=64, transform=transform)
+
+dataloader = torch.utils.data.DataLoader(
+    dataset,
+    batch_size=64,
+    shuffle=True,
+    drop_last=True,
+    num_workers=4,
+)
+
+accelerator = "gpu" if torch.cuda.is_available() else "cpu"
+
+trainer = pl.Trainer(max_epochs=max_epochs, devices=1, accelerator=accelerator)
+trainer.fit(model=model, train_dataloaders=dataloader)
