@@ -46,10 +46,10 @@ class ContraWarpBatchTransform(nn.Module):
 
     Examples:
         >>> from lightly_contrawarp import ContraWarpTransform
-        >>> views = ContraWarpBatchTransform(ContraWarpTransform(64, num_negatives=1))
+        >>> views = ContraWarpBatchTransform(ContraWarpTransform(64))
         >>> faces = torch.randint(0, 256, (8, 3, 72, 72), dtype=torch.uint8)
-        >>> [tuple(view.shape) for view in views(faces)]
-        [(8, 3, 64, 64), (8, 3, 64, 64), (8, 3, 64, 64)]
+        >>> len(views(faces)), views(faces)[0].shape
+        (8, torch.Size([8, 3, 64, 64]))
     """
 
     def __init__(self, transform: ContraWarpTransform) -> None:

@@ -46,9 +46,9 @@ class LocalWarp(nn.Module):
 
     def __init__(
         self,
-        num_bumps: int = 4,
-        strength: tuple[float, float] = (0.1, 0.3),
-        radius: tuple[float, float] = (0.35, 0.7),
+        num_bumps: int = 2,
+        strength: tuple[float, float] = (0.2, 0.4),
+        radius: tuple[float, float] = (0.5, 0.9),
         around: str = "landmarks",
         jitter: float = 0.1,
         crop: CropContract = FACE_CROP,

@@ -201,12 +201,12 @@ class ContraWarp(LightningModule):
     def _terms(self, p: Tensor, z: Tensor, q: Tensor, contrast: Contrast) -> LossTerms:
         """The loss of predictions, targets and projections, each ``[B, V, D]``."""
         both = contrast is Contrast.ONLINE
+        first: int | slice = 0
+        second: int | slice = 1
+        negatives = negative_predictions = None
         if z.shape[1] > 2 and self.hparams["paired"]:
             first, second = slice(0, None, 2), slice(1, None, 2)
-        else:
-            first, second = 0, 1
-        negatives = negative_predictions = None
-        if z.shape[1] > 2 and not self.hparams["paired"]:
+        elif z.shape[1] > 2:
             negatives = (q if both else z)[:, 2:]
             if contrast is Contrast.SYMMETRIC:
                 negative_predictions = p[:, 2:]

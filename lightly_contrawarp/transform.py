@@ -16,11 +16,13 @@ from lightly_contrawarp.warp import WarpParameters
 class ContraWarpTransform(MultiViewTransform):  # type: ignore[misc]
     """Positives and locally warped negatives of one face, for ContraWarping [0].
 
-    Unpaired, the views are ``[view_0, view_1, warped_0, ...]``: two views of the face
-    as it is, and one of each of ``num_negatives`` warped faces. Paired, each of the
-    ``num_negatives + 1`` faces, the unwarped one first, comes in two views:
-    ``[view_0, view_1, warped_0, warped_0', warped_1, ...]``; then "looks warped" tells
+    Paired, each of the ``num_negatives + 1`` faces, the unwarped one first, comes in
+    two views: ``[view_0, view_1, warped_0, warped_0', warped_1, ...]``. Each warp is a
+    positive of itself and a negative of the others, so that "looks warped" tells
     nothing, and only the particular geometry separates them.
+
+    Unpaired, the views are ``[view_0, view_1, warped_0, ...]``: two views of the face
+    as it is, and one of each of ``num_negatives`` warped faces.
 
     Unwarped views pass through the same sampler, with a field of zeros, so that no
     trace of resampling gives the negatives away.
@@ -39,7 +41,7 @@ class ContraWarpTransform(MultiViewTransform):  # type: ignore[misc]
 
     Examples:
         >>> from PIL import Image
-        >>> transform = ContraWarpTransform(input_size=112, num_negatives=1)
+        >>> transform = ContraWarpTransform(num_negatives=1, paired=False)
         >>> views = transform(Image.new("RGB", (128, 128)))
         >>> [tuple(view.shape) for view in views]
         [(3, 112, 112), (3, 112, 112), (3, 112, 112)]
@@ -48,8 +50,8 @@ class ContraWarpTransform(MultiViewTransform):  # type: ignore[misc]
     def __init__(
         self,
         input_size: int = 112,
-        num_negatives: int = 1,
-        paired: bool = False,
+        num_negatives: int = 3,
+        paired: bool = True,
         share_flip: bool = True,
         warp: LocalWarp | None = None,
         view_1_transform: ContraWarpViewTransform | None = None,

@@ -26,6 +26,12 @@ def test_gives_features_and_keeps_torchvisions_keys(name: str, dim: int) -> None
     assert set(backbone.state_dict()) < set(get_model(name).state_dict())
 
 
+def test_the_small_one() -> None:
+    backbone, width = build_backbone("small")
+    assert backbone.eval()(torch.rand(2, 3, 48, 48)).shape == (2, width)
+    assert sum(p.numel() for p in backbone.parameters()) < 200_000
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -142,7 +142,7 @@ def test_without_randomness_it_is_the_resized_image(faces: torch.Tensor) -> None
 
 
 def test_images_of_a_batch_differ_and_seeds_decide(faces: torch.Tensor) -> None:
-    batched = ContraWarpBatchTransform(ContraWarpTransform(SIZE, 1))
+    batched = ContraWarpBatchTransform(ContraWarpTransform(SIZE))
     same = faces[:1].repeat(4, 1, 1, 1)
     torch.manual_seed(1)
     first = batched(same)

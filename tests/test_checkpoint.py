@@ -22,7 +22,7 @@ def trained(
     faces: Tensor, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[ContraWarp, Trainer, Path]:
     folder = tmp_path_factory.mktemp("run")
-    views = ContraWarpBatchTransform(ContraWarpTransform(32, 1))
+    views = ContraWarpBatchTransform(ContraWarpTransform(32, 1, paired=False))
     model = ContraWarp(
         NAME, batch_transform=views, input_size=32, num_negatives=1, paired=False,
         projection_hidden_dim=16, projection_dim=8, commercial_use="no",

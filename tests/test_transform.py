@@ -80,7 +80,7 @@ def test_pil_and_tensors_give_the_same_views(
 def test_unwarped_views_are_the_image_and_warped_ones_are_not(
     faces: torch.Tensor,
 ) -> None:
-    transform = transform_of(plain(), num_negatives=2)
+    transform = transform_of(plain(), num_negatives=2, paired=False)
     first, second, *warped = transform(faces[0])
     torch.testing.assert_close(first, faces[0] / 255, atol=1e-4, rtol=0)
     torch.testing.assert_close(second, faces[0] / 255, atol=1e-4, rtol=0)
@@ -112,7 +112,7 @@ def test_flips_are_shared_within_an_image_or_not(faces: torch.Tensor) -> None:
 
 def test_zero_strength_negatives_are_resampled_positives(faces: torch.Tensor) -> None:
     warp = LocalWarp(strength=(0.0, 0.0))
-    views = transform_of(plain(), num_negatives=1, warp=warp)(faces[0])
+    views = transform_of(plain(), num_negatives=1, paired=False, warp=warp)(faces[0])
     assert torch.equal(views[0], views[2])
 
 
@@ -138,7 +138,8 @@ def test_torch_seed_decides_everything(pil_faces: list[Image.Image]) -> None:
 
 
 def test_lightly_dataset_collates_and_seeded_workers(face_folder) -> None:
-    dataset = LightlyDataset(str(face_folder), ContraWarpTransform(32, 2))
+    transform = ContraWarpTransform(32, 2, paired=False)
+    dataset = LightlyDataset(str(face_folder), transform)
 
     def batch(workers: int, collate: object = None) -> list[torch.Tensor]:
         torch.manual_seed(9)
@@ -156,7 +157,8 @@ def test_lightly_dataset_collates_and_seeded_workers(face_folder) -> None:
 
 def test_plot_augmented_images(pil_faces: list[Image.Image]) -> None:
     matplotlib.use("Agg")
-    figure = plot_augmented_images(pil_faces[:2], ContraWarpTransform(32, 2))
+    transform = ContraWarpTransform(32, 2, paired=False)
+    figure = plot_augmented_images(pil_faces[:2], transform)
     assert len(figure.axes) == 2 * 5
     shown = figure.axes[4].get_images()[0].get_array()
     assert shown.shape == (32, 32, 3)

@@ -34,15 +34,20 @@ class ContraWarp(nn.Module):
 
     def forward(self, x):
         y = self.backbone(x).flatten(start_dim=1)
-        z = self.projection_head(y)
-        p = self.prediction_head(z)
-        return p
+        q = self.projection_head(y)
+        p = self.prediction_head(q)
+        return p, q
 
     def forward_momentum(self, x):
         y = self.backbone_momentum(x).flatten(start_dim=1)
         z = self.projection_head_momentum(y)
         z = z.detach()
         return z
+
+
+def split_views(x, num_views):
+    x = x.unflatten(0, (num_views, -1)).transpose(0, 1)
+    return x[:, ::2], x[:, 1::2]
 
 
 model = ContraWarp()
@@ -84,9 +89,13 @@ for epoch in range(epochs):
         # Positives and warps go through each network in one batch, or batch norm
         # would tell them apart.
         x = torch.cat(views).to(device)
-        p = model(x).unflatten(0, (len(views), -1)).transpose(0, 1)
-        z = model.forward_momentum(x).unflatten(0, (len(views), -1)).transpose(0, 1)
-        loss = criterion(p[:, ::2], p[:, 1::2], z[:, ::2], z[:, 1::2])
+        p, q = model(x)
+        z = model.forward_momentum(x)
+        # [views * batch, D] -> twice [batch, warps, D]: first and second views
+        p0, p1 = split_views(p, len(views))
+        q0, q1 = split_views(q, len(views))
+        z0, z1 = split_views(z, len(views))
+        loss = criterion(p0, p1, z0, z1, projections=(q0, q1))
         total_loss += loss.detach()
         loss.backward()
         optimizer.step()

@@ -39,9 +39,9 @@ class ContraWarp(pl.LightningModule):
 
     def forward(self, x):
         y = self.backbone(x).flatten(start_dim=1)
-        z = self.projection_head(y)
-        p = self.prediction_head(z)
-        return p
+        q = self.projection_head(y)
+        p = self.prediction_head(q)
+        return p, q
 
     def forward_momentum(self, x):
         y = self.backbone_momentum(x).flatten(start_dim=1)
@@ -57,15 +57,24 @@ class ContraWarp(pl.LightningModule):
         # Positives and warps go through each network in one batch, or batch norm
         # would tell them apart.
         x = torch.cat(views)
-        p = self.forward(x).unflatten(0, (len(views), -1)).transpose(0, 1)
-        z = self.forward_momentum(x).unflatten(0, (len(views), -1)).transpose(0, 1)
-        terms = self.criterion.terms(p[:, ::2], p[:, 1::2], z[:, ::2], z[:, 1::2])
+        p, q = self.forward(x)
+        z = self.forward_momentum(x)
+        # [views * batch, D] -> twice [batch, warps, D]: first and second views
+        p0, p1 = split_views(p, len(views))
+        q0, q1 = split_views(q, len(views))
+        z0, z1 = split_views(z, len(views))
+        terms = self.criterion.terms(p0, p1, z0, z1, projections=(q0, q1))
         self.log("loss", terms.loss, prog_bar=True)
         self.log("top1", terms.top1, prog_bar=True)
         return terms.loss
 
     def configure_optimizers(self):
         return torch.optim.AdamW(self.parameters(), lr=1e-3)
+
+
+def split_views(x, num_views):
+    x = x.unflatten(0, (num_views, -1)).transpose(0, 1)
+    return x[:, ::2], x[:, 1::2]
 
 
 model = ContraWarp()

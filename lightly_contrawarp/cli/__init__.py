@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from contrawarp_edge.cli_errors import CleanGroup
+from lightly_contrawarp.cli.demo import demo_command
 from lightly_contrawarp.cli.evaluate import evaluate_command
 from lightly_contrawarp.cli.pretrain import pretrain_command
 from lightly_contrawarp.cli.preview import preview_command
@@ -19,3 +20,4 @@ def main() -> None:
 main.add_command(pretrain_command)
 main.add_command(evaluate_command)
 main.add_command(preview_command)
+main.add_command(demo_command)

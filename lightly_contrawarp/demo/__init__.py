@@ -1,0 +1,1 @@
+"""The whole line on drawn faces, with a report to look at."""

@@ -1,0 +1,160 @@
+"""The demo's page: views, loss curve, table and search results in one file."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import matplotlib
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+
+from contrawarp_edge import Embedder, Gallery
+from lightly_contrawarp.demo.steps import DemoFiles, DemoSettings, read_json
+from lightly_contrawarp.files import atomic_write_text
+from lightly_contrawarp.preview import preview_sheet, sample_faces
+from lightly_contrawarp.transform import ContraWarpTransform
+
+GOAL = 0.10
+"""By how much the probe is expected to beat random initialisation."""
+
+_HITS = 8
+
+
+def write_report(files: DemoFiles, settings: DemoSettings) -> str:
+    """Writes ``report.html`` and returns the verdict in one sentence."""
+    results = read_json(files.evaluation)
+    verdict = judge(results)
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("lightly_contrawarp.demo", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template("report.html.j2").render(
+        verdict=verdict,
+        settings=settings,
+        rows=[_row(name, result) for name, result in results.items()],
+        ks=[r["k"] for r in next(iter(results.values()))["knn"]],
+        views=_picture(_views(files, settings)),
+        curve=_loss_curve(files.run),
+        searches=_searches(files),
+        times=read_json(files.times),
+        versions={
+            name: version(name)
+            for name in ("lightly-contrawarp", "torch", "lightly", "onnxruntime")
+        },
+        machine=f"{platform.machine()}, {torch.get_num_threads()} threads",
+    )
+    atomic_write_text(files.report, page)
+    return verdict
+
+
+def judge(results: dict[str, Any]) -> str:
+    """Says whether the trained encoder beats the untrained one as expected.
+
+    Args:
+        results: What ``evaluate_checkpoint`` returns: the trained encoder first, then
+            the untrained one.
+
+    Returns:
+        One sentence with both accuracies in percent.
+    """
+    trained, untrained = (r["linear_probe"]["accuracy"] for r in results.values())
+    gain = trained - untrained
+    tail = "as expected" if gain >= GOAL else f"less than the {GOAL:.0%} expected"
+    return (
+        f"Linear probe on unseen identities: {trained:.1%} after pre-training, "
+        f"{untrained:.1%} untrained; {gain * 100:+.1f} points, {tail}."
+    )
+
+
+def _row(name: str, result: dict[str, Any]) -> dict[str, Any]:
+    probe = result["linear_probe"]
+    low, high = probe["interval"]
+    return {
+        "name": name,
+        "accuracy": f"{probe['accuracy']:.1%}",
+        "interval": f"{low:.1%} to {high:.1%}",
+        "macro_f1": f"{probe['macro_f1']:.1%}",
+        "knn": [f"{r['scores']['accuracy']:.1%}" for r in result["knn"]],
+    }
+
+
+def _views(files: DemoFiles, settings: DemoSettings) -> Image.Image:
+    torch.manual_seed(0)
+    transform = ContraWarpTransform(settings.input_size, num_negatives=3, paired=True)
+    return preview_sheet(sample_faces(files.train, 4), transform)
+
+
+def _picture(image: Image.Image, image_format: str = "PNG") -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, format=image_format)
+    data = base64.b64encode(buffer.getvalue()).decode()
+    return f"data:image/{image_format.lower()};base64,{data}"
+
+
+def _loss_curve(run: Path) -> str:
+    """Loss and share of warps told apart over the steps of all parts of a run."""
+    points = []
+    for path in sorted(run.glob("csv/version_*/metrics.csv")):
+        with path.open(newline="") as file:
+            points += [
+                (int(row["step"]), float(row["train/loss"]), float(row["train/top1"]))
+                for row in csv.DictReader(file)
+                if row.get("train/loss")
+            ]
+    steps, losses, top1 = zip(*sorted(points), strict=True)
+    with matplotlib.rc_context({"svg.fonttype": "none", "font.size": 9}):
+        figure = Figure(figsize=(8, 2.8), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        left.plot(steps, losses, linewidth=0.8)
+        left.set(xlabel="step", ylabel="loss")
+        right.plot(steps, top1, linewidth=0.8, color="tab:green")
+        right.axhline(0.25, color="gray", linestyle=":", linewidth=1)
+        right.set(xlabel="step", ylabel="own warp ranked first", ylim=(0, 1))
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()[buffer.getvalue().index("<svg") :]
+
+
+def _searches(files: DemoFiles) -> list[dict[str, Any]]:
+    """For one test face of each expression, the most similar faces of other people."""
+    embedder = Embedder(files.model)
+    found = []
+    with Gallery.open(files.gallery, readonly=True) as gallery:
+        for folder in sorted(path for path in files.test.iterdir() if path.is_dir()):
+            query = min(folder.iterdir())
+            (hits,) = gallery.search(embedder.embed(query), k=60)
+            others = [h for h in hits if _identity(h.path) != _identity(str(query))]
+            found.append(
+                {
+                    "label": folder.name,
+                    "picture": _thumbnail(query),
+                    "hits": [
+                        {
+                            "label": Path(hit.path).parent.name,
+                            "score": f"{hit.score:.3f}",
+                            "picture": _thumbnail(Path(hit.path)),
+                        }
+                        for hit in others[:_HITS]
+                    ],
+                }
+            )
+    return found
+
+
+def _identity(path: str) -> str:
+    return Path(path).name.split("_")[0]
+
+
+def _thumbnail(path: Path) -> str:
+    with Image.open(path) as image:
+        return _picture(image.convert("RGB"), "JPEG")

@@ -1,0 +1,206 @@
+"""The steps of the demo; each leaves a file and is skipped once that file is there."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from contrawarp_edge import Embedder, Gallery, InputError
+from contrawarp_edge.indexing import embed_into, find_images
+from lightly_contrawarp.checkpoint import load_backbone
+from lightly_contrawarp.data.drawn_faces import save_drawn_faces
+from lightly_contrawarp.evaluation.compare import evaluate_checkpoint
+from lightly_contrawarp.files import atomic_write_text
+from lightly_contrawarp.onnx_export import export_onnx
+from lightly_contrawarp.preview import sample_faces
+from lightly_contrawarp.training import LAST, PretrainSettings, pretrain
+
+_TRAIN_SEED, _TEST_SEED = 1, 2
+
+
+@dataclass(frozen=True)
+class DemoSettings:
+    """Size of the demo.
+
+    Attributes:
+        faces: Drawn faces to train on, ten of each identity.
+        test_faces: Drawn faces of other identities to judge on.
+        epochs: Passes over the training faces.
+        input_size: Height and width of the views in pixels.
+    """
+
+    faces: int = 6000
+    test_faces: int = 2100
+    epochs: int = 8
+    input_size: int = 48
+
+
+@dataclass(frozen=True)
+class DemoFiles:
+    """Where the demo keeps what."""
+
+    out: Path
+
+    @property
+    def train(self) -> Path:
+        """Training faces; their labels serve the probes only."""
+        return self.out / "faces" / "train"
+
+    @property
+    def test(self) -> Path:
+        """Faces of unseen identities."""
+        return self.out / "faces" / "test"
+
+    @property
+    def run(self) -> Path:
+        """The training run."""
+        return self.out / "run"
+
+    @property
+    def evaluation(self) -> Path:
+        """Scores of the trained and of an untrained encoder."""
+        return self.out / "evaluation.json"
+
+    @property
+    def model(self) -> Path:
+        """The exported encoder."""
+        return self.out / "model.onnx"
+
+    @property
+    def gallery(self) -> Path:
+        """Embeddings of the test faces."""
+        return self.out / "faces.gallery"
+
+    @property
+    def times(self) -> Path:
+        """Seconds that each step took when it was done."""
+        return self.out / "times.json"
+
+    @property
+    def report(self) -> Path:
+        """The page to look at."""
+        return self.out / "report.html"
+
+
+def run_steps(
+    out: Path, settings: DemoSettings, say: Callable[[str], None]
+) -> DemoFiles:
+    """Draws, trains, evaluates, exports and embeds; what is done is not done again.
+
+    Args:
+        out: Folder for everything.
+        settings: Size of the demo.
+        say: Called with a line before each step.
+
+    Returns:
+        Where the results are.
+
+    Raises:
+        InputError: If ``out`` holds a demo of another size.
+    """
+    files = DemoFiles(out)
+    _claim(out, settings)
+    steps: list[tuple[str, bool, Callable[[], object]]] = [
+        (f"Drawing {settings.faces + settings.test_faces:,} faces",
+         files.train.exists() and files.test.exists(),
+         lambda: _draw(files, settings)),
+        (f"Pre-training for {settings.epochs} epochs, without labels",
+         _epochs_done(files.run / LAST) >= settings.epochs,
+         lambda: _train(files, settings)),
+        ("Judging it beside an untrained encoder, on unseen identities",
+         files.evaluation.exists(),
+         lambda: _evaluate(files)),
+        ("Exporting to ONNX", files.model.exists(), lambda: _export(files)),
+        ("Embedding the test faces without PyTorch",
+         _rows(files.gallery) >= settings.test_faces,
+         lambda: _embed(files)),
+    ]  # fmt: skip
+    for number, (title, done, step) in enumerate(steps, start=1):
+        say(f"[{number}/{len(steps)}] {title}{': done already' if done else ''}")
+        if done:
+            continue
+        start = time.monotonic()
+        step()
+        times = read_json(files.times)
+        times[title] = round(time.monotonic() - start, 1)
+        atomic_write_text(files.times, json.dumps(times, indent=2) + "\n")
+    return files
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The content of a JSON file, or an empty one if there is none."""
+    return dict(json.loads(path.read_text())) if path.exists() else {}
+
+
+def _claim(out: Path, settings: DemoSettings) -> None:
+    path = out / "demo.json"
+    found, wanted = read_json(path), asdict(settings)
+    if found and found != wanted:
+        raise InputError(f"{out}: holds a demo with {found}; give another --out")
+    if not found and out.is_dir() and any(out.iterdir()):
+        raise InputError(f"{out}: is not empty and holds no demo; give another --out")
+    out.mkdir(parents=True, exist_ok=True)
+    atomic_write_text(path, json.dumps(wanted, indent=2) + "\n")
+
+
+def _draw(files: DemoFiles, settings: DemoSettings) -> None:
+    for folder, count, seed in (
+        (files.train, settings.faces, _TRAIN_SEED),
+        (files.test, settings.test_faces, _TEST_SEED),
+    ):
+        folder.parent.mkdir(exist_ok=True)
+        save_drawn_faces(
+            folder, count, num_identities=max(1, count // 10), seed=seed, size=64,
+            labelled=True,
+        )  # fmt: skip
+
+
+def _train(files: DemoFiles, settings: DemoSettings) -> None:
+    pretrain(
+        files.train,
+        files.run,
+        PretrainSettings(
+            backbone="small",
+            input_size=settings.input_size,
+            batch_size=32,
+            channels_last=True,
+        ),
+        epochs=settings.epochs,
+        resume=(files.run / LAST).exists(),
+    )
+
+
+def _epochs_done(checkpoint: Path) -> int:
+    if not checkpoint.exists():
+        return 0
+    content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    return int(content["epoch"]) + 1
+
+
+def _evaluate(files: DemoFiles) -> None:
+    results = evaluate_checkpoint(
+        files.run / LAST, files.train, files.test, random_init=True
+    )
+    atomic_write_text(files.evaluation, json.dumps(results, indent=2) + "\n")
+
+
+def _export(files: DemoFiles) -> None:
+    backbone, info = load_backbone(files.run / LAST)
+    export_onnx(backbone, info, files.model, sample_faces(files.test, 16))
+
+
+def _rows(gallery: Path) -> int:
+    if not gallery.exists():
+        return 0
+    with Gallery.open(gallery, readonly=True) as opened:
+        return len(opened)
+
+
+def _embed(files: DemoFiles) -> None:
+    embed_into(files.gallery, Embedder(files.model), find_images([files.test]))
