@@ -10,9 +10,8 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
-from contrawarp_edge.images import read_rgb
 from lightly_contrawarp.data.drawn_faces import draw_parameters, render_faces
-from lightly_contrawarp.data.folders import scan_images
+from lightly_contrawarp.data.folders import FaceFolder, scan_images
 from lightly_contrawarp.transform import ContraWarpTransform
 from lightly_contrawarp.warp import WarpParameters, warp_points
 
@@ -38,7 +37,10 @@ def sample_faces(folder: Path | None, count: int, seed: int = 0) -> list[Image.I
         drawn = draw_parameters(count, num_identities=count, seed=seed)
         return [TF.to_pil_image(face) for face in render_faces(drawn, size=_TILE)]
     paths = scan_images(folder).paths
-    return [read_rgb(path) for path in paths[:: max(1, len(paths) // count)][:count]]
+    # What cannot be decoded is replaced, as in training.
+    images = FaceFolder(paths, on_failure=lambda file: None)
+    step = max(1, len(paths) // count)
+    return [images[index][0] for index in range(0, len(paths), step)[:count]]
 
 
 def preview_sheet(

@@ -52,3 +52,9 @@ class ProgressWithEta(Callback):
         """Closes the bar."""
         if self._bar is not None:
             self._bar.close()
+
+    def on_exception(
+        self, trainer: Trainer, module: LightningModule, exception: BaseException
+    ) -> None:
+        """Closes the bar, so that what is said next has a line of its own."""
+        self.on_train_end(trainer, module)

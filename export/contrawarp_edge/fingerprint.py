@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
 
 from contrawarp_edge.errors import InputError
 
 _GRAPH_FIELD = 7  # of onnx.ModelProto
 
 
-def graph_fingerprint(model: bytes | memoryview) -> str:
+def graph_fingerprint(model: bytes | memoryview | mmap.mmap) -> str:
     """Hashes the graph of an ONNX file: weights, preprocessing and all.
 
     The graph is one field of the serialised model. Names, versions and metadata are
@@ -24,26 +25,35 @@ def graph_fingerprint(model: bytes | memoryview) -> str:
     Raises:
         InputError: If the content is no serialised ONNX model.
     """
-    view = memoryview(model)
+    # Views are released, or a file that is mapped could not be closed.
+    with memoryview(model) as view:
+        start, end = _find_graph(view)
+        with view[start:end] as graph:
+            return hashlib.sha256(graph).hexdigest()
+
+
+def _find_graph(view: memoryview) -> tuple[int, int]:
+    graphs = []
     position = 0
     while position < len(view):
         key, position = _varint(view, position)
         field, kind = key >> 3, key & 7
+        size = 0
         if kind == 0:
             _, position = _varint(view, position)
-            continue
-        if kind == 2:
+        elif kind == 2:
             size, position = _varint(view, position)
         elif kind in (1, 5):
             size = 8 if kind == 1 else 4
         else:
-            break
-        if position + size > len(view):
-            break
+            raise InputError("not a whole ONNX model")
         if field == _GRAPH_FIELD and kind == 2:
-            return hashlib.sha256(view[position : position + size]).hexdigest()
+            graphs.append((position, position + size))
         position += size
-    raise InputError("not a whole ONNX model")
+    # Of several graphs, a reader makes one: hashing the first would miss the others.
+    if position > len(view) or len(graphs) != 1:
+        raise InputError("not a whole ONNX model")
+    return graphs[0]
 
 
 def _varint(view: memoryview, position: int) -> tuple[int, int]:

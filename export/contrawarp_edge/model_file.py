@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from contrawarp_edge.errors import InputError
+from contrawarp_edge.fingerprint import graph_fingerprint
 
 FORMAT_VERSION = 1
 """Version of the contract that this package writes; it reads none that is newer."""
@@ -146,8 +148,8 @@ def open_session(
         The ``onnxruntime.InferenceSession`` and the model's metadata.
 
     Raises:
-        InputError: If the file is missing, no ONNX model, or another kind of model,
-            or a provider is not available.
+        InputError: If the file is missing, no ONNX model, another kind of model, or
+            not as it was exported, or a provider is not available.
     """
     import onnxruntime  # here, since it takes longer to import than all the rest
 
@@ -176,6 +178,7 @@ def open_session(
         ) from error
     info = ModelInfo.from_metadata(session.get_modelmeta().custom_metadata_map, path)
     _check_interface(session, path)
+    _check_fingerprint(path, info)
     return session, info
 
 
@@ -186,3 +189,20 @@ def _check_interface(session: Any, path: Path) -> None:
         raise InputError(f"{path}: its input is not uint8 {INPUT_NAME!r} [N, H, W, 3]")
     if outputs != [(OUTPUT_NAME, "tensor(float)", 2)]:
         raise InputError(f"{path}: its output is not float32 {OUTPUT_NAME!r} [N, D]")
+
+
+def _check_fingerprint(path: Path, info: ModelInfo) -> None:
+    # Mapped, not read: the pages of a large model can leave memory again.
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+    ):
+        try:
+            actual = graph_fingerprint(content)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+    if actual != info.fingerprint:
+        raise InputError(
+            f"{path}: was changed after its export (weights or preprocessing are not "
+            f"those of fingerprint {info.short_fingerprint}); export the model again"
+        )

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from contrawarp_edge import ModelInfo
+from contrawarp_edge.fingerprint import graph_fingerprint
 
 DIM = 8
 MakeModel = Callable[..., Path]
@@ -30,13 +30,11 @@ def model_info(seed: int = 0) -> ModelInfo:
         package_version="0.1.0",
         precision="fp32",
         commercial_use="unknown",
-        fingerprint=hashlib.sha256(weights(seed).tobytes()).hexdigest(),
+        fingerprint=graph_fingerprint(serialised_model(seed)),
     )
 
 
-def onnx_model(
-    seed: int = 0, metadata: dict[str, str] | None = None
-) -> onnx.ModelProto:
+def serialised_model(seed: int = 0) -> bytes:
     """Projects the mean and mean square of each colour: any size, order matters not."""
     constants = {
         "axes": np.array([1, 2], np.int64),
@@ -69,9 +67,15 @@ def onnx_model(
     model = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10
     )
+    return model.SerializeToString(deterministic=True)
+
+
+def model_bytes(seed: int = 0, metadata: dict[str, str] | None = None) -> bytes:
+    """A model with its metadata appended, as contrawarp-export does it."""
+    tail = onnx.ModelProto()
     props = model_info(seed).to_metadata() if metadata is None else metadata
-    helper.set_model_props(model, props)
-    return model
+    helper.set_model_props(tail, props)
+    return serialised_model(seed) + tail.SerializeToString()
 
 
 def reference_embedding(pixels: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -85,7 +89,7 @@ def reference_embedding(pixels: np.ndarray, seed: int = 0) -> np.ndarray:
 def make_model(tmp_path: Path) -> MakeModel:
     def make(name: str = "model.onnx", **settings: object) -> Path:
         path = tmp_path / name
-        onnx.save(onnx_model(**settings), path)  # type: ignore[arg-type]
+        path.write_bytes(model_bytes(**settings))  # type: ignore[arg-type]
         return path
 
     return make

@@ -85,6 +85,42 @@ def test_wrong_interface(model: Path, tmp_path: Path) -> None:
         Embedder(tmp_path / "float.onnx")
 
 
+def test_changed_weights_are_refused(model: Path) -> None:
+    whole = model.read_bytes()
+    weights = next(t for t in onnx.load(model).graph.initializer if t.name == "weights")
+    changed = bytearray(whole)
+    changed[whole.index(weights.raw_data)] ^= 1  # the last bit of one weight
+    model.write_bytes(changed)
+    with pytest.raises(InputError, match=r"model\.onnx: was changed after its export"):
+        Embedder(model)
+    model.write_bytes(whole)
+    Embedder(model)
+
+
+def test_a_fingerprint_of_other_weights_is_refused(
+    make_model: Callable[..., Path], info: ModelInfo
+) -> None:
+    claim = replace(info, fingerprint="0" * 64).to_metadata()
+    path = make_model("claim.onnx", metadata=claim)
+    with pytest.raises(InputError, match=r"claim\.onnx: .* fingerprint 000000000000\)"):
+        Embedder(path)
+
+
+def test_a_second_graph_is_refused(model: Path) -> None:
+    addition = onnx.ModelProto()
+    addition.graph.doc_string = "merged into the first one by protobuf"
+    model.write_bytes(model.read_bytes() + addition.SerializeToString())
+    with pytest.raises(InputError, match=r"model\.onnx: not a whole ONNX model"):
+        Embedder(model)
+
+
+def test_metadata_of_other_tools_is_no_change(model: Path, info: ModelInfo) -> None:
+    addition = onnx.ModelProto(producer_name="another tool")
+    onnx.helper.set_model_props(addition, {"other.tool": "x"})
+    model.write_bytes(model.read_bytes() + addition.SerializeToString())
+    assert Embedder(model).info == info
+
+
 def test_unknown_provider(model: Path) -> None:
     with pytest.raises(InputError, match="WarpDrive: not a provider"):
         Embedder(model, providers=["WarpDrive"])

@@ -21,7 +21,7 @@ _PARITY_IMAGES = 16
 @click.option(
     "--onnx",
     "path",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path),
     required=True,
     help="The file to write.",
 )
@@ -37,6 +37,8 @@ def main(checkpoint: Path, path: Path, images: Path | None) -> None:
     The file takes uint8 RGB images of any size and returns unit embeddings. It is
     compared with PyTorch before it is put in place.
     """
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; --onnx has to be a file")
     if not path.parent.is_dir():
         raise InputError(f"{path.parent}: no such folder to write {path.name} to")
     from lightly_contrawarp.checkpoint import load_backbone

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from contrawarp_edge.cli_errors import EXIT_SKIPPED
+from lightly_contrawarp.settings import PretrainSettings
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_DEFAULT = PretrainSettings()
 
 
-@click.command("pretrain")
+def _setting(name: str, kind: Any, text: str) -> Callable[[_Command], _Command]:
+    """An option for a field of the settings, with the field's default."""
+    option = f"--{name.replace('_', '-')}"
+    return click.option(option, default=getattr(_DEFAULT, name), type=kind, help=text)
+
+
+@click.command("pretrain", context_settings={"show_default": True})
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--out",
@@ -17,38 +29,44 @@ from contrawarp_edge.cli_errors import EXIT_SKIPPED
     required=True,
     help="Folder for last.ckpt, settings, logs and the list of skipped files.",
 )
-@click.option("--backbone", default="resnet18", help="Torchvision model name.")
 @click.option("--epochs", default=100, type=click.IntRange(1))
-@click.option("--batch-size", default=128, type=click.IntRange(2))
-@click.option("--input-size", default=112, type=click.IntRange(16), help="In pixels.")
-@click.option("--num-negatives", default=3, type=click.IntRange(0), help="0 is BYOL.")
+@_setting("backbone", str, "Torchvision model name, or small.")
+@_setting("batch_size", click.IntRange(2), "Images a step, each in several views.")
+@_setting("input_size", click.IntRange(16), "In pixels.")
+@_setting("num_negatives", click.IntRange(0), "Warps of a face; 0 is BYOL.")
 @click.option(
     "--paired/--unpaired",
-    default=True,
+    default=_DEFAULT.paired,
     help="Whether each warped face comes in two views.",
 )
-@click.option("--positive-weight", default=1.0, type=click.FloatRange(0))
-@click.option("--negative-weight", default=5.0, type=click.FloatRange(0))
-@click.option("--temperature", default=0.1, type=click.FloatRange(0, min_open=True))
-@click.option("--lr", default=1e-3, type=click.FloatRange(0, min_open=True))
-@click.option(
-    "--precision",
-    default="32-true",
-    type=click.Choice(["32-true", "bf16-mixed", "16-mixed"]),
+@_setting(
+    "contrast",
+    click.Choice(["online", "target", "symmetric"]),
+    "What the views of warps are compared with.",
+)
+@_setting("positive_weight", click.FloatRange(0), "Of agreement between views.")
+@_setting("negative_weight", click.FloatRange(0), "Of the contrast between warps.")
+@_setting("temperature", click.FloatRange(0, min_open=True), "Of the contrast.")
+@_setting("lr", click.FloatRange(0, min_open=True), "Peak learning rate.")
+@_setting(
+    "precision",
+    click.Choice(["32-true", "bf16-mixed", "16-mixed"]),
+    "Number format of the computation.",
 )
 @click.option(
     "--channels-last", is_flag=True, help="Faster for MobileNets on a CPU, and on GPUs."
 )
-@click.option("--workers", default=2, type=click.IntRange(0), help="View processes.")
-@click.option("--devices", default=1, type=click.IntRange(1), help="GPUs to train on.")
-@click.option("--seed", default=0, type=click.IntRange(0))
-@click.option("--resume", is_flag=True, help="Go on from OUT/last.ckpt.")
-@click.option(
-    "--commercial-use",
-    default="unknown",
-    type=click.Choice(["unknown", "yes", "no"]),
-    help="What the licence of the images allows; kept with the model.",
+@_setting("seed", click.IntRange(0), "Of weights, order and views.")
+@_setting(
+    "commercial_use",
+    click.Choice(["unknown", "yes", "no"]),
+    "What the licence of the images allows; kept with the model.",
 )
+@click.option(
+    "--workers", default=2, type=click.IntRange(0), help="Processes that decode."
+)
+@click.option("--devices", default=1, type=click.IntRange(1), help="GPUs to train on.")
+@click.option("--resume", is_flag=True, help="Go on from OUT/last.ckpt.")
 def pretrain_command(
     folder: Path,
     out: Path,
@@ -62,7 +80,12 @@ def pretrain_command(
 
     Exit code 3 means that the run is complete but files were skipped.
     """
-    from lightly_contrawarp.training import LAST, PretrainSettings, pretrain
+    from lightly_contrawarp.training import (
+        LAST,
+        SKIPPED,
+        is_first_process,
+        pretrain,
+    )
 
     scan = pretrain(
         folder,
@@ -73,11 +96,13 @@ def pretrain_command(
         devices=devices,
         resume=resume,
     )
+    if not is_first_process():
+        return
     click.echo(f"{out / LAST}: trained on {len(scan.paths):,} images")
     if scan.skipped:
         click.echo(
             f"{len(scan.skipped):,} unreadable files skipped, the first: "
-            f"{scan.skipped[0]}; all of them in {out / 'skipped.tsv'}",
+            f"{scan.skipped[0]}; all of them in {out / SKIPPED}",
             err=True,
         )
         raise SystemExit(EXIT_SKIPPED)

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import click
 
+from contrawarp_edge.errors import InputError
+
 
 @click.command("preview")
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path),
     required=True,
     help="The PNG to write.",
 )
@@ -33,6 +35,8 @@ def preview_command(
 
     Arrows show where each warp moves the face. Without FOLDER, faces are drawn.
     """
+    if out.is_dir():
+        raise InputError(f"{out}: is a folder; --out has to be a file")
     import torch
 
     from lightly_contrawarp.preview import preview_sheet, sample_faces

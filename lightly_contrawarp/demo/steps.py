@@ -19,7 +19,8 @@ from lightly_contrawarp.evaluation.compare import evaluate_checkpoint
 from lightly_contrawarp.files import atomic_write_text
 from lightly_contrawarp.onnx_export import export_onnx
 from lightly_contrawarp.preview import sample_faces
-from lightly_contrawarp.training import LAST, PretrainSettings, pretrain
+from lightly_contrawarp.settings import PretrainSettings
+from lightly_contrawarp.training import LAST, pretrain
 
 _TRAIN_SEED, _TEST_SEED = 1, 2
 

@@ -12,7 +12,7 @@ from contrawarp_edge.errors import InputError
 from contrawarp_edge.progress import Progress
 from lightly_contrawarp.backbones import build_backbone
 from lightly_contrawarp.checkpoint import load_backbone
-from lightly_contrawarp.data.folders import LabelledFolder
+from lightly_contrawarp.data.labelled import LabelledFolder
 from lightly_contrawarp.evaluation.evaluate import EvaluationSettings, evaluate
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from contrawarp_edge.errors import InputError
-from lightly_contrawarp.data.folders import LabelledFolder
+from lightly_contrawarp.data.labelled import LabelledFolder
 from lightly_contrawarp.evaluation.features import (
     Encoder,
     Features,

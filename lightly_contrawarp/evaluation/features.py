@@ -15,7 +15,8 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.functional import pil_to_tensor
 
 from contrawarp_edge.errors import InputError
-from lightly_contrawarp.data.folders import FaceFolder, LabelledFolder
+from lightly_contrawarp.data.folders import FaceFolder
+from lightly_contrawarp.data.labelled import LabelledFolder
 from lightly_contrawarp.preprocess import preprocess
 
 Encoder = Callable[[Tensor], Tensor]

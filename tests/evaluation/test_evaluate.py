@@ -7,7 +7,7 @@ from PIL import Image
 from torch import nn
 
 from contrawarp_edge.errors import InputError
-from lightly_contrawarp.data.folders import LabelledFolder
+from lightly_contrawarp.data.labelled import LabelledFolder
 from lightly_contrawarp.evaluation.evaluate import (
     EvaluationSettings,
     evaluate,

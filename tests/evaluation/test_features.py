@@ -7,7 +7,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from contrawarp_edge.errors import InputError
-from lightly_contrawarp.data.folders import FaceFolder, LabelledFolder
+from lightly_contrawarp.data.folders import FaceFolder
+from lightly_contrawarp.data.labelled import LabelledFolder
 from lightly_contrawarp.evaluation.features import extract_features
 from lightly_contrawarp.preprocess import preprocess
 

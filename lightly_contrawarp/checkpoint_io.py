@@ -1,0 +1,52 @@
+"""Checkpoints that a crash never leaves half written."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from contrawarp_edge.errors import InputError
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes beside the target and renames.
+
+    Lightning writes to the system's folder for temporary files and moves the result,
+    which is a copy, and can be cut short, where that is another file system.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
+    ) -> None:
+        """Replaces a checkpoint in one step.
+
+        Args:
+            checkpoint: What to save.
+            path: The file.
+            storage_options: Not used.
+
+        Raises:
+            InputError: If it cannot be written. An earlier file is left as it was.
+        """
+        path = Path(path)
+        # In memory first, since torch.save hides the reason of a failed write.
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        # One name for all processes: what a killed run left is overwritten.
+        partial = path.with_name(f".{path.name}.tmp")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as file:
+                file.write(content.getbuffer())
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+        finally:
+            partial.unlink(missing_ok=True)

@@ -1,0 +1,42 @@
+"""Settings of a pre-training run; nothing heavy, so that commands can show them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PretrainSettings:
+    """What decides the outcome of a run; a resumed run has to have the same.
+
+    Attributes:
+        backbone: Torchvision name, or ``small``.
+        input_size: Height and width of the views in pixels.
+        batch_size: Images a step; each comes in several views.
+        num_negatives: Warped faces an image.
+        paired: Whether each warped face comes in two views.
+        contrast: What the contrast compares, see ``Contrast``.
+        positive_weight: Weight of the positive term.
+        negative_weight: Weight of the negative term.
+        temperature: Temperature of the contrast.
+        lr: Peak learning rate.
+        precision: Lightning's precision, such as ``"bf16-mixed"``.
+        channels_last: Whether to compute in channels-last memory format.
+        seed: Seed of weights, order and views.
+        commercial_use: What the licence of the images allows.
+    """
+
+    backbone: str = "resnet18"
+    input_size: int = 112
+    batch_size: int = 64
+    num_negatives: int = 3
+    paired: bool = True
+    contrast: str = "online"
+    positive_weight: float = 1.0
+    negative_weight: float = 5.0
+    temperature: float = 0.1
+    lr: float = 1e-3
+    precision: str = "32-true"
+    channels_last: bool = False
+    seed: int = 0
+    commercial_use: str = "unknown"

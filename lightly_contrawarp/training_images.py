@@ -1,0 +1,110 @@
+"""The images of a pre-training run: found, loaded, and listed where broken."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+from torchvision.transforms import v2
+
+from contrawarp_edge.cli_errors import printable
+from contrawarp_edge.errors import InputError
+from lightly_contrawarp.data.folders import (
+    FaceFolder,
+    ImageScan,
+    SkippedFile,
+    scan_images,
+)
+from lightly_contrawarp.files import atomic_write_text
+
+
+def find_images(folder: Path, devices: int = 1) -> ImageScan:
+    """Scans a folder, and decodes images until it is clear that there are enough.
+
+    Args:
+        folder: Images, nested at will.
+        devices: Number of devices that share the images.
+
+    Returns:
+        The images whose header is sound, and the files that are known to be broken.
+
+    Raises:
+        InputError: If there are too few images to train on.
+    """
+    scan = scan_images(folder)
+    broken: list[SkippedFile] = []
+    probe = FaceFolder(scan.paths, on_failure=broken.append)
+    first = probe[0][1]
+    if probe[(first + 1) % len(probe)][1] == first:
+        raise InputError(f"{folder}: holds one readable image; at least 2 are needed")
+    paths = [path for path in scan.paths if path not in probe.failed]
+    if len(paths) < 2 * devices:
+        raise InputError(
+            f"{folder}: {len(paths)} images are too few for {devices} devices; "
+            f"at least {2 * devices} are needed"
+        )
+    return ImageScan(paths, scan.skipped + broken)
+
+
+def build_loader(
+    scan: ImageScan,
+    skipped: Path,
+    *,
+    input_size: int,
+    batch_size: int,
+    workers: int,
+    devices: int = 1,
+) -> DataLoader[Any]:
+    """Loads shuffled batches of ``(uint8 [B, 3, S, S], indices)``.
+
+    Args:
+        scan: The images.
+        skipped: List to which files that cannot be decoded are appended.
+        input_size: Height and width of the views to come; ``S`` is a little larger.
+        batch_size: Images a batch; fewer if a device has fewer.
+        workers: Processes that decode.
+        devices: Number of devices that share the images.
+    """
+    # Workers only decode; a margin keeps the crops from being scaled up.
+    side = round(input_size * 1.12)
+    decode = v2.Compose([v2.Resize((side, side)), v2.PILToTensor()])
+    return DataLoader(
+        FaceFolder(scan.paths, decode, partial(_append, skipped)),
+        batch_size=min(batch_size, len(scan.paths) // devices),
+        shuffle=True,
+        drop_last=True,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=torch.cuda.is_available(),
+    )
+
+
+def write_skipped(skipped: Path, scan: ImageScan) -> None:
+    """Writes the list of broken files: a path, a tab and a reason on each line."""
+    atomic_write_text(skipped, "".join(map(_to_line, scan.skipped)))
+
+
+def with_failures(scan: ImageScan, skipped: Path) -> ImageScan:
+    """Moves the files that loaders listed from the images to the broken files."""
+    lines = skipped.read_text(encoding="utf-8").splitlines()
+    reasons = dict(line.split("\t", 1) for line in lines)
+    result = ImageScan([], list(scan.skipped))
+    for path in scan.paths:
+        if reason := reasons.get(printable(path)):
+            result.skipped.append(SkippedFile(path, reason))
+        else:
+            result.paths.append(path)
+    return result
+
+
+def _to_line(file: SkippedFile) -> str:
+    return f"{printable(file.path)}\t{printable(file.reason)}\n"
+
+
+def _append(skipped: Path, file: SkippedFile) -> None:
+    # Each worker appends what it finds; short lines are written in one piece.
+    with skipped.open("a", encoding="utf-8") as lines:
+        lines.write(_to_line(file))

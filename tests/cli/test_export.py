@@ -1,0 +1,133 @@
+"""contrawarp-export: one checked file, or one line that says why not."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from PIL import Image
+from torch import nn
+
+from contrawarp_edge import Embedder
+from lightly_contrawarp import ContraWarp, load_backbone, onnx_export
+from lightly_contrawarp.cli.export import main
+
+
+def save_checkpoint(model: ContraWarp, path: Path) -> Path:
+    content = {"state_dict": model.state_dict()}
+    model.on_save_checkpoint(content)
+    torch.save(content, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    model = ContraWarp("mobilenet_v3_small", input_size=32, commercial_use="no")
+    return save_checkpoint(model, tmp_path_factory.mktemp("model") / "last.ckpt")
+
+
+@pytest.fixture(scope="module")
+def exported(checkpoint: Path) -> tuple[Path, Result]:
+    path = checkpoint.with_name("model.onnx")
+    return path, run(checkpoint, "--onnx", path)
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def one_line_error(result: Result, message: str) -> None:
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert message in line
+
+
+@pytest.mark.slow
+def test_says_what_it_wrote(exported: tuple[Path, Result]) -> None:
+    path, result = exported
+    assert result.exit_code == 0, result.output
+    assert result.stderr == ""
+    info = Embedder(path).info
+    assert (info.backbone, info.input_size, info.dim) == ("mobilenet_v3_small", 32, 576)
+    assert info.commercial_use == "no"
+    first, second = result.stdout.splitlines()
+    assert first.startswith(f"{path}: mobilenet_v3_small, 32 px, 576 dimensions, ")
+    assert first.endswith(f" MB, fingerprint {info.short_fingerprint}")
+    assert second.startswith("parity with PyTorch on 16 images: largest difference ")
+    assert {p.name for p in path.parent.iterdir()} == {"last.ckpt", "model.onnx"}
+
+
+@pytest.mark.slow
+def test_the_file_embeds_as_the_checkpoint_does(
+    exported: tuple[Path, Result], checkpoint: Path, pil_faces: list[Image.Image]
+) -> None:
+    backbone, info = load_backbone(checkpoint)
+    faces = [face.resize((90, 70)) for face in pil_faces[:3]]
+    model = onnx_export.EmbeddingModel(backbone, info.input_size)
+    pixels = torch.from_numpy(np.stack([np.array(face) for face in faces]))
+    with torch.inference_mode():
+        expected = model(pixels).numpy()
+    actual = Embedder(exported[0]).embed(faces)
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_is_checked_on_images_of_ones_own(
+    exported: tuple[Path, Result], checkpoint: Path, face_folder: Path, tmp_path: Path
+) -> None:
+    for name in sorted((face_folder / "a").iterdir())[3:]:
+        name.unlink()
+    path = tmp_path / "again.onnx"
+    result = run(checkpoint, "--onnx", path, "--images", face_folder / "a")
+    assert result.exit_code == 0, result.output
+    assert "parity with PyTorch on 3 images: " in result.stdout
+    again, first = Embedder(path).info, Embedder(exported[0]).info
+    assert again.fingerprint == first.fingerprint
+
+
+@pytest.mark.slow
+def test_a_file_that_differs_is_not_written(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnx_export, "TOLERANCE", 0.0)
+    result = run(checkpoint, "--onnx", tmp_path / "model.onnx")
+    one_line_error(result, "model.onnx: not written, because its embeddings differ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_exported(checkpoint: Path, tmp_path: Path) -> None:
+    cut, other = tmp_path / "cut.ckpt", tmp_path / "other.ckpt"
+    cut.write_bytes(checkpoint.read_bytes()[:5000])
+    torch.save({"state_dict": {}}, other)
+    own = save_checkpoint(ContraWarp(nn.Flatten(), 12, input_size=2), tmp_path / "own")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    before = set(tmp_path.iterdir())
+    path = tmp_path / "model.onnx"
+    for source, message in [
+        (tmp_path / "none.ckpt", "none.ckpt: no such checkpoint"),
+        (empty, "empty: is a folder"),
+        (cut, "cut.ckpt: not a readable checkpoint"),
+        (other, "other.ckpt: no ContraWarp checkpoint"),
+        (own, "own: holds an encoder of your own"),
+    ]:
+        one_line_error(run(source, "--onnx", path), message)
+    for folder, message in [
+        (tmp_path / "none", "none: no such file or folder"),
+        (empty, "empty: no image in this folder"),
+    ]:
+        result = run(checkpoint, "--onnx", path, "--images", folder)
+        one_line_error(result, message)
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_where_nothing_can_be_written(checkpoint: Path, tmp_path: Path) -> None:
+    result = run(checkpoint, "--onnx", tmp_path)
+    one_line_error(result, f"{tmp_path}: is a folder; --onnx has to be a file")
+    result = run(checkpoint, "--onnx", tmp_path / "none" / "model.onnx")
+    one_line_error(result, "none: no such folder to write model.onnx to")
+    assert list(tmp_path.iterdir()) == []
