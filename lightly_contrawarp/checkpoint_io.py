@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from contrawarp_edge.errors import InputError
+from lightly_contrawarp.files import atomic_write
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -37,16 +36,5 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         # In memory first, since torch.save hides the reason of a failed write.
         content = io.BytesIO()
         torch.save(checkpoint, content)
-        # One name for all processes: what a killed run left is overwritten.
-        partial = path.with_name(f".{path.name}.tmp")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with partial.open("wb") as file:
-                file.write(content.getbuffer())
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        except OSError as error:
-            raise InputError(f"{path}: cannot be written: {error.strerror}") from error
-        finally:
-            partial.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, content.getbuffer())

@@ -8,16 +8,11 @@ from typing import Any
 
 import torch
 from lightly.models.modules import BYOLPredictionHead, BYOLProjectionHead
-from lightly.models.utils import (
-    deactivate_requires_grad,
-    get_weight_decay_parameters,
-    update_momentum,
-)
+from lightly.models.utils import deactivate_requires_grad, update_momentum
 from lightly.utils.debug import std_of_l2_normalized
-from lightly.utils.scheduler import cosine_schedule, cosine_warmup_schedule
+from lightly.utils.scheduler import cosine_schedule
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LambdaLR
 
 from lightly_contrawarp.backbones import build_backbone
 from lightly_contrawarp.checkpoint import CHECKPOINT_KEY, BackboneInfo, load_backbone
@@ -27,6 +22,7 @@ from lightly_contrawarp.loss import (
     LossTerms,
     NegativeForm,
 )
+from lightly_contrawarp.optimization import adamw_with_cosine
 
 __all__ = ["ContraWarp", "load_backbone"]
 
@@ -235,27 +231,14 @@ class ContraWarp(LightningModule):
     def configure_optimizers(self) -> Any:
         """AdamW with a linear warm-up and a cosine decay by step."""
         hparams: Any = self.hparams
-        decayed, spared = get_weight_decay_parameters(
-            [self.backbone, self.projection_head, self.prediction_head]
-        )
-        optimizer = torch.optim.AdamW(
-            [
-                {"params": decayed, "weight_decay": hparams.weight_decay},
-                {"params": spared, "weight_decay": 0.0},
-            ],
+        trained = [self.backbone, self.projection_head, self.prediction_head]
+        return adamw_with_cosine(
+            trained,
             lr=hparams.lr,
+            weight_decay=hparams.weight_decay,
+            warmup_fraction=hparams.warmup_fraction,
+            total_steps=self._total_steps(),
         )
-        total = self._total_steps()
-        warmup = int(hparams.warmup_fraction * total)
-
-        # A plain function keeps no state: a run resumed with more epochs follows the
-        # new length, which Lightly's CosineWarmupScheduler would not.
-        def factor(step: int) -> float:
-            step = min(step, total)
-            return float(cosine_warmup_schedule(step, total, 1.0, 0.0, warmup, 0.0))
-
-        scheduler = {"scheduler": LambdaLR(optimizer, factor), "interval": "step"}
-        return {"optimizer": optimizer, "lr_scheduler": scheduler}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds what ``load_backbone`` needs."""

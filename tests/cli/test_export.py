@@ -10,6 +10,7 @@ from PIL import Image
 from torch import nn
 
 from contrawarp_edge import Embedder
+from helpers import one_line_error
 from lightly_contrawarp import ContraWarp, load_backbone, onnx_export
 from lightly_contrawarp.cli.export import main
 
@@ -36,14 +37,6 @@ def exported(checkpoint: Path) -> tuple[Path, Result]:
 
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def one_line_error(result: Result, message: str) -> None:
-    assert result.exit_code == 2, result.output
-    assert result.stdout == ""
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("Error: ")
-    assert message in line
 
 
 @pytest.mark.slow

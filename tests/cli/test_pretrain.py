@@ -8,7 +8,6 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -16,37 +15,11 @@ from click.testing import CliRunner, Result
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from PIL import Image
 
+from helpers import one_line_error, pretrain_words, read, run_pretrain
 from lightly_contrawarp import ContraWarp, load_backbone
 from lightly_contrawarp.cli import main
 from lightly_contrawarp.data.folders import ImageScan
 from lightly_contrawarp.settings import PretrainSettings
-
-OPTIONS = (
-    *("--backbone", "shufflenet_v2_x0_5", "--input-size", 32, "--batch-size", 8),
-    *("--num-negatives", 1, "--workers", 0, "--epochs", 1),
-)
-
-
-def words(folder: Path, out: Path, *options: object) -> list[str]:
-    return [str(w) for w in ("pretrain", folder, "--out", out, *OPTIONS, *options)]
-
-
-def run(folder: Path, out: Path, *options: object) -> Result:
-    return CliRunner().invoke(main, words(folder, out, *options))
-
-
-def one_line_error(result: Result, message: str) -> None:
-    assert result.exit_code == 2, result.output
-    assert result.stdout == ""
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("Error: ")
-    assert message in line
-
-
-def read(out: Path) -> dict[str, Any]:
-    content = torch.load(out / "last.ckpt", weights_only=True)
-    assert isinstance(content, dict)
-    return content
 
 
 def same_weights(first: Path, second: Path) -> bool:
@@ -64,7 +37,7 @@ def finished(
     (root / "faces").mkdir()
     for index, face in enumerate(pil_faces):
         face.save(root / "faces" / f"{index:02}.png")
-    return root / "faces", root / "run", run(root / "faces", root / "run")
+    return root / "faces", root / "run", run_pretrain(root / "faces", root / "run")
 
 
 def test_command_library_and_module_have_the_same_defaults(
@@ -128,7 +101,7 @@ def test_the_seed_decides_the_weights(
     folder, out, _ = finished
     torch.rand(3)  # what happened before does not matter
     for name, seed in (("same", 0), ("other", 1)):
-        assert run(folder, tmp_path / name, "--seed", seed).exit_code == 0
+        assert run_pretrain(folder, tmp_path / name, "--seed", seed).exit_code == 0
     assert same_weights(out, tmp_path / "same")
     assert not same_weights(out, tmp_path / "other")
 
@@ -142,7 +115,7 @@ def test_broken_files_are_skipped_and_listed(
     text.write_bytes(b"no image")
     cut.write_bytes(cut.read_bytes()[:1000])  # the header is sound
     options = ("--batch-size", 11, "--workers", workers)
-    result = run(face_folder, tmp_path / "run", *options)
+    result = run_pretrain(face_folder, tmp_path / "run", *options)
     assert result.exit_code == 3, result.output
     assert "trained on 21 images" in result.stdout
     *_, last = result.stderr.splitlines()
@@ -161,7 +134,7 @@ def test_names_that_are_no_text_are_listed_too(
         Path(face_folder, os.fsdecode(b"\xff\t\n.png")).touch()
     except OSError:
         pytest.skip("this file system has no such names")
-    result = run(face_folder, tmp_path / "run")
+    result = run_pretrain(face_folder, tmp_path / "run")
     assert result.exit_code == 3, result.output
     (line,) = (tmp_path / "run" / "skipped.tsv").read_text().splitlines()
     assert line.startswith(f"{face_folder}/???.png\t")
@@ -198,7 +171,7 @@ def test_a_folder_without_enough_images(
     kind: str, message: str, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    one_line_error(run(folder_of(kind, tmp_path), out), message)
+    one_line_error(run_pretrain(folder_of(kind, tmp_path), out), message)
     assert not out.exists()
 
 
@@ -206,16 +179,16 @@ def test_options_that_cannot_be_met(
     face_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "run"
-    result = run(face_folder, out, "--backbone", "resnet19")
+    result = run_pretrain(face_folder, out, "--backbone", "resnet19")
     one_line_error(result, "unknown backbone 'resnet19': torchvision has no such")
-    result = run(face_folder, out, "--devices", 13)
+    result = run_pretrain(face_folder, out, "--devices", 13)
     one_line_error(result, "24 images are too few for 13 devices")
 
     def trainer(**settings: object) -> None:
         raise MisconfigurationException("You requested gpu: [0, 1]\n But: [0]")
 
     monkeypatch.setattr("lightly_contrawarp.training.Trainer", trainer)
-    result = run(face_folder, out, "--devices", 2)
+    result = run_pretrain(face_folder, out, "--devices", 2)
     one_line_error(result, "You requested gpu: [0, 1] But: [0]")
     assert not out.exists()
 
@@ -223,8 +196,10 @@ def test_options_that_cannot_be_met(
 def test_out_has_to_be_a_folder(face_folder: Path, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("mine")
-    one_line_error(run(face_folder, file), "is a file; --out has to be a folder")
-    one_line_error(run(face_folder, file / "run"), "run: Not a directory")
+    one_line_error(
+        run_pretrain(face_folder, file), "is a file; --out has to be a folder"
+    )
+    one_line_error(run_pretrain(face_folder, file / "run"), "run: Not a directory")
     assert file.read_text() == "mine"
 
 
@@ -234,7 +209,9 @@ def test_two_processes_speak_with_one_voice(face_folder: Path, tmp_path: Path) -
     script = tmp_path / "contrawarp.py"  # Lightning starts the other process from it
     script.write_text("from lightly_contrawarp.cli import main\nmain()\n")
     (face_folder / "a" / "broken.png").touch()
-    arguments = words(face_folder, tmp_path / "run", "--devices", 2, "--batch-size", 6)
+    arguments = pretrain_words(
+        face_folder, tmp_path / "run", "--devices", 2, "--batch-size", 6
+    )
     done = subprocess.run(
         [sys.executable, script, *arguments], capture_output=True, text=True
     )

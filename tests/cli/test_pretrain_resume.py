@@ -15,38 +15,10 @@ from typing import Any
 
 import pytest
 import torch
-from click.testing import CliRunner, Result
 from PIL import Image
 
+from helpers import one_line_error, pretrain_words, read, run_pretrain
 from lightly_contrawarp import ContraWarp
-from lightly_contrawarp.cli import main
-
-OPTIONS = (
-    *("--backbone", "shufflenet_v2_x0_5", "--input-size", 32, "--batch-size", 8),
-    *("--num-negatives", 1, "--workers", 0, "--epochs", 1),
-)
-
-
-def words(folder: Path, out: Path, *options: object) -> list[str]:
-    return [str(w) for w in ("pretrain", folder, "--out", out, *OPTIONS, *options)]
-
-
-def run(folder: Path, out: Path, *options: object) -> Result:
-    return CliRunner().invoke(main, words(folder, out, *options))
-
-
-def one_line_error(result: Result, message: str) -> None:
-    assert result.exit_code == 2, result.output
-    assert result.stdout == ""
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("Error: ")
-    assert message in line
-
-
-def read(out: Path) -> dict[str, Any]:
-    content = torch.load(out / "last.ckpt", weights_only=True)
-    assert isinstance(content, dict)
-    return content
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +36,7 @@ def folder(
 def finished(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a run of one epoch left."""
     out = tmp_path_factory.mktemp("finished") / "run"
-    assert run(folder, out).exit_code == 0
+    assert run_pretrain(folder, out).exit_code == 0
     return out
 
 
@@ -77,18 +49,18 @@ def out(finished: Path, tmp_path: Path) -> Path:
 
 def test_a_run_is_not_overwritten(folder: Path, out: Path) -> None:
     before = (out / "last.ckpt").read_bytes()
-    one_line_error(run(folder, out), "already holds a run; add --resume")
+    one_line_error(run_pretrain(folder, out), "already holds a run; add --resume")
     assert (out / "last.ckpt").read_bytes() == before
 
 
 def test_resume_goes_on_until_the_epochs_are_done(folder: Path, out: Path) -> None:
-    result = run(folder, out, "--resume", "--epochs", 3)
+    result = run_pretrain(folder, out, "--resume", "--epochs", 3)
     assert result.exit_code == 0, result.output
     assert read(out)["global_step"] == 9
     with (out / "csv" / "version_1" / "metrics.csv").open(newline="") as table:
         assert [row["step"] for row in csv.DictReader(table)] == ["5", "8"]
     for epochs in (3, 2):
-        result = run(folder, out, "--resume", "--epochs", epochs)
+        result = run_pretrain(folder, out, "--resume", "--epochs", epochs)
         assert result.exit_code == 0, result.output
         assert read(out)["global_step"] == 9
 
@@ -105,7 +77,9 @@ def test_resume_with_another_setting_is_refused(
     options: tuple[object, ...], message: str, folder: Path, out: Path
 ) -> None:
     before = (out / "last.ckpt").read_bytes()
-    one_line_error(run(folder, out, "--resume", "--epochs", 2, *options), message)
+    one_line_error(
+        run_pretrain(folder, out, "--resume", "--epochs", 2, *options), message
+    )
     assert (out / "last.ckpt").read_bytes() == before
 
 
@@ -113,14 +87,16 @@ def test_resume_needs_something_whole_to_resume(
     folder: Path, out: Path, tmp_path: Path
 ) -> None:
     none = tmp_path / "none"
-    one_line_error(run(folder, none, "--resume"), "has no last.ckpt to resume from")
+    one_line_error(
+        run_pretrain(folder, none, "--resume"), "has no last.ckpt to resume from"
+    )
     assert not none.exists()
     (out / "settings.json").write_text("{")
-    one_line_error(run(folder, out, "--resume"), "settings.json: damaged")
+    one_line_error(run_pretrain(folder, out, "--resume"), "settings.json: damaged")
     (out / "settings.json").unlink()
-    one_line_error(run(folder, out, "--resume"), "settings.json: No such file")
+    one_line_error(run_pretrain(folder, out, "--resume"), "settings.json: No such file")
     (out / "last.ckpt").write_bytes((out / "last.ckpt").read_bytes()[:9999])
-    one_line_error(run(folder, out, "--resume"), "not a readable checkpoint")
+    one_line_error(run_pretrain(folder, out, "--resume"), "not a readable checkpoint")
 
 
 def test_a_full_disk_keeps_the_last_checkpoint(
@@ -131,7 +107,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(
 
     module = "lightly_contrawarp.checkpoint_io.os"
     monkeypatch.setattr(module, SimpleNamespace(fsync=full_disk))
-    result = run(folder, out, "--resume", "--epochs", 2)
+    result = run_pretrain(folder, out, "--resume", "--epochs", 2)
     assert result.exit_code == 2, result.output
     *_, last = result.stderr.splitlines()
     problem = "cannot be written: No space left on device"
@@ -160,12 +136,12 @@ def test_ctrl_c_keeps_the_last_whole_epoch(
 
     with monkeypatch.context() as patch:
         patch.setattr(ContraWarp, "training_step", interrupted)
-        result = run(folder, tmp_path / "run", "--epochs", 2)
+        result = run_pretrain(folder, tmp_path / "run", "--epochs", 2)
     assert result.exit_code == 130, result.output
     assert result.stderr.splitlines()[-1] == "Interrupted"
     assert result.stdout == ""
     assert read(tmp_path / "run")["global_step"] == 3
-    result = run(folder, tmp_path / "run", "--epochs", 2, "--resume")
+    result = run_pretrain(folder, tmp_path / "run", "--epochs", 2, "--resume")
     assert result.exit_code == 0, result.output
     assert read(tmp_path / "run")["global_step"] == 6
 
@@ -175,7 +151,7 @@ def test_resume_after_being_killed(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     program = "from lightly_contrawarp.cli import main; main()"
     process = subprocess.Popen(
-        [sys.executable, "-c", program, *words(folder, out, "--epochs", 1000)],
+        [sys.executable, "-c", program, *pretrain_words(folder, out, "--epochs", 1000)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -192,7 +168,7 @@ def test_resume_after_being_killed(folder: Path, tmp_path: Path) -> None:
     done = read(out)["global_step"]
     assert done % 3 == 0
     epochs = done // 3 + 2
-    result = run(folder, out, "--epochs", epochs, "--resume")
+    result = run_pretrain(folder, out, "--epochs", epochs, "--resume")
     assert result.exit_code == 0, result.output
     assert read(out)["global_step"] == 3 * epochs
     assert not list(out.glob(".*"))
