@@ -134,6 +134,14 @@ class ContraWarp(LightningModule):
         features: Tensor = self.backbone(images)
         return features.flatten(1)
 
+    def on_train_start(self) -> None:
+        """Logs how far the warps move a face, in inter-ocular distances."""
+        transform = getattr(self.batch_transform, "transform", None)
+        if self.logger is not None and transform is not None:
+            drawn = transform.warp.draw(1000, generator=torch.Generator())
+            strength = float(transform.warp.strength_of(drawn).mean())
+            self.logger.log_metrics({"warp/strength": strength}, self.global_step)
+
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Takes one step: moves the target network, then returns the loss."""
         if self.batch_transform is not None:

@@ -1,15 +1,17 @@
 """ContraWarp: one step by hand, what is trained and logged, resuming."""
 
 import copy
+from pathlib import Path
 
 import pytest
 import torch
 from lightly.loss import NegativeCosineSimilarity
 from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.loggers import CSVLogger
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from lightly_contrawarp import ContraWarp, ContraWarpTransform
+from lightly_contrawarp import ContraWarp, ContraWarpTransform, LocalWarp
 from lightly_contrawarp.batch_transform import ContraWarpBatchTransform
 
 SIZE = 24
@@ -37,11 +39,10 @@ def batched(num_negatives: int = 3, paired: bool = True) -> nn.Module:
 def trainer(**settings: object) -> Trainer:
     return Trainer(
         accelerator="cpu",
-        logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        **{"max_epochs": 1, **settings},
+        **{"max_epochs": 1, "logger": False, **settings},
     )
 
 
@@ -129,6 +130,17 @@ def test_logs_terms_and_collapse(faces: Tensor) -> None:
         "feature_spread",
     }  # fmt: skip
     assert 0 < run.logged_metrics["train/feature_spread"] < 1.5
+
+
+def test_logs_how_strong_the_warps_are(faces: Tensor, tmp_path: Path) -> None:
+    logger = CSVLogger(tmp_path, "csv")
+    trainer(logger=logger).fit(tiny(batch_transform=batched()), loader(faces))
+    rows = (tmp_path / "csv" / "version_0" / "metrics.csv").read_text()
+    assert "warp/strength" in rows.splitlines()[0]
+    warp = LocalWarp()
+    strength = warp.strength_of(warp.draw(1000, generator=torch.Generator())).mean()
+    assert f"{float(strength):.4f}" in rows
+    assert 0.15 < strength < 0.35
 
 
 def test_learns_to_tell_the_warps_of_a_few_faces_apart(faces: Tensor) -> None:
