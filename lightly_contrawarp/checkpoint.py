@@ -104,17 +104,16 @@ def _read(path: Path) -> dict[str, Any]:
         raise InputError(
             f"{path}: is a folder; a sharded checkpoint has to be consolidated first"
         )
+    if not path.exists():
+        raise InputError(f"{path}: no such checkpoint")
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{path}: not a checkpoint, or one that is cut short")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such checkpoint") from error
     except pickle.UnpicklingError as error:
-        # A zip is a real checkpoint; what it holds beside tensors is refused.
-        problem = "holds more than tensors" if zipfile.is_zipfile(path) else "is none"
         raise InputError(
-            f"{path}: not a checkpoint that is safe to load; it {problem}"
+            f"{path}: not safe to load, because it holds more than tensors"
         ) from error
     except Exception as error:  # torch raises many types on broken archives
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise InputError(f"{path}: not a readable checkpoint ({reason})") from error
+        raise InputError(f"{path}: not a checkpoint that PyTorch can read") from error
     return content if isinstance(content, dict) else {}

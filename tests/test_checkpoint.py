@@ -1,5 +1,6 @@
 """load_backbone on what Lightning writes, and on what is none of it."""
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -94,18 +95,21 @@ class _Evil:
 def test_what_is_no_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "text.ckpt").write_text("not a checkpoint")
     (tmp_path / "empty.ckpt").touch()
+    with zipfile.ZipFile(tmp_path / "zip.ckpt", "w") as archive:
+        archive.writestr("a", "b")
     torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
     torch.save([1, 2], tmp_path / "list.ckpt")
     torch.save({"contrawarp": _Evil()}, tmp_path / "evil.ckpt")
     whole = (tmp_path / "other.ckpt").read_bytes()
     (tmp_path / "cut.ckpt").write_bytes(whole[: len(whole) // 2])
     for name, message in {
-        "text": "not a checkpoint",
-        "empty": "not a readable checkpoint",
+        "text": "not a checkpoint, or one that is cut short",
+        "empty": "not a checkpoint, or one that is cut short",
+        "zip": "not a checkpoint that PyTorch can read",
         "other": "no ContraWarp checkpoint",
         "list": "no ContraWarp checkpoint",
         "evil": "holds more than tensors",
-        "cut": "not a readable checkpoint",
+        "cut": "not a checkpoint, or one that is cut short",
         "missing": "no such checkpoint",
     }.items():
         with pytest.raises(InputError, match=message) as error:

@@ -104,7 +104,7 @@ def test_what_cannot_be_exported(checkpoint: Path, tmp_path: Path) -> None:
     for source, message in [
         (tmp_path / "none.ckpt", "none.ckpt: no such checkpoint"),
         (empty, "empty: is a folder"),
-        (cut, "cut.ckpt: not a readable checkpoint"),
+        (cut, "cut.ckpt: not a checkpoint, or one that is cut short"),
         (other, "other.ckpt: no ContraWarp checkpoint"),
         (own, "own: holds an encoder of your own"),
     ]:
