@@ -80,9 +80,10 @@ def test_a_run_leaves_checkpoint_settings_and_logs(
     assert settings["backbone"] == "shufflenet_v2_x0_5"
     assert (settings["input_size"], settings["num_negatives"]) == (32, 1)
     with (out / "csv" / "version_0" / "metrics.csv").open(newline="") as table:
-        rows = list(csv.DictReader(table))
-    assert [row["step"] for row in rows] == ["2"]
-    assert 0 < float(rows[0]["train/loss"]) < 20
+        first, last = csv.DictReader(table)
+    assert (first["step"], last["step"]) == ("0", "2")
+    assert 0.1 < float(first["warp/strength"]) < 0.4
+    assert 0 < float(last["train/loss"]) < 20
 
 
 def test_the_checkpoint_loads(finished: tuple[Path, Path, Result]) -> None:
