@@ -88,8 +88,13 @@ def test_a_module_of_ones_own(faces: Tensor, tmp_path: Path) -> None:
 
 
 class _Evil:
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return (eval, ("open('/tmp/owned', 'w')",))
+    """Unpickling it creates a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
+        return (Path.touch, (self.path,))
 
 
 def test_what_is_no_checkpoint(tmp_path: Path) -> None:
@@ -99,7 +104,7 @@ def test_what_is_no_checkpoint(tmp_path: Path) -> None:
         archive.writestr("a", "b")
     torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
     torch.save([1, 2], tmp_path / "list.ckpt")
-    torch.save({"contrawarp": _Evil()}, tmp_path / "evil.ckpt")
+    torch.save({"contrawarp": _Evil(tmp_path / "owned")}, tmp_path / "evil.ckpt")
     whole = (tmp_path / "other.ckpt").read_bytes()
     (tmp_path / "cut.ckpt").write_bytes(whole[: len(whole) // 2])
     for name, message in {
@@ -116,6 +121,8 @@ def test_what_is_no_checkpoint(tmp_path: Path) -> None:
             load_backbone(tmp_path / f"{name}.ckpt")
         assert f"{name}.ckpt" in str(error.value)
         assert "\n" not in str(error.value)
-    assert not Path("/tmp/owned").exists()
+    assert not (tmp_path / "owned").exists()
+    torch.load(tmp_path / "evil.ckpt", weights_only=False)
+    assert (tmp_path / "owned").exists()  # so it would have run
     with pytest.raises(InputError, match="is a folder"):
         load_backbone(tmp_path)
