@@ -19,7 +19,8 @@ from contrawarp_edge.cli import main
 
 # Writes slowly, so that a kill hits the middle of a transaction.
 SLOW_EMBED = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
 from contrawarp_edge import gallery_sql
 from contrawarp_edge.cli import main
 upsert = gallery_sql.upsert
