@@ -22,7 +22,9 @@ from lightly_contrawarp.preview import sample_faces
 from lightly_contrawarp.settings import PretrainSettings
 from lightly_contrawarp.training import LAST, pretrain
 
-_TRAIN_SEED, _TEST_SEED = 1, 2
+# The defaults of this package were picked while looking at the faces of seed 2, so the
+# demo judges on others.
+_TRAIN_SEED, _TEST_SEED = 1, 1001
 
 
 @dataclass(frozen=True)
