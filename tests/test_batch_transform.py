@@ -153,6 +153,25 @@ def test_images_of_a_batch_differ_and_seeds_decide(faces: torch.Tensor) -> None:
         torch.testing.assert_close(one, other)
 
 
+def test_gray_images_get_the_views_of_their_copy_in_three_channels(
+    faces: torch.Tensor,
+) -> None:
+    batched = ContraWarpBatchTransform(
+        ContraWarpTransform(
+            view_1_transform=ContraWarpViewTransform(SIZE, solarization_prob=0.5),
+            view_2_transform=ContraWarpViewTransform(SIZE, random_gray_scale=0.5),
+        )
+    )
+    gray = faces[:8, :1]
+    torch.manual_seed(2)
+    views = batched(gray)
+    torch.manual_seed(2)
+    expected = batched(gray.expand(-1, 3, -1, -1))
+    for one, other in zip(views, expected, strict=True):
+        assert one.shape == (8, 3, SIZE, SIZE)
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
+
+
 def test_wrong_shape() -> None:
     batched = ContraWarpBatchTransform(ContraWarpTransform(SIZE))
     with pytest.raises(ValueError, match=r"\[B, 1 or 3, H, W\], got \[3, 8, 8\]"):
