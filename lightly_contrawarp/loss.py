@@ -6,8 +6,11 @@ from enum import Enum
 from typing import NamedTuple
 
 import torch
+from lightly.loss import NTXentLoss
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from lightly_contrawarp.cosines import check_shapes, compare, split_diagonal, unit
 
 
 class NegativeForm(str, Enum):
@@ -28,6 +31,15 @@ class Contrast(str, Enum):
     """As ``TARGET``, and unpaired negatives also as predictions, with the targets."""
     ONLINE = "online"
     """Online projections with each other, so that both sides learn."""
+
+
+class NegativesFrom(str, Enum):
+    """Whose views are negatives of a view."""
+
+    FACE = "face"
+    """Other warps of the same face only, so that identity cannot help."""
+    BATCH = "batch"
+    """Those, and all views of the other faces of the batch."""
 
 
 class LossTerms(NamedTuple):
@@ -56,22 +68,28 @@ class ContraWarpLoss(nn.Module):
 
     With predictions ``p`` of the online and projections ``z`` of the target network,
     the positive term is BYOL's [1], ``-cos(p0, z1)`` and ``-cos(p1, z0)`` averaged.
-    The negatives of an image are warps of the same face only: other faces would let
-    identity help. The paper does not state its negative term; these forms are this
-    package's.
+    The negatives of an image are warps of the same face, and with
+    ``negatives_from="batch"`` the other faces too: every warp of every face is then an
+    instance of its own, told from all others as in SimCLR [2]. The paper does not
+    state its negative term; these forms are this package's.
 
     - [0]: ContraWarping, 2023, https://arxiv.org/abs/2303.09034
     - [1]: Bootstrap Your Own Latent, 2020, https://arxiv.org/abs/2006.07733
+    - [2]: A Simple Framework for Contrastive Learning, 2020,
+      https://arxiv.org/abs/2002.05709
 
     Attributes:
         form: Form of the negative term.
+        negatives_from: Whose views are negatives.
         positive_weight: Weight of the positive term.
         negative_weight: Weight of the negative term; 0 gives BYOL.
         temperature: Divides the cosines of ``info_nce``.
         margin: By how much a positive shall be closer, for ``hinge``.
 
     Raises:
-        ValueError: If the temperature is not positive, or a weight is negative.
+        ValueError: If the temperature is not positive, a weight is negative, the
+            hinge is asked for with negatives from the batch, or there is no
+            torch.distributed to gather with.
 
     Examples:
         >>> criterion = ContraWarpLoss()
@@ -87,13 +105,36 @@ class ContraWarpLoss(nn.Module):
         negative_weight: float = 5.0,
         temperature: float = 0.1,
         margin: float = 0.2,
+        negatives_from: NegativesFrom | str = NegativesFrom.FACE,
+        gather_distributed: bool = False,
     ) -> None:
+        """Stores the settings.
+
+        Args:
+            form: Form of the negative term.
+            positive_weight: Weight of the positive term.
+            negative_weight: Weight of the negative term.
+            temperature: Divides the cosines of ``info_nce``.
+            margin: By how much a positive shall be closer, for ``hinge``.
+            negatives_from: Whose views are negatives.
+            gather_distributed: Whether the batch is that of all devices together.
+                Warps of one face are on one device, so it matters only for
+                ``negatives_from="batch"``.
+        """
         super().__init__()
         if temperature < 1e-8:
             raise ValueError(f"temperature must be positive, got {temperature}")
         if min(positive_weight, negative_weight) < 0:
             raise ValueError("positive_weight and negative_weight must be 0 or more")
         self.form = NegativeForm(form)
+        self.negatives_from = NegativesFrom(negatives_from)
+        self.of_batch: NTXentLoss | None = None
+        if self.negatives_from is NegativesFrom.BATCH:
+            if self.form is NegativeForm.HINGE:
+                raise ValueError("negatives_from='batch' needs form='info_nce'")
+            self.of_batch = NTXentLoss(
+                temperature, gather_distributed=gather_distributed
+            )
         self.positive_weight = positive_weight
         self.negative_weight = negative_weight
         self.temperature = temperature
@@ -126,6 +167,9 @@ class ContraWarpLoss(nn.Module):
     ) -> LossTerms:
         """Computes the loss and its parts, in float32 also under autocast.
 
+        With ``negatives_from="batch"`` the contrast is Lightly's NT-Xent between the
+        ``projections`` of all first and all second views, which are needed then.
+
         Where the gradient of the contrast goes is decided by what is passed: through
         the predictions only, through those of the negatives too, or, with online
         ``projections`` (and ``negatives`` that are online projections), through both
@@ -151,27 +195,42 @@ class ContraWarpLoss(nn.Module):
         Raises:
             ValueError: If the shapes do not belong together.
         """
-        _check_shapes(p0, p1, z0, z1, negatives, negative_predictions, projections)
+        check_shapes(p0, p1, z0, z1, negatives, negative_predictions, projections)
+        unfit = projections is None or negatives is not None
+        if self.of_batch is not None and unfit:
+            raise ValueError(
+                "negatives_from='batch' needs projections, and paired views"
+            )
         with torch.autocast(p0.device.type, enabled=False):
-            a0, a1, b0, b1 = (_unit(x) for x in (p0, p1, z0, z1))
+            a0, a1, b0, b1 = (unit(x) for x in (p0, p1, z0, z1))
             cosine = ((a0 * b1).sum(-1).mean() + (a1 * b0).sum(-1).mean()) / 2
             if projections is not None:
-                a0, a1 = b0, b1 = [_unit(q) for q in projections]
+                a0, a1 = b0, b1 = [unit(q) for q in projections]
+            instances = None
+            if self.of_batch is not None:
+                instances = self.of_batch(a0.flatten(0, -2), a1.flatten(0, -2))
             if p0.ndim == 3:
-                pairs = [_split_diagonal(a0 @ b1.mT), _split_diagonal(a1 @ b0.mT)]
+                pairs = [split_diagonal(a0 @ b1.mT), split_diagonal(a1 @ b0.mT)]
             else:
                 pairs = []
                 if negatives is not None:
-                    pairs += _compare([(a0, b1), (a1, b0)], negatives)
+                    pairs += compare([(a0, b1), (a1, b0)], negatives)
                 if negative_predictions is not None:
-                    pairs += _compare([(b1, a0), (b0, a1)], negative_predictions)
-            return self._combine(cosine, pairs)
+                    pairs += compare([(b1, a0), (b0, a1)], negative_predictions)
+            return self._combine(cosine, pairs, instances)
 
-    def _combine(self, cosine: Tensor, pairs: list[tuple[Tensor, Tensor]]) -> LossTerms:
-        negative, cosine_negative = torch.zeros_like(cosine), torch.zeros_like(cosine)
-        top1 = torch.ones_like(cosine)
+    def _combine(
+        self,
+        cosine: Tensor,
+        pairs: list[tuple[Tensor, Tensor]],
+        negative: Tensor | None,
+    ) -> LossTerms:
+        """Weighs the terms; ``negative`` is the contrast of the batch, if wanted."""
+        cosine_negative, top1 = torch.zeros_like(cosine), torch.ones_like(cosine)
+        if negative is None:
+            parts = [self._contrast(*pair) for pair in pairs]
+            negative = torch.stack(parts or [torch.zeros_like(cosine)]).mean()
         if pairs:
-            negative = torch.stack([self._contrast(*pair) for pair in pairs]).mean()
             cosine_negative = torch.stack([far.mean() for _, far in pairs]).mean()
             top1 = torch.stack(
                 [
@@ -189,61 +248,3 @@ class ContraWarpLoss(nn.Module):
             return F.relu(far - close[..., None] + self.margin).mean()
         logits = torch.cat([close[..., None], far], dim=-1) / self.temperature
         return (logits.logsumexp(-1) - logits[..., 0]).mean()
-
-
-def _unit(x: Tensor) -> Tensor:
-    return F.normalize(x.float(), dim=-1)
-
-
-def _compare(
-    positives: list[tuple[Tensor, Tensor]], negatives: Tensor
-) -> list[tuple[Tensor, Tensor]]:
-    """Cosines ``[B]`` and ``[B, K]`` of anchors to their positive and to negatives."""
-    far = _unit(negatives)
-    return [
-        ((anchor * close).sum(-1), (far @ anchor[..., None])[..., 0])
-        for anchor, close in positives
-    ]
-
-
-def _split_diagonal(cosines: Tensor) -> tuple[Tensor, Tensor]:
-    """Splits ``[B, M, M]`` into diagonal ``[B, M]`` and the rest ``[B, M, M-1]``."""
-    batch, size, _ = cosines.shape
-    rest = cosines.flatten(1)[:, 1:].reshape(batch, size - 1, size + 1)[..., :-1]
-    return cosines.diagonal(dim1=1, dim2=2), rest.reshape(batch, size, size - 1)
-
-
-def _check_shapes(
-    p0: Tensor,
-    p1: Tensor,
-    z0: Tensor,
-    z1: Tensor,
-    negatives: Tensor | None,
-    negative_predictions: Tensor | None,
-    projections: tuple[Tensor, Tensor] | None,
-) -> None:
-    if p0.ndim not in (2, 3) or (p0.ndim == 3 and p0.shape[1] < 2):
-        raise ValueError(
-            "p0 must be [B, D], or [B, M, D] with M of at least 2 paired warps, "
-            f"got {list(p0.shape)}"
-        )
-    same = {"p1": p1, "z0": z0, "z1": z1}
-    for index, tensor in enumerate(projections or ()):
-        same[f"projections[{index}]"] = tensor
-    for name, tensor in same.items():
-        if tensor.shape != p0.shape:
-            raise ValueError(
-                f"{name} must have the shape of p0, {list(p0.shape)}, "
-                f"got {list(tensor.shape)}"
-            )
-    extra = {"negatives": negatives, "negative_predictions": negative_predictions}
-    for name, given in extra.items():
-        if given is None:
-            continue
-        if p0.ndim == 3:
-            raise ValueError(f"{name} must be None with paired warps [B, M, D]")
-        wanted = (p0.shape[0], p0.shape[1])
-        if given.ndim != 3 or (given.shape[0], given.shape[2]) != wanted:
-            raise ValueError(
-                f"{name} must be [{wanted[0]}, K, {wanted[1]}], got {list(given.shape)}"
-            )

@@ -21,6 +21,7 @@ from lightly_contrawarp.loss import (
     ContraWarpLoss,
     LossTerms,
     NegativeForm,
+    NegativesFrom,
 )
 from lightly_contrawarp.optimization import adamw_with_cosine
 
@@ -55,6 +56,7 @@ class ContraWarp(LightningModule):
         paired: bool = True,
         contrast: str = Contrast.ONLINE.value,
         form: str = NegativeForm.INFO_NCE.value,
+        negatives_from: str = NegativesFrom.FACE.value,
         positive_weight: float = 1.0,
         negative_weight: float = 5.0,
         temperature: float = 0.1,
@@ -80,6 +82,7 @@ class ContraWarp(LightningModule):
             paired: Whether each warped face comes in two views.
             contrast: What the contrast compares, see ``Contrast``.
             form: Form of the negative term, see ``NegativeForm``.
+            negatives_from: Whose views are negatives, see ``NegativesFrom``.
             positive_weight: Weight of the positive term.
             negative_weight: Weight of the negative term.
             temperature: Temperature of ``info_nce``.
@@ -126,7 +129,12 @@ class ContraWarp(LightningModule):
         deactivate_requires_grad(self.target_backbone)
         deactivate_requires_grad(self.target_projection_head)
         self.criterion = ContraWarpLoss(
-            form, positive_weight, negative_weight, temperature, margin
+            form,
+            positive_weight,
+            negative_weight,
+            temperature,
+            margin,
+            negatives_from,
         )
 
     def forward(self, images: Tensor) -> Tensor:
@@ -150,7 +158,7 @@ class ContraWarp(LightningModule):
             )
         else:
             views = batch if isinstance(batch[0], Tensor) else batch[0]
-        self._update_target()
+        self.update_target(self.global_step, self._total_steps())
         features, terms = self.compare(views)
         size = len(views[0])
         log = {f"train/{key}": getattr(terms, key) for key in terms._fields}
@@ -192,10 +200,10 @@ class ContraWarp(LightningModule):
         features = self(images[: online * len(views[0])])
         projections = self.projection_head(features)
         predictions = self.prediction_head(projections)
-        with torch.no_grad():
-            targets = self.target_projection_head(
-                self.target_backbone(images).flatten(1)
-            )
+        if contrast is Contrast.ONLINE and not hparams.positive_weight:
+            targets = projections.detach()  # nothing pulls towards the target network
+        else:
+            targets = self.project_targets(images, len(views[0]))
         q, p, z = (
             x.unflatten(0, (-1, len(views[0]))).transpose(0, 1)
             for x in (projections, predictions, targets)
@@ -224,11 +232,30 @@ class ContraWarp(LightningModule):
             (q[:, first], q[:, second]) if both else None,
         )
 
-    def _update_target(self) -> None:
+    @torch.no_grad()
+    def project_targets(self, images: Tensor, batch: int) -> Tensor:
+        """Passes all views through the target network in one batch.
+
+        Args:
+            images: Views ``[V * B, 3, S, S]``, view by view.
+            batch: Number of images B.
+
+        Returns:
+            Target projections ``[V * B, D]``.
+        """
+        features = self.target_backbone(images).flatten(1)
+        targets: Tensor = self.target_projection_head(features)
+        return targets
+
+    def update_target(self, step: int, total_steps: int) -> None:
+        """Moves the target network towards the online one.
+
+        Args:
+            step: Number of steps taken.
+            total_steps: Length of the run.
+        """
         hparams: Any = self.hparams
-        momentum = cosine_schedule(
-            self.global_step, self._total_steps(), hparams.momentum, 1.0
-        )
+        momentum = cosine_schedule(step, total_steps, hparams.momentum, 1.0)
         update_momentum(self.backbone, self.target_backbone, momentum)
         update_momentum(self.projection_head, self.target_projection_head, momentum)
 

@@ -98,6 +98,25 @@ def test_contrast_of_online_projections(form: str) -> None:
     torch.testing.assert_close(both.negative, as_predictions.negative)
 
 
+def test_negatives_from_the_batch_match_numpy() -> None:
+    """Each of B x K warps is an instance; all other 2BK - 2 views are negatives."""
+    tensors = [torch.randn(B, K, D, dtype=torch.float64) for _ in range(6)]
+    *others, q0, q1 = tensors
+    loss = criterion("info_nce", negatives_from="batch")
+    result = loss.terms(*others, projections=(q0, q1))
+    views = unit(np.concatenate([q.flatten(0, 1).numpy() for q in (q0, q1)]))
+    weights = np.exp(views @ views.T / 0.2)
+    np.fill_diagonal(weights, 0)
+    close = np.concatenate([np.diagonal(weights, B * K), np.diagonal(weights, -B * K)])
+    expected = -np.log(close / weights.sum(1)).mean()
+    assert result.negative.item() == pytest.approx(expected, rel=1e-5)
+    assert result.loss.item() == pytest.approx(
+        0.7 * result.positive.item() + 2.0 * expected, rel=1e-5
+    )
+    face = criterion("info_nce").terms(*others, projections=(q0, q1))
+    assert result.top1.item() == face.top1.item()  # among the face's own warps
+
+
 def test_gradient_reaches_both_sides_of_online_projections() -> None:
     q0, q1, negatives = (t.requires_grad_() for t in (*inputs()[:2], inputs()[4]))
     p = torch.randn(B, D)
@@ -163,7 +182,7 @@ def test_wrong_shapes(change: dict[int, tuple[int, ...]], message: str) -> None:
         ContraWarpLoss()(*tensors)
 
 
-def test_wrong_settings() -> None:
+def test_wrong_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="temperature"):
         ContraWarpLoss(temperature=0.0)
     with pytest.raises(ValueError, match="weight"):
@@ -174,6 +193,15 @@ def test_wrong_settings() -> None:
         ContraWarpLoss()(
             *inputs()[:4], projections=(torch.randn(B, D), torch.randn(B, D + 1))
         )
+    with pytest.raises(ValueError, match="needs form='info_nce'"):
+        ContraWarpLoss("hinge", negatives_from="batch")
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.distributed, "is_available", lambda: False)
+        with pytest.raises(ValueError, match="distributed"):
+            ContraWarpLoss(negatives_from="batch", gather_distributed=True)
+    of_batch = ContraWarpLoss(negatives_from="batch")
+    with pytest.raises(ValueError, match="needs projections"):
+        of_batch(*inputs()[:4])
     paired = [torch.randn(B, K, D) for _ in range(4)]
     with pytest.raises(ValueError, match="must be None with paired warps"):
         ContraWarpLoss()(*paired, torch.randn(B, K, D))
