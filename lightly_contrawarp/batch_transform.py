@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -76,19 +77,31 @@ class ContraWarpBatchTransform(nn.Module):
             raise ValueError(
                 f"images must be [B, 1 or 3, H, W], got {list(images.shape)}"
             )
-        batch, settings = len(images), self.transform
-        source = images if images.is_floating_point() else images / 255
-        source = source.float()
+        count = 1 + self.transform.num_negatives
+        drawn = [self.transform.warp.draw(len(images)) for _ in range(count)]
+        return self.views(images, [drawn[0].stilled(), *drawn[1:]])
+
+    @torch.no_grad()
+    def views(self, images: Tensor, warps: Sequence[WarpParameters]) -> list[Tensor]:
+        """Makes the views of each image with given warps.
+
+        Args:
+            images: As for ``forward``.
+            warps: The ``1 + K`` warps to show, each of a batch of B.
+
+        Returns:
+            As ``forward``.
+        """
+        source = (images if images.is_floating_point() else images / 255).float()
+        settings = self.transform
         first: ContraWarpViewTransform = settings.transforms[0]
         flips = None
         if settings.share_flip:
-            flips = first.geometric.geometry.draw_flips(batch)
-        warps = [settings.warp.draw(batch) for _ in range(settings.num_negatives + 1)]
-        warps[0] = warps[0].stilled()
+            flips = first.geometric.geometry.draw_flips(len(images))
         views = []
         for view, face in zip(settings.transforms, settings.faces, strict=True):
             shown = self._look(source, view, warps[face], flips)
-            photometry = draw_photometry(view, batch)
+            photometry = draw_photometry(view, len(images))
             views.append(_normalize(apply_photometry(shown, photometry), view))
         return views
 
