@@ -1,0 +1,1 @@
+"""Does the method do what it claims? Baselines, candidates, controls and ablation."""

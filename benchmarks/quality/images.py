@@ -1,0 +1,107 @@
+"""The images of the benchmark, whole in memory as 8-bit tensors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional as TF
+
+from contrawarp_edge.errors import InputError
+from contrawarp_edge.progress import Progress
+from lightly_contrawarp.data.drawn_faces import DrawnFaces
+from lightly_contrawarp.data.labelled import LabelledFolder
+
+_DEV_SHARE = 0.2
+_SIDE = 48
+
+
+class Images(NamedTuple):
+    """Labelled images.
+
+    Attributes:
+        pixels: uint8 ``[N, C, S, S]``, C 1 for grey ones.
+        labels: int64 ``[N]``.
+    """
+
+    pixels: Tensor
+    labels: Tensor
+
+    def select(self, index: Tensor) -> Images:
+        """The images at some positions."""
+        return Images(self.pixels[index], self.labels[index])
+
+    def to(self, device: str) -> Images:
+        """The same on a device."""
+        return Images(self.pixels.to(device), self.labels.to(device))
+
+
+def load_faces(root: Path, cache: Path, limit: int | None) -> tuple[Images, Images]:
+    """Decodes ``root/train`` and ``root/validation``, once.
+
+    Args:
+        root: Holds ``train/CLASS/*`` and ``validation/CLASS/*``, grey images.
+        cache: File to keep the pixels in.
+        limit: Most images of a part, spread over it.
+
+    Returns:
+        Training and validation images.
+
+    Raises:
+        InputError: If they cannot be used.
+    """
+    if not cache.exists():
+        parts = {}
+        for part in ("train", "validation"):
+            images = _decode(root / part)
+            parts[f"{part}_pixels"] = images.pixels.numpy()
+            parts[f"{part}_labels"] = images.labels.numpy()
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        with cache.with_suffix(".tmp").open("wb") as file:
+            np.savez(file, **parts)
+        cache.with_suffix(".tmp").replace(cache)
+    with np.load(cache) as parts:
+        train, validation = (
+            Images(*(torch.from_numpy(parts[f"{part}_{key}"])
+                     for key in ("pixels", "labels")))
+            for part in ("train", "validation")
+        )  # fmt: skip
+    return _spread(train, limit), _spread(validation, limit)
+
+
+def _decode(root: Path) -> Images:
+    dataset = LabelledFolder(root)
+    progress = Progress(len(dataset))
+    pixels = []
+    for index in range(len(dataset)):
+        image, _ = dataset[index]
+        square = image.convert("L").resize((_SIDE, _SIDE))
+        pixels.append(TF.pil_to_tensor(square))
+        progress.update(index + 1)
+    progress.clear()
+    return Images(torch.stack(pixels), torch.tensor(dataset.labels))
+
+
+def _spread(images: Images, limit: int | None) -> Images:
+    if limit is None or limit >= len(images.labels):
+        return images
+    return images.select(torch.linspace(0, len(images.labels) - 1, limit).long())
+
+
+def split_dev(train: Images) -> tuple[Images, Images]:
+    """Sets a fixed fifth of the training images apart, to choose defaults on."""
+    generator = torch.Generator().manual_seed(0)
+    order = torch.randperm(len(train.labels), generator=generator)
+    size = round(_DEV_SHARE * len(order))
+    if size == 0:
+        raise InputError(f"{len(order)} training images are too few")
+    return train.select(order[size:]), train.select(order[:size])
+
+
+def draw_faces(count: int, seed: int) -> tuple[Images, DrawnFaces]:
+    """Draws faces of ``count // 10`` people; other seeds show other people."""
+    faces = DrawnFaces(count, count // 10, seed, size=_SIDE)
+    return Images(faces.images, faces.labels), faces

@@ -1,0 +1,210 @@
+"""How each kind of variant turns a batch of images into a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from benchmarks.quality.variants import Variant
+from lightly_contrawarp import (
+    ContraWarp,
+    ContraWarpTransform,
+    ContraWarpViewTransform,
+    LocalWarp,
+)
+from lightly_contrawarp.batch_transform import ContraWarpBatchTransform
+from lightly_contrawarp.cosines import unit
+from lightly_contrawarp.warp import (
+    WarpParameters,
+    identity_affine,
+    sample,
+    sampling_grid,
+)
+
+_CLASSES = 7  # of FER2013, and of the drawn faces
+
+
+class Learner(nn.Module):
+    """ContraWarp with the settings of a variant; BYOL and SimCLR are such settings.
+
+    Attributes:
+        model: Backbone, heads and target network.
+        views: Makes the views of a batch.
+    """
+
+    def __init__(self, variant: Variant, backbone: str, size: int) -> None:
+        super().__init__()
+        self.model = ContraWarp(
+            backbone, input_size=size, channels_last=True, **variant.module
+        )
+        hparams: Any = self.model.hparams
+        view = [ContraWarpViewTransform(size, **variant.view) for _ in range(2)]
+        self.views = ContraWarpBatchTransform(
+            ContraWarpTransform(
+                size,
+                hparams.num_negatives,
+                hparams.paired,
+                warp=LocalWarp(**variant.warp),
+                view_1_transform=view[0],
+                view_2_transform=view[1],
+                **variant.transform,
+            )
+        )
+
+    @property
+    def uses_target(self) -> bool:
+        """Whether the target network has to be moved."""
+        hparams: Any = self.model.hparams
+        return bool(hparams.positive_weight) or hparams.contrast != "online"
+
+    def trained(self) -> list[nn.Module]:
+        """The parts that the optimiser updates."""
+        model = self.model
+        return [model.backbone, model.projection_head, model.prediction_head]
+
+    def loss(self, images: Tensor, labels: Tensor, progress: float) -> Tensor:
+        """The loss of a batch.
+
+        Args:
+            images: uint8 ``[B, C, H, W]``.
+            labels: ``[B]``; only supervised training looks at them.
+            progress: Share of the run that is done.
+        """
+        _, terms = self.model.compare(self.views(images))
+        return terms.loss
+
+
+class Supervised(Learner):
+    """Cross-entropy of one view."""
+
+    def __init__(self, variant: Variant, backbone: str, size: int) -> None:
+        super().__init__(variant, backbone, size)
+        self.head = nn.Linear(self.model.info.dim, _CLASSES)
+
+    def trained(self) -> list[nn.Module]:
+        return [self.model.backbone, self.head]
+
+    def loss(self, images: Tensor, labels: Tensor, progress: float) -> Tensor:
+        view = self.views(images)[0].contiguous(memory_format=torch.channels_last)
+        return F.cross_entropy(self.head(self.model(view)).float(), labels)
+
+
+class WarpAsPositive(Learner):
+    """BYOL in which the warped view shall agree with the two others as well."""
+
+    def loss(self, images: Tensor, labels: Tensor, progress: float) -> Tensor:
+        views = torch.cat(self.views(images))
+        views = views.contiguous(memory_format=torch.channels_last)
+        model = self.model
+        predictions = model.prediction_head(model.projection_head(model(views)))
+        targets = model.project_targets(views, len(images))
+        p, z = (unit(x).unflatten(0, (3, -1)) for x in (predictions, targets))
+        pairs = [(a, b) for a in range(3) for b in range(3) if a != b]
+        return -torch.stack([(p[a] * z[b]).sum(-1).mean() for a, b in pairs]).mean()
+
+
+class WarpedViews(Learner):
+    """Each view shows a warp of its own: warping as an augmentation to ignore."""
+
+    def __init__(self, variant: Variant, backbone: str, size: int) -> None:
+        super().__init__(variant, backbone, size)
+        self.views = ContraWarpBatchTransform(
+            ContraWarpTransform(size, num_negatives=1, paired=False)
+        )
+
+    def loss(self, images: Tensor, labels: Tensor, progress: float) -> Tensor:
+        warps = [self.views.transform.warp.draw(len(images)) for _ in range(2)]
+        first, _, second = self.views.views(images, warps)
+        _, terms = self.model.compare([first, second])
+        return terms.loss
+
+
+class NegativesAlone(Learner):
+    """The target network sees warped faces in a batch of their own."""
+
+    def __init__(self, variant: Variant, backbone: str, size: int) -> None:
+        super().__init__(variant, backbone, size)
+        together = self.model.project_targets
+
+        def apart(images: Tensor, batch: int) -> Tensor:
+            parts = images[: 2 * batch], images[2 * batch :]
+            return torch.cat([together(part, batch) for part in parts])
+
+        self.model.project_targets = apart  # type: ignore[method-assign]
+
+
+class _ResampledTwice(ContraWarpBatchTransform):
+    @staticmethod
+    def _look(
+        source: Tensor, view: Any, warp: WarpParameters, flips: Tensor | None
+    ) -> Tensor:
+        if warp.vectors.any():
+            source = warped(source, warp)
+        return ContraWarpBatchTransform._look(source, view, warp.stilled(), flips)
+
+
+class WarpBefore(Learner):
+    """Warped faces are resampled once more than unwarped ones, and so blurred."""
+
+    def __init__(self, variant: Variant, backbone: str, size: int) -> None:
+        super().__init__(variant, backbone, size)
+        self.views = _ResampledTwice(self.views.transform)
+
+
+class Curriculum(Learner):
+    """Strength falls linearly from 1.5 to 0.5 of the default: harder with time."""
+
+    def loss(self, images: Tensor, labels: Tensor, progress: float) -> Tensor:
+        warp, default = self.views.transform.warp, LocalWarp()
+        low, high = default.strength
+        warp.strength = ((1.5 - progress) * low, (1.5 - progress) * high)
+        return super().loss(images, labels, progress)
+
+
+class Mined(Learner):
+    """Of four warps, the one whose projection is closest to the face itself."""
+
+    def loss(self, images: Tensor, labels: Tensor, progress: float) -> Tensor:
+        warp, batch = self.views.transform.warp, len(images)
+        still, *drawn = (warp.draw(batch) for _ in range(5))
+        still = still.stilled()
+        with torch.no_grad():
+            source = images.float() / 255
+            looks = torch.cat([warped(source, one) for one in (still, *drawn)])
+            looks = 4 * (looks - 0.5).expand(-1, 3, -1, -1)  # about unit variance
+            looks = looks.contiguous(memory_format=torch.channels_last)
+            q = unit(self.model.projection_head(self.model(looks))).unflatten(
+                0, (5, batch)
+            )
+            hardest = (q[1:] * q[0]).sum(-1).argmax(0).cpu()
+        rows = torch.arange(batch)
+        chosen = WarpParameters(
+            *(torch.stack(parts)[hardest, rows] for parts in zip(*drawn, strict=True))
+        )
+        _, terms = self.model.compare(self.views.views(images, [still, chosen]))
+        return terms.loss
+
+
+def warped(images: Tensor, warp: WarpParameters) -> Tensor:
+    """Warps a float batch ``[B, C, H, W]`` without any other change."""
+    placed = WarpParameters(*(x.to(images.device) for x in warp))
+    affine = identity_affine(len(images), images)
+    height, width = images.shape[-2:]
+    return sample(images, sampling_grid(affine, (height, width), placed))
+
+
+LEARNERS: dict[str, Callable[[Variant, str, int], Learner]] = {
+    "contrawarp": Learner,
+    "random": Learner,
+    "supervised": Supervised,
+    "warp_as_positive": WarpAsPositive,
+    "warped_views": WarpedViews,
+    "negatives_alone": NegativesAlone,
+    "warp_before": WarpBefore,
+    "curriculum": Curriculum,
+    "mined": Mined,
+}

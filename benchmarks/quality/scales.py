@@ -1,0 +1,50 @@
+"""How large a benchmark is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Size of all runs; the same for every variant, so that they can be compared.
+
+    Attributes:
+        name: Identifier.
+        backbone: Encoder of every variant.
+        input_size: Side of the views in pixels.
+        batch_size: Images a step.
+        lr: Peak learning rate of AdamW.
+        epochs: Passes over the images of the comparison and the controls.
+        ablation_epochs: Passes of each run of the ablation.
+        seeds: Runs of each variant of the comparison and the controls.
+        ablation_seeds: Runs of each variant of the ablation.
+        limit: Most training images; ``None`` for all.
+        drawn_faces: Drawn faces to train on, for as many steps as the comparison.
+        points: How often accuracy is measured on the way, for the plot.
+    """
+
+    name: str
+    backbone: str
+    input_size: int
+    batch_size: int
+    lr: float
+    epochs: float
+    ablation_epochs: float
+    seeds: int
+    ablation_seeds: int
+    limit: int | None
+    drawn_faces: int
+    points: int
+
+
+SCALES = {
+    scale.name: scale
+    for scale in (
+        Scale("smoke", "small", 48, 32, 3e-3, 1, 1, 2, 1, 320, 210, 2),
+        Scale("cpu", "small", 48, 64, 3e-3, 3, 1.5, 3, 2, None, 8000, 3),
+        Scale("gpu", "resnet18", 96, 256, 3e-3, 60, 20, 3, 3, None, 20000, 12),
+    )
+}
+"""``smoke`` shows that everything runs, ``cpu`` fits two cores in some hours, ``gpu``
+is the one to judge the method by."""

@@ -1,0 +1,127 @@
+"""What is compared: each variant is one recipe, said as changes to the defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+Changes = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One recipe of training.
+
+    Attributes:
+        name: Identifier, used in file names.
+        says: What it is, in a few words.
+        learner: Key of ``learners.LEARNERS``.
+        module: Changes to the arguments of ``ContraWarp``.
+        transform: Changes to those of ``ContraWarpTransform``.
+        view: Changes to those of ``ContraWarpViewTransform``.
+        warp: Changes to those of ``LocalWarp``.
+        longer: Factor on the number of epochs.
+    """
+
+    name: str
+    says: str
+    learner: str = "contrawarp"
+    module: Changes = field(default_factory=dict)
+    transform: Changes = field(default_factory=dict)
+    view: Changes = field(default_factory=dict)
+    warp: Changes = field(default_factory=dict)
+    longer: int = 1
+
+
+_BYOL: Changes = {"num_negatives": 0, "positive_weight": 1.0, "negatives_from": "face"}
+_FACE: Changes = {"negatives_from": "face"}
+# The contrast is small beside BYOL's term unless it is weighed up.
+_WITH_BYOL: Changes = {"positive_weight": 1.0, "negative_weight": 5.0}
+_UNPAIRED: Changes = {**_FACE, **_WITH_BYOL, "paired": False}
+_STILL: Changes = {"strength": (0.0, 0.0)}
+
+BASE = Variant("contrawarp", "the defaults: paired warps, negatives from the batch")
+_UNPAIRED_TARGET = Variant(
+    "unpaired-target",
+    "clean positives, one warped negative, seen by the target network",
+    module={**_UNPAIRED, "contrast": "target"},
+)
+
+MAIN = (
+    Variant("random", "random initialisation", "random"),
+    Variant("supervised", "trained with labels, then frozen", "supervised"),
+    Variant("byol", "BYOL", module=_BYOL),
+    Variant("byol-longer", "BYOL, twice the epochs", module=_BYOL, longer=2),
+    Variant("simclr", "SimCLR", module={"num_negatives": 0}),
+    Variant(
+        "simclr-longer", "SimCLR, twice the epochs", module={"num_negatives": 0},
+        longer=2,
+    ),
+    Variant("byol-warp-positive", "BYOL, the warp as one more positive",
+            "warp_as_positive", module={**_UNPAIRED, "contrast": "symmetric"}),
+    Variant("simclr-warp-positive", "SimCLR, views warped at random", "warped_views",
+            module={"num_negatives": 0}),
+    BASE,
+    Variant("own-warps", "paired warps, negatives from the same face only",
+            module=_FACE),
+    Variant("own-warps-byol", "the same, with BYOL's positive term",
+            module={**_FACE, **_WITH_BYOL}),
+    _UNPAIRED_TARGET,
+    Variant("unpaired-symmetric", "the same, negatives through the online network too",
+            module={**_UNPAIRED, "contrast": "symmetric"}),
+)  # fmt: skip
+"""The comparison, over all seeds."""
+
+CONTROLS = (
+    Variant("identity", "negatives are the same face, resampled but not warped",
+            warp=_STILL),
+    Variant("identity-own", "the same, negatives from the same face only", module=_FACE,
+            warp=_STILL),
+    Variant("identity-unpaired", "the same, unpaired, with BYOL's positive term",
+            module={**_UNPAIRED, "contrast": "target"}, warp=_STILL),
+    Variant("negatives-alone", "unpaired-target, negatives in a target batch of their "
+            "own", "negatives_alone", module=_UNPAIRED_TARGET.module),
+    Variant("warp-before", "the warp applied before the view: resampled once more",
+            "warp_before"),
+)  # fmt: skip
+"""What would show that a gain has another cause, over all seeds."""
+
+
+def _changed(name: str, says: str, **changes: Any) -> Variant:
+    return replace(BASE, name=name, says=says, **changes)
+
+
+ABLATION = (
+    BASE,
+    _changed("k3", "three warps a face", module={"num_negatives": 3}),
+    _changed("temperature-0.05", "temperature .05", module={"temperature": 0.05}),
+    _changed("temperature-0.2", "temperature .2", module={"temperature": 0.2}),
+    _changed("with-byol", "with BYOL's positive term", module=_WITH_BYOL),
+    _changed("own-warps", "negatives from the same face only", module=_FACE),
+    _changed("own-warps-k3", "the same, three warps",
+             module={**_FACE, "num_negatives": 3}),
+    _changed("own-warps-hinge", "the same, hinge", module={**_FACE, "form": "hinge"}),
+    _changed("own-warps-target", "the same, with target projections",
+             module={**_FACE, **_WITH_BYOL, "contrast": "target"}),
+    _changed("weak", "strength .1-.3", warp={"strength": (0.1, 0.3)}),
+    _changed("strong", "strength .4-.6", warp={"strength": (0.4, 0.6)}),
+    _changed("curriculum", "strength falling over the run", learner="curriculum"),
+    _changed("mined", "the hardest of four warps", learner="mined"),
+    _changed("one-bump", "one bump", warp={"num_bumps": 1}),
+    _changed("four-bumps", "four bumps", warp={"num_bumps": 4}),
+    _changed("box", "centres anywhere in the face box", warp={"around": "box"}),
+    _changed("jitter-0.3", "centres farther from the points", warp={"jitter": 0.3}),
+    _changed("flips-apart", "flips drawn for each view",
+             transform={"share_flip": False}),
+    _changed("crops-0.5", "crops from .5", view={"min_scale": 0.5}),
+    _changed("crops-1", "no crops", view={"min_scale": 1.0}),
+    _changed("no-rotation", "no rotation", view={"rr_prob": 0.0}),
+    _changed("no-blur", "no blur", view={"gaussian_blur": 0.0}),
+    _changed("weak-color", "half the brightness and contrast jitter",
+             view={"cj_strength": 0.5}),
+)  # fmt: skip
+"""One change at a time from the defaults."""
+
+DRAWN = ("random", "byol", "simclr", "contrawarp", "own-warps")
+"""Names of the variants that are compared on drawn faces too."""
