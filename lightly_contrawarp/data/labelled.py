@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -40,7 +40,12 @@ _ALIASES = {
     "angry": "anger",
     "contemptuous": "contempt",
 }
-_SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing"}
+PART_FOLDERS = {
+    "train": ("train", "training"),
+    "validation": ("validation", "val", "valid"),
+    "test": ("test", "testing"),
+}
+"""Names, in lower case, that folders with the parts of a data set go by."""
 
 
 @dataclass(frozen=True)
@@ -138,14 +143,39 @@ class LabelledFolder(LabelledImages):
         transform: Transform | None = None,
         identity_pattern: str | None = None,
     ) -> None:
-        by_class = _paths_by_class(root)
-        identity = _identity_reader(root, identity_pattern)
-        items = [
-            LabelledItem(str(path), name, partial(read_rgb, path), identity(path))
-            for name in _in_canonical_order(by_class)
-            for path in by_class[name]
-        ]
+        items = read_class_folders(root, identity_pattern=identity_pattern)
         super().__init__("folder", root, items, transform)
+
+
+def file_item(path: Path, expression: str, identity: str | None = None) -> LabelledItem:
+    """The item of an image file that shows one face."""
+    return LabelledItem(str(path), expression, partial(read_rgb, path), identity)
+
+
+def read_class_folders(
+    root: Path,
+    *,
+    known: Mapping[str, str] | None = None,
+    identity_pattern: str | None = None,
+) -> list[LabelledItem]:
+    """Lists the images of ``root/<class>/**/<image>``, sorted by class.
+
+    Args:
+        root: A folder that holds one sub-folder for each class.
+        known: Names of classes by folder name, besides the expressions. Folders with
+            any other name are refused then; without it, they are classes of their own.
+        identity_pattern: See `LabelledFolder`.
+
+    Raises:
+        InputError: See `LabelledFolder`.
+    """
+    by_class = _paths_by_class(root, known)
+    identity = _identity_reader(root, identity_pattern)
+    return [
+        file_item(path, name, identity(path))
+        for name in _in_canonical_order(by_class)
+        for path in by_class[name]
+    ]
 
 
 def class_name(folder_name: str) -> str:
@@ -159,17 +189,28 @@ def class_name(folder_name: str) -> str:
     return name if name in EXPRESSIONS else folder_name
 
 
-def _paths_by_class(root: Path) -> dict[str, list[Path]]:
+def _paths_by_class(
+    root: Path, known: Mapping[str, str] | None
+) -> dict[str, list[Path]]:
     expected = f"expected one folder for each class, as in {root / 'happy' / '1.jpg'}"
     by_class: dict[str, list[Path]] = {}
     for path in iter_images(root):
         parts = path.relative_to(root).parts
         if len(parts) < 2:
             raise InputError(f"{path}: this image is in no class folder; {expected}")
-        by_class.setdefault(class_name(parts[0]), []).append(path)
+        name = class_name(parts[0])
+        if known is not None and name not in EXPRESSIONS:
+            if parts[0] not in known:
+                names = ", ".join([*known, *EXPRESSIONS])
+                raise InputError(
+                    f"{root / parts[0]}: is no class of this set; expected {names}"
+                )
+            name = known[parts[0]]
+        by_class.setdefault(name, []).append(path)
     if not by_class:
         raise InputError(f"{root}: no image in this folder; {expected}")
-    splits = sorted(name for name in by_class if name.lower() in _SPLITS)
+    part_names = {name for names in PART_FOLDERS.values() for name in names}
+    splits = sorted(name for name in by_class if name.lower() in part_names)
     if splits:
         raise InputError(
             f"{root}: {', '.join(splits)} is a part of a data set, not a class; give "
