@@ -7,6 +7,9 @@ from lightly.transforms.utils import IMAGENET_NORMALIZE
 from torch import Tensor
 from torch.nn import functional as F
 
+PREPROCESSING = "bilinear, antialiased; ImageNet mean and standard deviation"
+"""What `preprocess` does, in words; features are cached under it."""
+
 
 def preprocess(images: Tensor, input_size: int) -> Tensor:
     """Resizes and normalises images as the exported model does.

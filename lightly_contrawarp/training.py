@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,6 +18,7 @@ from lightly_contrawarp.checkpoint import load_backbone
 from lightly_contrawarp.checkpoint_io import AtomicCheckpointIO
 from lightly_contrawarp.data.folders import ImageScan
 from lightly_contrawarp.files import atomic_write_text
+from lightly_contrawarp.fitting import fit, quiet_lightning
 from lightly_contrawarp.module import ContraWarp
 from lightly_contrawarp.progress import ProgressWithEta
 from lightly_contrawarp.settings import PretrainSettings
@@ -67,7 +64,7 @@ def pretrain(
             there is nothing to resume.
     """
     _check_run(out, settings, resume)
-    with _quiet_lightning():
+    with quiet_lightning():
         model = _build_model(settings)
         scan = find_images(folder, devices)
         loader = build_loader(
@@ -85,12 +82,7 @@ def pretrain(
             text = json.dumps(asdict(settings), indent=2) + "\n"
             atomic_write_text(out / _SETTINGS, text)
             write_skipped(out / SKIPPED, scan)
-        try:
-            trainer.fit(model, loader, ckpt_path=out / LAST if resume else None)
-        except SystemExit:
-            if trainer.interrupted:  # Lightning turns Ctrl-C into exit code 1
-                raise KeyboardInterrupt from None
-            raise
+        fit(trainer, model, loader, out / LAST if resume else None)
     scan = with_failures(scan, out / SKIPPED)
     if is_first_process():
         write_skipped(out / SKIPPED, scan)  # each once, though several workers met it
@@ -176,15 +168,3 @@ def _build_trainer(
         )
     except MisconfigurationException as error:  # more devices than there are, for one
         raise InputError(str(error)) from error
-
-
-@contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    """Drops Lightning's advice, which is about code that a command's user lacks."""
-    packages = ("pytorch_lightning", "lightning_fabric")
-    for package in packages:
-        logging.getLogger(package).setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        for package in packages:
-            warnings.filterwarnings("ignore", module=rf"{package}\..*")
-        yield

@@ -18,12 +18,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch.nn import functional as F
 
 from contrawarp_edge.errors import InputError
-from lightly_contrawarp.evaluation.scores import (
-    Labels,
-    Scores,
-    bootstrap_interval,
-    score,
-)
+from lightly_contrawarp.evaluation.intervals import Interval, percentile_interval
+from lightly_contrawarp.evaluation.scores import Labels, Scores, resample_scores, score
 
 Values = NDArray[np.float32]
 
@@ -38,7 +34,8 @@ class ProbeRun:
     """The linear probe under one seed.
 
     Attributes:
-        seed: Seed of the held-out tenth that chose ``c``.
+        seed: Seed of what was drawn: the held-out tenth that chose ``c``, and before
+            it the labels that a few-label probe gets.
         c: The chosen inverse strength of the penalty.
         scores: Scores on the test set.
     """
@@ -52,19 +49,28 @@ class ProbeRun:
 class ProbeResult:
     """The linear probe over all seeds.
 
+    The scores are means over the runs, and the intervals those of these means: 95 %
+    bootstrap intervals over the test items.
+
     Attributes:
-        accuracy: Mean over the runs, as are the next two.
-        mean_class_accuracy: See `Scores`.
-        macro_f1: See `Scores`.
-        interval: 95 % bootstrap interval of ``accuracy`` over the test items.
+        accuracy: See `Scores`, as for all the scores and their intervals.
+        interval: Of ``accuracy``.
+        spread: Standard deviation of the accuracy between runs; 0 for a single run.
+        mean_class_accuracy: Mean share that is right.
+        mean_class_interval: Its interval.
+        macro_f1: Mean F1 score.
+        macro_f1_interval: Its interval.
         feature_size: Number of features of an item.
         runs: One entry for each seed.
     """
 
     accuracy: float
-    interval: tuple[float, float]
+    interval: Interval
+    spread: float
     mean_class_accuracy: float
+    mean_class_interval: Interval
     macro_f1: float
+    macro_f1_interval: Interval
     feature_size: int
     runs: list[ProbeRun]
 
@@ -112,24 +118,70 @@ def linear_probe(
         InputError: If fewer than two classes have at least two training items.
     """
     choices = {seed: choose_c(train_x, train_y, seed=seed) for seed in seeds}
-    predicted: dict[float, Labels] = {}
-    for c in sorted(set(choices.values())):
-        predicted[c] = _fit(_classifier(c), train_x, train_y).predict(test_x)
-    runs = [
-        ProbeRun(seed, c, score(test_y, predicted[c], num_classes=num_classes))
-        for seed, c in choices.items()
-    ]
-    correct = np.mean([predicted[run.c] == test_y for run in runs], axis=0)
-    return ProbeResult(
-        accuracy=float(np.mean([run.scores.accuracy for run in runs])),
-        interval=bootstrap_interval(correct),
-        mean_class_accuracy=float(
-            np.mean([run.scores.mean_class_accuracy for run in runs])
-        ),
-        macro_f1=float(np.mean([run.scores.macro_f1 for run in runs])),
+    predicted = {
+        c: fit_probe(train_x, train_y, c).predict(test_x)
+        for c in sorted(set(choices.values()))
+    }
+    return summarise_runs(
+        [(seed, c, predicted[c]) for seed, c in choices.items()],
+        test_y,
+        num_classes=num_classes,
         feature_size=train_x.shape[1],
-        runs=runs,
     )
+
+
+def summarise_runs(
+    runs: Sequence[tuple[int, float, Labels]],
+    test_y: Labels,
+    *,
+    num_classes: int,
+    feature_size: int,
+) -> ProbeResult:
+    """Scores the predictions of several runs of a probe, and their mean.
+
+    Args:
+        runs: Seed, chosen C, and predicted classes of shape ``(M,)`` of each run.
+        test_y: The true classes, of shape ``(M,)``.
+        num_classes: Number of classes.
+        feature_size: To be noted in the result.
+    """
+    scored = [
+        ProbeRun(seed, c, score(test_y, predicted, num_classes=num_classes))
+        for seed, c, predicted in runs
+    ]
+    resampled = np.mean(
+        [resample_scores(test_y, p, num_classes=num_classes) for _, _, p in runs],
+        axis=0,
+    )
+    accuracy, mean_class, macro_f1 = map(percentile_interval, resampled.T)
+    accuracies = [run.scores.accuracy for run in scored]
+    return ProbeResult(
+        accuracy=float(np.mean(accuracies)),
+        interval=accuracy,
+        spread=float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else 0.0,
+        mean_class_accuracy=float(
+            np.mean([run.scores.mean_class_accuracy for run in scored])
+        ),
+        mean_class_interval=mean_class,
+        macro_f1=float(np.mean([run.scores.macro_f1 for run in scored])),
+        macro_f1_interval=macro_f1,
+        feature_size=feature_size,
+        runs=scored,
+    )
+
+
+def fit_probe(x: Values, y: Labels, c: float) -> Pipeline:
+    """Fits the standardising logistic regression of `linear_probe`.
+
+    Args:
+        x: float32 of shape ``(N, D)``.
+        y: Classes of shape ``(N,)``.
+        c: Inverse strength of the L2 penalty.
+
+    Returns:
+        A fitted scikit-learn classifier.
+    """
+    return _fit(_classifier(c), x, y)
 
 
 def choose_c(x: Values, y: Labels, *, seed: int) -> float:

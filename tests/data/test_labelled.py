@@ -1,16 +1,51 @@
+import pickle
+from functools import partial
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from contrawarp_edge.errors import InputError
-from lightly_contrawarp.data.labelled import LabelledFolder, class_name
+from lightly_contrawarp.data.labelled import (
+    LabelledFolder,
+    LabelledImages,
+    LabelledItem,
+    class_name,
+)
 
 
 def _save(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (6, 4), (10, 20, 30)).save(path)
     return path
+
+
+def _item(name: str, expression: str, identity: str | None = None) -> LabelledItem:
+    read = partial(Image.new, "RGB", (2, 1), (len(name), 0, 0))
+    return LabelledItem(name, expression, read, identity)
+
+
+def test_labelled_images(tmp_path: Path) -> None:
+    items = [_item("a", "zest", "Ann"), _item("bc", "sad", "Bo")]
+    images = LabelledImages("mine", tmp_path, [*items, _item("d", "neutral", "Ann")])
+    assert (images.name, images.root, len(images)) == ("mine", tmp_path, 3)
+    assert images.classes == ["neutral", "sad", "zest"]
+    assert images.labels == [2, 1, 0]
+    assert images.names == ["a", "bc", "d"]
+    assert images.identities == ["Ann", "Bo", "Ann"]
+    assert [label for _, label in images] == images.labels
+    copy = pickle.loads(pickle.dumps(images))
+    assert copy[1][0].getpixel((0, 0)) == (2, 0, 0)
+    images.transform = lambda image: image.size
+    assert images[-1] == ((2, 1), 0)
+
+
+@pytest.mark.parametrize("identities", [(None, None), ("Ann", None), ()])
+def test_labelled_images__identities_unknown(
+    identities: tuple[str | None, ...], tmp_path: Path
+) -> None:
+    items = [_item("a", "sad", identity) for identity in identities]
+    assert LabelledImages("mine", tmp_path, items).identities is None
 
 
 def test_labelled_folder__canonical_order_and_aliases(tmp_path: Path) -> None:
@@ -20,7 +55,7 @@ def test_labelled_folder__canonical_order_and_aliases(tmp_path: Path) -> None:
     names = ["neutral", "happy", "surprise", "anger", "awe", "zest"]
     assert dataset.classes == names
     assert dataset.labels == [0, 1, 2, 3, 4, 5]
-    assert [path.parts[-3] for path in dataset.paths] == [
+    assert [Path(name).parts[-3] for name in dataset.names] == [
         *("neutral", "happiness", "Surprised", "Angry", "awe", "zest")
     ]
     image, label = dataset[3]
@@ -69,3 +104,36 @@ def test_labelled_folder__wrong_layout(
         _save(tmp_path / name)
     with pytest.raises(InputError, match=message):
         LabelledFolder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"p(\d+)_", r"(x)?/p(?P<identity>\d+)", r"^[a-z]+/p(\d+)"]
+)
+def test_labelled_folder__identity_pattern(pattern: str, tmp_path: Path) -> None:
+    root = tmp_path / "p99_"  # the pattern sees only what is below the folder
+    for name in ("sad/p1_1.jpg", "sad/p2_1.jpg", "happy/p1_2.jpg"):
+        _save(root / name)
+    dataset = LabelledFolder(root, identity_pattern=pattern)
+    assert dataset.identities == ["1", "1", "2"]
+    assert [Path(name).name for name in dataset.names] == [
+        *("p1_2.jpg", "p1_1.jpg", "p2_1.jpg")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        (r"p(\d", "identity pattern .*unterminated subpattern"),
+        (r"p\d", "has 0 groups; put one pair of brackets"),
+        (r"(p)(\d)", r"has 2 groups; .*\?P<identity>"),
+        (r"q(\d)", r"happy/p1\.jpg: identity pattern .* finds nobody"),
+        (r"p1(x)?", r"happy/p1\.jpg: identity pattern .* finds nobody"),
+    ],
+)
+def test_labelled_folder__bad_identity_pattern(
+    pattern: str, message: str, tmp_path: Path
+) -> None:
+    for name in ("happy", "sad"):
+        _save(tmp_path / name / "p1.jpg")
+    with pytest.raises(InputError, match=message):
+        LabelledFolder(tmp_path, identity_pattern=pattern)

@@ -37,7 +37,7 @@ def train(tmp_path: Path) -> LabelledFolder:
 def test_evaluate__end_to_end(tmp_path: Path, train: LabelledFolder) -> None:
     # Without "happy", the numbers of its classes differ from those of train.
     test = _coloured(tmp_path / "test", ("sad", "angry"), 4)
-    test.paths[0].write_bytes(b"no image")
+    Path(test.names[0]).write_bytes(b"no image")
     done: list[int] = []
     result = evaluate(
         nn.AdaptiveAvgPool2d(1), train, test, SETTINGS, on_progress=done.append

@@ -4,6 +4,7 @@ Nothing is downloaded: the faces are rendered from signed distance functions, wi
 features where ``FACE_CROP`` puts them. The same seed always gives the same images.
 """
 
+from lightly_contrawarp.data.drawn_faces.actions import read_actions
 from lightly_contrawarp.data.drawn_faces.dataset import DrawnFaces
 from lightly_contrawarp.data.drawn_faces.files import save_drawn_faces
 from lightly_contrawarp.data.drawn_faces.parameters import (
@@ -24,6 +25,7 @@ __all__ = [
     "DrawnFaces",
     "FaceParameters",
     "draw_parameters",
+    "read_actions",
     "render_faces",
     "save_drawn_faces",
 ]

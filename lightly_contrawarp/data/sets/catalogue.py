@@ -1,0 +1,132 @@
+"""Opening any known set by name and path."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from contrawarp_edge.errors import InputError
+from lightly_contrawarp.data.folders import Transform
+from lightly_contrawarp.data.labelled import PART_FOLDERS, LabelledImages
+from lightly_contrawarp.data.sets import (
+    affectnet,
+    ckplus,
+    class_folders,
+    expw,
+    fer2013,
+    ferplus,
+    posed,
+    rafdb,
+)
+
+
+class _Layout(NamedTuple):
+    read: Callable[..., LabelledImages]
+    parts: Callable[[Path], tuple[str, ...]]
+
+
+_LAYOUTS = {
+    "rafdb": _Layout(rafdb.read, rafdb.parts),
+    "affectnet": _Layout(affectnet.read, affectnet.parts),
+    "fer2013": _Layout(fer2013.read, fer2013.parts),
+    "ferplus": _Layout(ferplus.read, ferplus.parts),
+    "expw": _Layout(expw.read, expw.parts),
+    "ckplus": _Layout(ckplus.read, ckplus.parts),
+    "jaffe": _Layout(posed.read_jaffe, posed.parts),
+    "kdef": _Layout(posed.read_kdef, posed.parts),
+    "folder": _Layout(class_folders.read, class_folders.parts),
+}
+SET_NAMES = tuple(_LAYOUTS)
+"""What can stand before the ``=`` of a set."""
+
+PARTS = tuple(PART_FOLDERS)
+"""Names of the parts: train, validation and test."""
+
+
+def open_set(
+    spec: str, part: str, *, transform: Transform | None = None, **options: Any
+) -> LabelledImages:
+    """Opens one part of a labelled set.
+
+    Args:
+        spec: ``NAME=PATH`` with one of `SET_NAMES`, or only the path of a folder that
+            holds ``train/`` and other parts with a folder for each class. Spellings
+            such as ``RAF-DB`` and ``FER+`` are understood.
+        part: ``"train"``, ``"validation"`` or ``"test"``; see `available_parts`.
+        transform: Applied to each image.
+        **options: Those of the set: ``identity_pattern`` (folder), ``crop_faces``
+            (affectnet), ``drop_duplicates`` (fer2013, ferplus), ``peak_frames``
+            (ckplus), ``angles`` (kdef), and for those without official parts ``folds``
+            (expw, ckplus, jaffe, kdef, folder), a `Folds`.
+
+    Returns:
+        The images of the part. A warning is issued if the copy is not complete.
+
+    Raises:
+        InputError: If the name, part or an option is unknown, the path is missing or
+            is laid out in another way, or there is no face in the part.
+    """
+    name, root = _parse(spec)
+    layout = _LAYOUTS[name]
+    allowed = list(inspect.signature(layout.read).parameters)[2:]
+    if unknown := sorted(set(options) - set(allowed)):
+        raise InputError(
+            f"{name} has no option {', '.join(unknown)}; it has "
+            f"{', '.join(allowed) or 'none'}"
+        )
+    available = layout.parts(root)
+    if part not in available:
+        raise InputError(f"{spec}: has no part {part}; it has {', '.join(available)}")
+    images = layout.read(root, part, **options)
+    if not len(images):
+        raise InputError(f"{spec}: no labelled face in its part {part}")
+    images.transform = transform
+    return images
+
+
+def available_parts(spec: str) -> tuple[str, ...]:
+    """The parts that a copy of a set has.
+
+    Args:
+        spec: See `open_set`.
+
+    Raises:
+        InputError: See `open_set`.
+    """
+    name, root = _parse(spec)
+    return _LAYOUTS[name].parts(root)
+
+
+def _parse(spec: str) -> tuple[str, Path]:
+    before, equals, after = spec.partition("=")
+    name = before.strip().lower().replace("+", "plus")
+    name = "".join(letter for letter in name if letter.isalnum())
+    is_named = bool(equals) and name in _LAYOUTS
+    root = Path(after if is_named else spec)
+    if not root.exists():
+        if equals and not is_named:
+            raise InputError(
+                f"{spec}: {before} is no known set; expected {', '.join(SET_NAMES)}"
+            )
+        raise InputError(f"{root}: no such file or folder")
+    if not is_named:
+        _check_plain(root)
+    return (name, root) if is_named else ("folder", root)
+
+
+def _check_plain(root: Path) -> None:
+    """Refuses a path that could be a known set, whose labels would be misread."""
+    hint = f"write NAME={root} with NAME one of {', '.join(SET_NAMES)}"
+    folders = class_folders.part_folders(root) if root.is_dir() else {}
+    if "train" not in folders or len(folders) < 2:
+        raise InputError(
+            f"{root}: expected train/ and validation/ or test/ in it, with a folder "
+            f"for each class; for another layout {hint}"
+        )
+    classes = [path.name for path in folders["train"].iterdir() if path.is_dir()]
+    if classes and all(name.isdigit() for name in classes):
+        raise InputError(
+            f"{root}: its classes are numbers, which differ from set to set; {hint}"
+        )

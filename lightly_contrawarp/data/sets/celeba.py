@@ -1,0 +1,81 @@
+"""The five landmarks of CelebA's aligned faces; the set has no expressions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contrawarp_edge.errors import InputError
+from lightly_contrawarp.data.sets.tables import (
+    check_count,
+    first_existing,
+    number,
+    spaced_rows,
+)
+
+POINTS = ("left_eye", "right_eye", "nose", "left_mouth_corner", "right_mouth_corner")
+"""Names of the landmarks, in their order; left is left in the image."""
+
+_SIZE = (178, 218)
+_COUNT = 202_599
+
+
+class CelebaLandmarks(NamedTuple):
+    """Where the landmarks of the aligned faces are.
+
+    Attributes:
+        names: File name of each image.
+        points: float32 of shape ``(N, 5, 2)``: x and y of each of `POINTS` as fractions
+            of the image, (0, 0) being its outer upper left corner, as in a
+            `CropContract`.
+    """
+
+    names: list[str]
+    points: NDArray[np.float32]
+
+
+def read_celeba_landmarks(root: Path) -> CelebaLandmarks:
+    """Reads the landmarks of the aligned faces (178 x 218 pixels).
+
+    Args:
+        root: ``list_landmarks_align_celeba.txt`` or ``.csv``, or a folder that holds
+            it, if wanted below ``celeba/`` or ``Anno/``.
+
+    Raises:
+        InputError: If there is no such file or a row is not as expected.
+    """
+    path = root if root.is_file() else _find(root)
+    names: list[str] = []
+    values: list[list[float]] = []
+    for where, spaced in spaced_rows(path):
+        fields = [field for text in spaced for field in text.split(",")]
+        if not names and fields[-1].endswith("_y"):
+            continue  # the header
+        if not names and len(fields) == 1 and fields[0].isdigit():
+            continue  # the count above it
+        if len(fields) != 11:
+            raise InputError(f"{where}: expected a file name and 10 coordinates")
+        names.append(fields[0])
+        values.append([number(text, where) for text in fields[1:]])
+    if not names:
+        raise InputError(f"{path}: holds no landmarks")
+    check_count("celeba", len(names), _COUNT)
+    pixels = np.asarray(values).reshape(-1, len(POINTS), 2)
+    # A coordinate means the centre of its pixel.
+    points = (pixels + 0.5) / np.asarray(_SIZE)
+    return CelebaLandmarks(names, points.astype(np.float32))
+
+
+def _find(root: Path) -> Path:
+    stem = "list_landmarks_align_celeba"
+    files = [
+        f"{at}{stem}{end}"
+        for at in ("", "celeba/", "Anno/")
+        for end in (".txt", ".csv")
+    ]
+    if path := first_existing(root, *files):
+        return path
+    raise InputError(f"{root}: no CelebA landmarks here; expected {stem}.txt")

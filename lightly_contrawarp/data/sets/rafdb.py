@@ -1,0 +1,78 @@
+"""RAF-DB, basic expressions: the official layout and the one sorted into folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from contrawarp_edge.errors import InputError
+from lightly_contrawarp.data.labelled import LabelledImages, LabelledItem, file_item
+from lightly_contrawarp.data.sets.class_folders import part_folders, read_repack
+from lightly_contrawarp.data.sets.tables import (
+    check_count,
+    drop_missing,
+    first_existing,
+    label_number,
+    spaced_rows,
+)
+
+_LABELS = ("surprise", "fear", "disgust", "happy", "sad", "anger", "neutral")
+_BY_NUMBER = {str(number): name for number, name in enumerate(_LABELS, start=1)}
+_COUNTS = {"train": (12_271,), "test": (3_068,)}
+_LISTS = ("list_patition_label.txt", "list_partition_label.txt")  # as published; mended
+
+
+def parts(root: Path) -> tuple[str, ...]:
+    """The parts of a copy."""
+    return tuple(_COUNTS) if _list_file(root) else tuple(part_folders(_repack(root)))
+
+
+def read(root: Path, part: str) -> LabelledImages:
+    """Reads a part.
+
+    Args:
+        root: Holds ``EmoLabel/`` and ``Image/aligned/``, both if wanted below
+            ``basic/``; or ``train/1`` to ``test/7``, if wanted below ``DATASET/``.
+        part: One of `parts`.
+    """
+    if list_file := _list_file(root):
+        items = _read_list(list_file, part)
+    else:
+        _, items = read_repack(_repack(root), part, _BY_NUMBER)
+        check_count(f"rafdb {part}", len(items), *_COUNTS.get(part, ()))
+    return LabelledImages("rafdb", root, items)
+
+
+def _read_list(list_file: Path, part: str) -> list[LabelledItem]:
+    folder = list_file.parent.parent / "Image" / "aligned"
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; it should hold the aligned faces")
+    listed = []
+    for where, fields in spaced_rows(list_file):
+        if len(fields) != 2 or not fields[0].startswith(("train_", "test_")):
+            raise InputError(f"{where}: expected a line such as train_00001.jpg 5")
+        label = label_number(fields[1], where)
+        if not 1 <= label <= len(_LABELS):
+            raise InputError(
+                f"{where}: label {label} is no basic expression (1 to 7); the compound "
+                "set cannot be used, give the folder of the basic one"
+            )
+        if fields[0].startswith(part):
+            path = folder / f"{Path(fields[0]).stem}_aligned.jpg"
+            listed.append((path, file_item(path, _LABELS[label - 1])))
+    check_count(f"rafdb {part}", len(listed), *_COUNTS.get(part, ()))
+    return drop_missing(listed, list_file)
+
+
+def _list_file(root: Path) -> Path | None:
+    candidates = [f"EmoLabel/{name}" for name in _LISTS]
+    return first_existing(root, *candidates, *(f"basic/{name}" for name in candidates))
+
+
+def _repack(root: Path) -> Path:
+    for folder in (root / "DATASET", root):
+        if folder.is_dir() and part_folders(folder):
+            return folder
+    raise InputError(
+        f"{root}: no RAF-DB in this folder; expected EmoLabel/{_LISTS[0]} and "
+        "Image/aligned/, or DATASET/train/1 to 7"
+    )

@@ -1,0 +1,71 @@
+"""Bootstrap intervals: how far a number may be off because the test set is finite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Interval = tuple[float, float]
+
+RESAMPLES = 1000
+"""Resamples of every bootstrap."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measured number.
+
+    Attributes:
+        value: The number.
+        interval: Its 95 % percentile bootstrap interval.
+        chance: What features without any information would give.
+    """
+
+    value: float
+    interval: Interval
+    chance: float
+
+
+def resample_counts(count: int) -> Iterator[NDArray[np.int64]]:
+    """Draws bootstrap resamples, the same ones at every call.
+
+    Args:
+        count: Number of things to resample, at least 1.
+
+    Yields:
+        `RESAMPLES` times an array of shape ``(count,)``: how often each thing is in
+        the resample. Each array sums up to ``count``.
+    """
+    rng = np.random.default_rng(0)
+    for _ in range(RESAMPLES):
+        yield np.bincount(rng.integers(count, size=count), minlength=count)
+
+
+def percentile_interval(statistics: ArrayLike) -> Interval:
+    """The middle 95 % of a statistic's values on the resamples.
+
+    Args:
+        statistics: Of shape ``(R,)``; values that are NaN, where the statistic is not
+            defined on a resample, do not count.
+
+    Returns:
+        The lower and the upper end.
+    """
+    low, high = np.nanpercentile(np.asarray(statistics, dtype=np.float64), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def bootstrap_interval(values: NDArray[np.floating]) -> Interval:
+    """The 95 % percentile bootstrap interval of a mean, the same at every call.
+
+    Args:
+        values: One value for each item, of shape ``(N,)``.
+
+    Returns:
+        The lower and the upper end.
+    """
+    count = len(values)
+    return percentile_interval([c @ values / count for c in resample_counts(count)])

@@ -1,0 +1,92 @@
+"""Cosines of every image with every other one, in blocks, and precision among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating]
+Mask = NDArray[np.bool_]
+
+_QUERIES_AT_ONCE = 256
+
+
+def unit_rows(values: Floats) -> NDArray[np.float32]:
+    """Rows of ``(N, D)`` scaled to length 1; a row of zeros stays one."""
+    lengths = np.linalg.norm(values, axis=1, keepdims=True)
+    return (values / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+
+
+def cosine_blocks(values: Floats) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """Cosines of each row with all rows; a row's cosine with itself is -inf.
+
+    Memory stays bounded: a block of N = 30,000 rows takes 31 MB.
+
+    Args:
+        values: Of shape ``(N, D)``.
+
+    Yields:
+        The rows of a block and their cosines, float32 of shape ``(B, N)``, which the
+        caller may write to.
+    """
+    unit = unit_rows(values)
+    for start in range(0, len(unit), _QUERIES_AT_ONCE):
+        rows = slice(start, min(start + _QUERIES_AT_ONCE, len(unit)))
+        scores = unit[rows] @ unit.T
+        scores[np.arange(rows.stop - start), np.arange(start, rows.stop)] = -np.inf
+        yield rows, scores
+
+
+def precision_at(k: int, scores: Floats, relevant: Mask) -> NDArray[np.float64]:
+    """The share of the k best items that are relevant.
+
+    Of items that tie for the last places, each counts by its chance to get one, so
+    that the order of the items never matters and features that are all the same score
+    what chance gives.
+
+    Args:
+        k: At least 1; with fewer candidates, all of them count.
+        scores: ``(Q, N)``, higher is better; -inf marks items that are no candidates.
+        relevant: ``(Q, N)``.
+
+    Returns:
+        Shape ``(Q,)``; NaN for a query without candidates.
+    """
+    place = max(scores.shape[1] - k, 0)
+    last = np.partition(scores, place, axis=1)[:, place, None]
+    above = scores > last
+    # Where fewer than k are candidates, the last place is -inf and none is tied.
+    tied = (scores == last) & np.isfinite(last)
+    places = np.minimum(k, np.isfinite(scores).sum(axis=1)) - above.sum(axis=1)
+    share = places / np.maximum(tied.sum(axis=1), 1)
+    hits = (above & relevant).sum(axis=1) + share * (tied & relevant).sum(axis=1)
+    taken = above.sum(axis=1) + places
+    with np.errstate(invalid="ignore"):
+        return np.asarray(hits / taken)
+
+
+def average_precision(scores: Floats, relevant: Mask) -> NDArray[np.float64]:
+    """The mean, over the relevant items, of the precision down to their score.
+
+    Items of the same score count as one step, as in scikit-learn's
+    ``average_precision_score``, so that the order of the items never matters.
+
+    Args:
+        scores: ``(Q, N)``, higher is better; -inf marks items that are no candidates.
+        relevant: ``(Q, N)``.
+
+    Returns:
+        Shape ``(Q,)``; NaN for a query without a relevant candidate.
+    """
+    candidate = np.isfinite(scores)
+    ordered = np.sort(scores, axis=1)
+    result = np.full(len(scores), np.nan)
+    for query, row in enumerate(scores):
+        hits = np.sort(row[relevant[query] & candidate[query]])
+        if len(hits):
+            retrieved = row.size - np.searchsorted(ordered[query], hits)
+            found = len(hits) - np.searchsorted(hits, hits)
+            result[query] = np.mean(found / retrieved)
+    return result

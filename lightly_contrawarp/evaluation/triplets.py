@@ -1,0 +1,102 @@
+"""Triplets of faces, of which people said which two are alike (as in Google's FEC)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contrawarp_edge.errors import InputError
+from lightly_contrawarp.evaluation.intervals import Estimate, bootstrap_interval
+from lightly_contrawarp.evaluation.neighbours import Floats, unit_rows
+from lightly_contrawarp.evaluation.scores import Labels
+
+CHANCE = 1 / 3
+
+# The pair that is left when one of three faces is the odd one out.
+_PAIRS = ((1, 2), (0, 2), (0, 1))
+
+
+@dataclass(frozen=True)
+class TripletResult:
+    """How often an embedding agrees with people.
+
+    Attributes:
+        triplets: Number of triplets.
+        accuracy: Share in which the two faces that are closest are those that most
+            people chose.
+        by_type: The same for each type of triplet.
+        triplets_by_type: Number of triplets of each type.
+    """
+
+    triplets: int
+    accuracy: Estimate
+    by_type: dict[str, Estimate]
+    triplets_by_type: dict[str, int]
+
+
+def majority(odd_ones: Sequence[int]) -> int | None:
+    """The face that most annotators called the odd one out.
+
+    Args:
+        odd_ones: For each annotator the position of that face in the triplet.
+
+    Returns:
+        That position, or None if there is no single one.
+
+    >>> majority([2, 0, 2])
+    2
+    """
+    ranked = Counter(odd_ones).most_common(2)
+    if not ranked or (len(ranked) == 2 and ranked[0][1] == ranked[1][1]):
+        return None
+    return ranked[0][0]
+
+
+def triplet_accuracy(
+    values: Floats, triplets: Labels, odd: Labels, types: Sequence[str]
+) -> TripletResult:
+    """Compares which of three faces are closest, by cosine, with people's choice.
+
+    A triplet is right if the smallest of its three distances is that of the pair left
+    when the odd one is taken out. Where that distance ties with others, it counts as
+    the chance to pick it.
+
+    Args:
+        values: Features of shape ``(N, D)``.
+        triplets: Rows of ``values``, of shape ``(T, 3)``.
+        odd: Position in each triplet of the face that the majority called the odd one
+            out, 0 to 2, of shape ``(T,)``; see `majority`.
+        types: Type of each triplet, such as ``ONE_CLASS_TRIPLET``.
+
+    Raises:
+        InputError: If there is no triplet.
+    """
+    if not len(triplets):
+        raise InputError("triplet accuracy needs at least one triplet")
+    right = _agreement(values, triplets, odd)
+    kinds = np.asarray(types)
+    names = np.unique(kinds).tolist()
+    return TripletResult(
+        triplets=len(triplets),
+        accuracy=_estimate(right),
+        by_type={name: _estimate(right[kinds == name]) for name in names},
+        triplets_by_type={name: int((kinds == name).sum()) for name in names},
+    )
+
+
+def _agreement(values: Floats, triplets: Labels, odd: Labels) -> NDArray[np.float64]:
+    faces = unit_rows(values)[triplets].astype(np.float64)
+    cosines = np.stack(
+        [np.einsum("td,td->t", faces[:, a], faces[:, b]) for a, b in _PAIRS], axis=1
+    )
+    closest = cosines == cosines.max(axis=1, keepdims=True)
+    hit = closest[np.arange(len(odd)), odd]
+    return np.asarray(hit / closest.sum(axis=1))
+
+
+def _estimate(right: NDArray[np.float64]) -> Estimate:
+    return Estimate(float(right.mean()), bootstrap_interval(right), CHANCE)

@@ -1,0 +1,49 @@
+"""Running a Lightning Trainer inside a command."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import LightningModule, Trainer
+
+
+def fit(
+    trainer: Trainer,
+    module: LightningModule,
+    loader: Any,
+    checkpoint: Path | None = None,
+) -> None:
+    """Trains, and lets Ctrl-C be what it is.
+
+    Args:
+        trainer: How to train.
+        module: What to train.
+        loader: Its data.
+        checkpoint: Where to go on from.
+
+    Raises:
+        KeyboardInterrupt: If the user interrupts; Lightning would exit with code 1.
+    """
+    try:
+        trainer.fit(module, loader, ckpt_path=checkpoint)
+    except SystemExit:
+        if trainer.interrupted:
+            raise KeyboardInterrupt from None
+        raise
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Drops Lightning's advice, which is about code that a command's user lacks."""
+    packages = ("pytorch_lightning", "lightning_fabric")
+    for package in packages:
+        logging.getLogger(package).setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        for package in packages:
+            warnings.filterwarnings("ignore", module=rf"{package}\..*")
+        yield
