@@ -47,7 +47,7 @@ class LocalWarp(nn.Module):
     def __init__(
         self,
         num_bumps: int = 2,
-        strength: tuple[float, float] = (0.2, 0.4),
+        strength: tuple[float, float] = (0.3, 0.5),
         radius: tuple[float, float] = (0.5, 0.9),
         around: str = "landmarks",
         jitter: float = 0.1,

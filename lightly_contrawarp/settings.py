@@ -29,13 +29,13 @@ class PretrainSettings:
     backbone: str = "resnet18"
     input_size: int = 112
     batch_size: int = 64
-    num_negatives: int = 3
+    num_negatives: int = 1
     paired: bool = True
     contrast: str = "online"
-    positive_weight: float = 1.0
-    negative_weight: float = 5.0
+    positive_weight: float = 0.0
+    negative_weight: float = 1.0
     temperature: float = 0.1
-    lr: float = 1e-3
+    lr: float = 3e-3
     precision: str = "32-true"
     channels_last: bool = False
     seed: int = 0

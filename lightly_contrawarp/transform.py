@@ -50,7 +50,7 @@ class ContraWarpTransform(MultiViewTransform):  # type: ignore[misc]
     def __init__(
         self,
         input_size: int = 112,
-        num_negatives: int = 3,
+        num_negatives: int = 1,
         paired: bool = True,
         share_flip: bool = True,
         warp: LocalWarp | None = None,

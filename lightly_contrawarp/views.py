@@ -123,7 +123,7 @@ class ContraWarpViewTransform:
         cj_contrast: float = 0.4,
         cj_sat: float = 0.2,
         cj_hue: float = 0.1,
-        min_scale: float = 0.8,
+        min_scale: float = 0.5,
         random_gray_scale: float = 0.2,
         gaussian_blur: float = 0.5,
         solarization_prob: float = 0.0,

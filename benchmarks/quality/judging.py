@@ -17,7 +17,7 @@ from lightly_contrawarp.evaluation.identity import identity_leakage
 from lightly_contrawarp.evaluation.probes import fit_probe, knn_probe, linear_probe
 from lightly_contrawarp.evaluation.regression import regression_probe
 from lightly_contrawarp.evaluation.retrieval import retrieval
-from lightly_contrawarp.evaluation.spatial import spatial_encoder
+from lightly_contrawarp.evaluation.spatial import SpatialFeatures
 from lightly_contrawarp.preprocess import preprocess
 
 Values = NDArray[np.float32]
@@ -89,7 +89,7 @@ def _spatial(
     encoder: nn.Module, train: Images, test: Images, size: int, seed: int, classes: int
 ) -> float:
     """Accuracy of the linear probe on a 3 x 3 map of features."""
-    spatial = spatial_encoder(encoder, grid=3)
+    spatial = SpatialFeatures(encoder, size)
     some = train.select(torch.arange(min(_SPATIAL_IMAGES, len(train.labels))))
     features = [encode(spatial, images.pixels, size) for images in (some, test)]
     return linear_probe(

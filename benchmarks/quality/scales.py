@@ -42,7 +42,7 @@ SCALES = {
     scale.name: scale
     for scale in (
         Scale("smoke", "small", 48, 32, 3e-3, 1, 1, 2, 1, 320, 210, 2),
-        Scale("cpu", "small", 48, 64, 3e-3, 3, 1.5, 3, 2, None, 8000, 3),
+        Scale("cpu", "small", 48, 64, 3e-3, 2, 1.5, 3, 2, None, 8000, 4),
         Scale("gpu", "resnet18", 96, 256, 3e-3, 60, 20, 3, 3, None, 20000, 12),
     )
 }

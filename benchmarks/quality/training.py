@@ -66,7 +66,6 @@ class Run:
         images: Images,
         state: Path,
         measure: Callable[[nn.Module], float],
-        say: Callable[[int, int], None],
     ) -> None:
         """Trains to the end.
 
@@ -74,7 +73,6 @@ class Run:
             images: On the run's device.
             state: Where to keep what is needed to go on.
             measure: Accuracy of a backbone, for the curve.
-            say: Called now and then with steps done and steps in all.
         """
         if state.exists():
             self._restore(state)
@@ -92,7 +90,6 @@ class Run:
                     self.curve.append((self.step / self.epoch_steps, accuracy))
                 self._save(state)
                 saved, start = time.monotonic(), self._clock()
-            say(self.step, self.steps)
         self.seconds += self._clock() - start
 
     def _take_step(self, images: Images) -> None:
@@ -101,9 +98,7 @@ class Run:
         if self.learner.uses_target:
             self.learner.model.update_target(self.step, self.steps + 1)
         with torch.autocast(self.device, torch.bfloat16):
-            loss = self.learner.loss(
-                part.pixels, part.labels, self.step / self.steps
-            )
+            loss = self.learner.loss(part.pixels, part.labels, self.step / self.steps)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
