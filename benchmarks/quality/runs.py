@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
@@ -128,6 +129,7 @@ def do_run(task: Task, scale_name: str, data: Path, out: Path) -> Task:
         "seconds": run.seconds,
         "curve": run.curve,
         "scores": scores,
+        "commit": commit(),
         "versions": {name: version(name) for name in _PACKAGES},
         "hardware": hardware(),
     }
@@ -156,6 +158,14 @@ def _save_checkpoint(run: Run, path: Path) -> None:
     AtomicCheckpointIO().save_checkpoint(
         {CHECKPOINT_KEY: info, "state_dict": weights}, path
     )
+
+
+def commit() -> str:
+    """The version of the code, with a plus sign if it was changed since."""
+    call = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
+    return subprocess.run(
+        call, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 def hardware() -> dict[str, Any]:
