@@ -34,6 +34,13 @@ class Images(NamedTuple):
         """The images at some positions."""
         return Images(self.pixels[index], self.labels[index])
 
+    def spread(self, most: int | None) -> Images:
+        """At most that many images, evenly from the whole: they are in class order."""
+        count = len(self.labels)
+        if most is None or most >= count:
+            return self
+        return self.select(torch.linspace(0, count - 1, most).long())
+
     def to(self, device: str) -> Images:
         """The same on a device."""
         return Images(self.pixels.to(device), self.labels.to(device))
@@ -69,7 +76,7 @@ def load_faces(root: Path, cache: Path, limit: int | None) -> tuple[Images, Imag
                      for key in ("pixels", "labels")))
             for part in ("train", "validation")
         )  # fmt: skip
-    return _spread(train, limit), _spread(validation, limit)
+    return train.spread(limit), validation.spread(limit)
 
 
 def _decode(root: Path) -> Images:
@@ -83,12 +90,6 @@ def _decode(root: Path) -> Images:
         progress.update(index + 1)
     progress.clear()
     return Images(torch.stack(pixels), torch.tensor(dataset.labels))
-
-
-def _spread(images: Images, limit: int | None) -> Images:
-    if limit is None or limit >= len(images.labels):
-        return images
-    return images.select(torch.linspace(0, len(images.labels) - 1, limit).long())
 
 
 def split_dev(train: Images) -> tuple[Images, Images]:

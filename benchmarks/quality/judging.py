@@ -42,7 +42,7 @@ def encode(encoder: nn.Module, pixels: Tensor, size: int) -> Values:
 
 def quick_accuracy(encoder: nn.Module, train: Images, test: Images, size: int) -> float:
     """Linear probe on some training images with a fixed penalty, for the plot."""
-    some = train.select(torch.arange(min(_CURVE_IMAGES, len(train.labels))))
+    some = train.spread(_CURVE_IMAGES)
     probe = fit_probe(encode(encoder, some.pixels, size), _numpy(some.labels), 0.1)
     truth = _numpy(test.labels)
     return float(probe.score(encode(encoder, test.pixels, size), truth))
@@ -90,7 +90,7 @@ def _spatial(
 ) -> float:
     """Accuracy of the linear probe on a 3 x 3 map of features."""
     spatial = SpatialFeatures(encoder, size)
-    some = train.select(torch.arange(min(_SPATIAL_IMAGES, len(train.labels))))
+    some = train.spread(_SPATIAL_IMAGES)
     features = [encode(spatial, images.pixels, size) for images in (some, test)]
     return linear_probe(
         features[0], _numpy(some.labels), features[1], _numpy(test.labels),
@@ -106,7 +106,7 @@ def tells_warped(encoder: nn.Module, train: Images, test: Images, size: int) -> 
     generator = torch.Generator().manual_seed(0)
     values, labels = [], []
     for images in (train, test):
-        some = images.pixels[:_WARP_IMAGES].cpu().float()
+        some = images.spread(_WARP_IMAGES).pixels.cpu().float()
         drawn = LocalWarp().draw(len(some), generator=generator)
         both = torch.cat([warped(some, drawn), warped(some, drawn.stilled())])
         values.append(encode(encoder, both, size))

@@ -93,8 +93,11 @@ def _each(
         initargs=(1,),
     ) as pool:  # fmt: skip
         waiting = [pool.submit(do_run, task, scale.name, data, out) for task in todo]
-        for future in as_completed(waiting):
-            yield future.result()
+        try:
+            for future in as_completed(waiting):
+                yield future.result()
+        finally:  # after an error or Ctrl-C, the runs that have not begun never do
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def do_run(task: Task, scale_name: str, data: Path, out: Path) -> Task:
