@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from torch import Tensor
 from torch.nn import functional as F
+
+Pair: TypeAlias = tuple[Tensor, Tensor]
+"""Something of the first and of the second views."""
 
 
 def unit(x: Tensor) -> Tensor:
@@ -30,41 +35,48 @@ def split_diagonal(cosines: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def check_shapes(
-    p0: Tensor,
-    p1: Tensor,
-    z0: Tensor,
-    z1: Tensor,
+    projections: Pair | None,
+    predictions: Pair | None,
+    targets: Pair | None,
     negatives: Tensor | None,
     negative_predictions: Tensor | None,
-    projections: tuple[Tensor, Tensor] | None,
 ) -> None:
     """Checks what is passed to ``ContraWarpLoss.terms``.
 
     Raises:
-        ValueError: If the shapes do not belong together.
+        ValueError: If something is missing, or shapes do not belong together.
     """
-    if p0.ndim not in (2, 3) or (p0.ndim == 3 and p0.shape[1] < 2):
+    if (predictions is None) != (targets is None):
+        raise ValueError("predictions and targets have to be given together")
+    pairs = {
+        "projections": projections, "predictions": predictions, "targets": targets
+    }  # fmt: skip
+    named = {
+        f"{name}[{index}]": tensor
+        for name, pair in pairs.items()
+        for index, tensor in enumerate(pair or ())
+    }
+    if not named:
+        raise ValueError("give projections, or predictions and targets")
+    first, shape = next((name, tensor.shape) for name, tensor in named.items())
+    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[1] < 2):
         raise ValueError(
-            "p0 must be [B, D], or [B, M, D] with M of at least 2 paired warps, "
-            f"got {list(p0.shape)}"
+            f"{first} must be [B, D], or [B, M, D] with M of at least 2 paired warps, "
+            f"got {list(shape)}"
         )
-    same = {"p1": p1, "z0": z0, "z1": z1}
-    for index, tensor in enumerate(projections or ()):
-        same[f"projections[{index}]"] = tensor
-    for name, tensor in same.items():
-        if tensor.shape != p0.shape:
+    for name, tensor in named.items():
+        if tensor.shape != shape:
             raise ValueError(
-                f"{name} must have the shape of p0, {list(p0.shape)}, "
+                f"{name} must have the shape of {first}, {list(shape)}, "
                 f"got {list(tensor.shape)}"
             )
     extra = {"negatives": negatives, "negative_predictions": negative_predictions}
     for name, given in extra.items():
         if given is None:
             continue
-        if p0.ndim == 3:
+        if len(shape) == 3:
             raise ValueError(f"{name} must be None with paired warps [B, M, D]")
-        wanted = (p0.shape[0], p0.shape[1])
-        if given.ndim != 3 or (given.shape[0], given.shape[2]) != wanted:
+        if given.ndim != 3 or (given.shape[0], given.shape[2]) != tuple(shape):
             raise ValueError(
-                f"{name} must be [{wanted[0]}, K, {wanted[1]}], got {list(given.shape)}"
+                f"{name} must be [{shape[0]}, K, {shape[1]}], got {list(given.shape)}"
             )

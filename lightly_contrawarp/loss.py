@@ -10,7 +10,13 @@ from lightly.loss import NTXentLoss
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lightly_contrawarp.cosines import check_shapes, compare, split_diagonal, unit
+from lightly_contrawarp.cosines import (
+    Pair,
+    check_shapes,
+    compare,
+    split_diagonal,
+    unit,
+)
 
 
 class NegativeForm(str, Enum):
@@ -66,12 +72,12 @@ class LossTerms(NamedTuple):
 class ContraWarpLoss(nn.Module):
     """Loss of ContraWarping [0]: agree on global views, tell local warps apart.
 
-    With predictions ``p`` of the online and projections ``z`` of the target network,
-    the positive term is BYOL's [1], ``-cos(p0, z1)`` and ``-cos(p1, z0)`` averaged.
-    The negatives of an image are warps of the same face, and with
-    ``negatives_from="batch"`` the other faces too: every warp of every face is then an
-    instance of its own, told from all others as in SimCLR [2]. The paper does not
-    state its negative term; these forms are this package's.
+    The contrast is cross-entropy of the other view of the same warp among negatives:
+    other warps of the same face and, with ``negatives_from="batch"``, all warps of the
+    other faces, as in SimCLR [2]. With a ``positive_weight``, BYOL's term [1] is added,
+    ``-cos(p0, z1)`` and ``-cos(p1, z0)`` averaged, of predictions ``p`` of the online
+    and projections ``z`` of the target network. The paper does not state its negative
+    term; these forms are this package's.
 
     - [0]: ContraWarping, 2023, https://arxiv.org/abs/2303.09034
     - [1]: Bootstrap Your Own Latent, 2020, https://arxiv.org/abs/2006.07733
@@ -81,7 +87,7 @@ class ContraWarpLoss(nn.Module):
     Attributes:
         form: Form of the negative term.
         negatives_from: Whose views are negatives.
-        positive_weight: Weight of the positive term.
+        positive_weight: Weight of BYOL's term.
         negative_weight: Weight of the negative term; 0 gives BYOL.
         temperature: Divides the cosines of ``info_nce``.
         margin: By how much a positive shall be closer, for ``hinge``.
@@ -93,19 +99,19 @@ class ContraWarpLoss(nn.Module):
 
     Examples:
         >>> criterion = ContraWarpLoss()
-        >>> p0, p1, z0, z1 = torch.randn(4, 10, 128)
-        >>> negatives = torch.randn(10, 3, 128)  # three warps of each face
-        >>> loss = criterion(p0, p1, z0, z1, negatives)
+        >>> # first and second views of 10 faces and one warp of each
+        >>> q0, q1 = torch.randn(2, 10, 2, 128)
+        >>> loss = criterion((q0, q1))
     """
 
     def __init__(
         self,
         form: NegativeForm | str = NegativeForm.INFO_NCE,
-        positive_weight: float = 1.0,
-        negative_weight: float = 5.0,
+        positive_weight: float = 0.0,
+        negative_weight: float = 1.0,
         temperature: float = 0.1,
         margin: float = 0.2,
-        negatives_from: NegativesFrom | str = NegativesFrom.FACE,
+        negatives_from: NegativesFrom | str = NegativesFrom.BATCH,
         gather_distributed: bool = False,
     ) -> None:
         """Stores the settings.
@@ -142,74 +148,71 @@ class ContraWarpLoss(nn.Module):
 
     def forward(
         self,
-        p0: Tensor,
-        p1: Tensor,
-        z0: Tensor,
-        z1: Tensor,
+        projections: Pair | None = None,
+        predictions: Pair | None = None,
+        targets: Pair | None = None,
         negatives: Tensor | None = None,
         negative_predictions: Tensor | None = None,
-        projections: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
         """Computes the loss; see :meth:`terms`."""
         return self.terms(
-            p0, p1, z0, z1, negatives, negative_predictions, projections
+            projections, predictions, targets, negatives, negative_predictions
         ).loss
 
     def terms(
         self,
-        p0: Tensor,
-        p1: Tensor,
-        z0: Tensor,
-        z1: Tensor,
+        projections: Pair | None = None,
+        predictions: Pair | None = None,
+        targets: Pair | None = None,
         negatives: Tensor | None = None,
         negative_predictions: Tensor | None = None,
-        projections: tuple[Tensor, Tensor] | None = None,
     ) -> LossTerms:
         """Computes the loss and its parts, in float32 also under autocast.
 
-        With ``negatives_from="batch"`` the contrast is Lightly's NT-Xent between the
-        ``projections`` of all first and all second views, which are needed then.
+        A pair holds the first and the second views, each ``[B, D]``, or for paired
+        warps ``[B, M, D]``: M warps of each face, the face itself among them, which
+        are each other's negatives.
 
-        Where the gradient of the contrast goes is decided by what is passed: through
-        the predictions only, through those of the negatives too, or, with online
-        ``projections`` (and ``negatives`` that are online projections), through both
-        sides of every comparison.
+        Where the gradient of the contrast goes is decided by what is passed: with
+        online ``projections``, through both sides of every comparison; without, the
+        predictions are compared with the targets.
 
         Args:
-            p0: Predictions of the first views, ``[B, D]``; for paired warps
-                ``[B, M, D]``: M warps of each face, which are each other's negatives.
-            p1: Predictions of the second views, shaped as ``p0``.
-            z0: Target projections of the first views, shaped as ``p0``.
-            z1: Target projections of the second views, shaped as ``p0``.
-            negatives: Projections of K warped views, ``[B, K, D]``, of the target
-                network, or of the online one with ``projections``. Only for unpaired
-                views.
+            projections: Online projections to contrast; ``negatives_from="batch"``
+                needs them, and makes of them Lightly's NT-Xent.
+            predictions: Predictions of the online network, for BYOL's term.
+            targets: Projections of the target network, used as they are: detach them.
+            negatives: Of unpaired views only: projections of K warped views,
+                ``[B, K, D]``, online ones if ``projections`` are given, else of the
+                target network.
             negative_predictions: Predictions of the same warped views, which are then
                 compared with the targets of the positives as well, ``[B, K, D]``.
-            projections: Online projections of the first and second views, shaped as
-                ``p0``, to contrast instead of predictions and targets.
 
         Returns:
-            The terms. The targets are used as they are: detach them.
+            The terms. Without predictions, the cosine of positives is that of the
+            projections.
 
         Raises:
-            ValueError: If the shapes do not belong together.
+            ValueError: If something is missing, or shapes do not belong together.
         """
-        check_shapes(p0, p1, z0, z1, negatives, negative_predictions, projections)
-        unfit = projections is None or negatives is not None
-        if self.of_batch is not None and unfit:
-            raise ValueError(
-                "negatives_from='batch' needs projections, and paired views"
-            )
-        with torch.autocast(p0.device.type, enabled=False):
-            a0, a1, b0, b1 = (unit(x) for x in (p0, p1, z0, z1))
+        check_shapes(
+            projections, predictions, targets, negatives, negative_predictions
+        )
+        if self.positive_weight and predictions is None:
+            raise ValueError("positive_weight needs predictions and targets")
+        if self.of_batch is not None and (projections is None or negatives is not None):
+            raise ValueError("negatives_from='batch' needs projections, paired")
+        online = [unit(x) for x in predictions or projections or ()]
+        target = [unit(x) for x in targets or projections or ()]
+        with torch.autocast(online[0].device.type, enabled=False):
+            (a0, a1), (b0, b1) = online, target
             cosine = ((a0 * b1).sum(-1).mean() + (a1 * b0).sum(-1).mean()) / 2
             if projections is not None:
                 a0, a1 = b0, b1 = [unit(q) for q in projections]
             instances = None
             if self.of_batch is not None:
                 instances = self.of_batch(a0.flatten(0, -2), a1.flatten(0, -2))
-            if p0.ndim == 3:
+            if a0.ndim == 3:
                 pairs = [split_diagonal(a0 @ b1.mT), split_diagonal(a1 @ b0.mT)]
             else:
                 pairs = []

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from lightly.models.modules import BYOLPredictionHead, BYOLProjectionHead
-from lightly.models.utils import deactivate_requires_grad, update_momentum
 from lightly.utils.debug import std_of_l2_normalized
 from lightly.utils.scheduler import cosine_schedule
 from pytorch_lightning import LightningModule
@@ -16,6 +14,7 @@ from torch import Tensor, nn
 
 from lightly_contrawarp.backbones import build_backbone
 from lightly_contrawarp.checkpoint import CHECKPOINT_KEY, BackboneInfo, load_backbone
+from lightly_contrawarp.cosines import Pair
 from lightly_contrawarp.loss import (
     Contrast,
     ContraWarpLoss,
@@ -24,6 +23,7 @@ from lightly_contrawarp.loss import (
     NegativesFrom,
 )
 from lightly_contrawarp.optimization import adamw_with_cosine
+from lightly_contrawarp.target import TargetNetwork
 
 __all__ = ["ContraWarp", "load_backbone"]
 
@@ -83,7 +83,7 @@ class ContraWarp(LightningModule):
             contrast: What the contrast compares, see ``Contrast``.
             form: Form of the negative term, see ``NegativeForm``.
             negatives_from: Whose views are negatives, see ``NegativesFrom``.
-            positive_weight: Weight of the positive term.
+            positive_weight: Weight of BYOL's term.
             negative_weight: Weight of the negative term.
             temperature: Temperature of ``info_nce``.
             margin: Margin of ``hinge``.
@@ -101,9 +101,16 @@ class ContraWarp(LightningModule):
 
         Raises:
             InputError: If torchvision has no backbone of that name.
-            ValueError: If a module is given without ``backbone_dim``.
+            ValueError: If a module is given without ``backbone_dim``, or settings
+                exclude each other.
         """
         super().__init__()
+        if negative_weight and negatives_from == NegativesFrom.BATCH.value:
+            paired_or_none = paired or not num_negatives
+            if not paired_or_none or contrast != Contrast.ONLINE.value:
+                raise ValueError(
+                    "negatives_from='batch' needs paired=True and contrast='online'"
+                )
         self.save_hyperparameters(ignore=["backbone", "batch_transform"])
         self.batch_transform = batch_transform
         if isinstance(backbone, str):
@@ -119,15 +126,16 @@ class ContraWarp(LightningModule):
         self.projection_head = BYOLProjectionHead(
             dim, projection_hidden_dim, projection_dim
         )
-        self.prediction_head = BYOLPredictionHead(
-            projection_dim, projection_hidden_dim, projection_dim
-        )
         if channels_last:
             self.backbone.to(memory_format=torch.channels_last)
-        self.target_backbone = copy.deepcopy(self.backbone)
-        self.target_projection_head = copy.deepcopy(self.projection_head)
-        deactivate_requires_grad(self.target_backbone)
-        deactivate_requires_grad(self.target_projection_head)
+        # Built where used only: parameters without a gradient stop distributed runs.
+        self.prediction_head: nn.Module | None = None
+        self.target: TargetNetwork | None = None
+        if positive_weight or Contrast(contrast) is not Contrast.ONLINE:
+            self.prediction_head = BYOLPredictionHead(
+                projection_dim, projection_hidden_dim, projection_dim
+            )
+            self.target = TargetNetwork(self.backbone, self.projection_head)
         self.criterion = ContraWarpLoss(
             form,
             positive_weight,
@@ -196,68 +204,55 @@ class ContraWarp(LightningModule):
             images = images.contiguous(memory_format=torch.channels_last)
         contrast = Contrast(hparams.contrast)
         every = hparams.paired or contrast is not Contrast.TARGET
-        online = wanted if every else 2
-        features = self(images[: online * len(views[0])])
-        projections = self.projection_head(features)
-        predictions = self.prediction_head(projections)
-        if contrast is Contrast.ONLINE and not hparams.positive_weight:
-            targets = projections.detach()  # nothing pulls towards the target network
-        else:
-            targets = self.project_targets(images, len(views[0]))
+        online = images[: (wanted if every else 2) * len(views[0])]
+        features = self(online)
+        q = self.projection_head(features)
+        by_image = [q, None, None]
+        if self.target is not None and self.prediction_head is not None:
+            by_image = [q, self.prediction_head(q), self.target(images)]
         q, p, z = (
-            x.unflatten(0, (-1, len(views[0]))).transpose(0, 1)
-            for x in (projections, predictions, targets)
+            x if x is None else x.unflatten(0, (-1, len(views[0]))).transpose(0, 1)
+            for x in by_image
         )
-        return features, self._terms(p, z, q, contrast)
+        return features, self._terms(q, p, z, contrast)
 
-    def _terms(self, p: Tensor, z: Tensor, q: Tensor, contrast: Contrast) -> LossTerms:
-        """The loss of predictions, targets and projections, each ``[B, V, D]``."""
-        both = contrast is Contrast.ONLINE
-        first: int | slice = 0
-        second: int | slice = 1
+    def _terms(
+        self, q: Tensor, p: Tensor | None, z: Tensor | None, contrast: Contrast
+    ) -> LossTerms:
+        """The loss of projections, predictions and targets, each ``[B, V, D]``."""
+        step = 2 if self.hparams["paired"] and self.hparams["num_negatives"] else None
+
+        def pair(x: Tensor | None) -> Pair | None:
+            if x is None:
+                return None
+            return (x[:, 0::2], x[:, 1::2]) if step else (x[:, 0], x[:, 1])
+
         negatives = negative_predictions = None
-        if z.shape[1] > 2 and self.hparams["paired"]:
-            first, second = slice(0, None, 2), slice(1, None, 2)
-        elif z.shape[1] > 2:
-            negatives = (q if both else z)[:, 2:]
-            if contrast is Contrast.SYMMETRIC:
+        online = contrast is Contrast.ONLINE
+        if not step and self.hparams["num_negatives"]:
+            source = q if online else z
+            assert source is not None  # there is a target unless online
+            negatives = source[:, 2:]
+            if contrast is Contrast.SYMMETRIC and p is not None:
                 negative_predictions = p[:, 2:]
         return self.criterion.terms(
-            p[:, first],
-            p[:, second],
-            z[:, first],
-            z[:, second],
+            pair(q) if online else None,
+            pair(p),
+            pair(z),
             negatives,
             negative_predictions,
-            (q[:, first], q[:, second]) if both else None,
         )
 
-    @torch.no_grad()
-    def project_targets(self, images: Tensor, batch: int) -> Tensor:
-        """Passes all views through the target network in one batch.
-
-        Args:
-            images: Views ``[V * B, 3, S, S]``, view by view.
-            batch: Number of images B.
-
-        Returns:
-            Target projections ``[V * B, D]``.
-        """
-        features = self.target_backbone(images).flatten(1)
-        targets: Tensor = self.target_projection_head(features)
-        return targets
-
     def update_target(self, step: int, total_steps: int) -> None:
-        """Moves the target network towards the online one.
+        """Moves the target network, if there is one, towards the online one.
 
         Args:
             step: Number of steps taken.
             total_steps: Length of the run.
         """
-        hparams: Any = self.hparams
-        momentum = cosine_schedule(step, total_steps, hparams.momentum, 1.0)
-        update_momentum(self.backbone, self.target_backbone, momentum)
-        update_momentum(self.projection_head, self.target_projection_head, momentum)
+        if self.target is not None:
+            momentum = cosine_schedule(step, total_steps, self.hparams["momentum"], 1.0)
+            self.target.follow(self.backbone, self.projection_head, momentum)
 
     def _total_steps(self) -> int:
         # One step more than there are, since schedulers look one step ahead.
@@ -266,7 +261,8 @@ class ContraWarp(LightningModule):
     def configure_optimizers(self) -> Any:
         """AdamW with a linear warm-up and a cosine decay by step."""
         hparams: Any = self.hparams
-        trained = [self.backbone, self.projection_head, self.prediction_head]
+        heads = [self.projection_head, self.prediction_head]
+        trained = [self.backbone, *(head for head in heads if head is not None)]
         return adamw_with_cosine(
             trained,
             lr=hparams.lr,

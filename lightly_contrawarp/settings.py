@@ -16,7 +16,8 @@ class PretrainSettings:
         num_negatives: Warped faces an image.
         paired: Whether each warped face comes in two views.
         contrast: What the contrast compares, see ``Contrast``.
-        positive_weight: Weight of the positive term.
+        negatives_from: Whose views are negatives, see ``NegativesFrom``.
+        positive_weight: Weight of BYOL's term.
         negative_weight: Weight of the negative term.
         temperature: Temperature of the contrast.
         lr: Peak learning rate.
@@ -32,6 +33,7 @@ class PretrainSettings:
     num_negatives: int = 1
     paired: bool = True
     contrast: str = "online"
+    negatives_from: str = "batch"
     positive_weight: float = 0.0
     negative_weight: float = 1.0
     temperature: float = 0.1

@@ -126,6 +126,7 @@ def _build_model(settings: PretrainSettings) -> ContraWarp:
         num_negatives=settings.num_negatives,
         paired=settings.paired,
     )
+    _check_contrast(settings)
     return ContraWarp(
         backbone=settings.backbone,
         batch_transform=ContraWarpBatchTransform(transform),
@@ -133,6 +134,7 @@ def _build_model(settings: PretrainSettings) -> ContraWarp:
         num_negatives=settings.num_negatives,
         paired=settings.paired,
         contrast=settings.contrast,
+        negatives_from=settings.negatives_from,
         positive_weight=settings.positive_weight,
         negative_weight=settings.negative_weight,
         temperature=settings.temperature,
@@ -140,6 +142,16 @@ def _build_model(settings: PretrainSettings) -> ContraWarp:
         channels_last=settings.channels_last,
         commercial_use=settings.commercial_use,
     )
+
+
+def _check_contrast(settings: PretrainSettings) -> None:
+    if settings.negatives_from == "batch" and settings.num_negatives:
+        for name, value, wanted in (
+            ("--unpaired", settings.paired, True),
+            (f"--contrast {settings.contrast}", settings.contrast, "online"),
+        ):
+            if value != wanted:
+                raise InputError(f"{name} needs --negatives-from face")
 
 
 def _build_trainer(

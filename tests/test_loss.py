@@ -1,6 +1,7 @@
 """ContraWarpLoss against NumPy and Lightly."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -31,8 +32,17 @@ def inputs(seed: int = 0, dtype: torch.dtype = torch.float64) -> list[torch.Tens
     return [*flat, *deep]
 
 
-def criterion(form: str, **settings: float) -> ContraWarpLoss:
-    return ContraWarpLoss(form, 0.7, 2.0, temperature=0.2, margin=0.3, **settings)
+def criterion(form: str, negatives_from: str = "face") -> ContraWarpLoss:
+    return ContraWarpLoss(
+        form, 0.7, 2.0, temperature=0.2, margin=0.3, negatives_from=negatives_from
+    )
+
+
+def byol(tensors: Sequence[torch.Tensor]) -> dict[str, object]:
+    """Two predictions, two targets, and for unpaired views the negatives' of both."""
+    names = ("negatives", "negative_predictions")
+    pairs = {"predictions": tuple(tensors[:2]), "targets": tuple(tensors[2:4])}
+    return pairs | dict(zip(names, tensors[4:], strict=False))
 
 
 @pytest.mark.parametrize("form", ["info_nce", "hinge"])
@@ -52,7 +62,7 @@ def test_unpaired_matches_numpy(form: str, online: bool) -> None:
                 terms.append(contrast(close, m[i] @ other_z[i], form))
     expected = 0.7 * np.mean(positive) + 2.0 * np.mean(terms)
     given = tensors if online else tensors[:5]
-    actual = criterion(form)(*given)
+    actual = criterion(form)(**byol(given))
     assert actual.item() == pytest.approx(expected, rel=1e-5)
 
 
@@ -69,7 +79,7 @@ def test_paired_matches_numpy(form: str) -> None:
                 positive.append(-cosines[i])
                 terms.append(contrast(cosines[i], far, form))
                 hits.append(cosines[i] > far.max())
-    result = criterion(form).terms(*tensors)
+    result = criterion(form).terms(**byol(tensors))
     expected = 0.7 * np.mean(positive) + 2.0 * np.mean(terms)
     assert result.loss.item() == pytest.approx(expected, rel=1e-5)
     assert result.positive.item() == pytest.approx(np.mean(positive), rel=1e-5)
@@ -82,19 +92,21 @@ def test_contrast_of_online_projections(form: str) -> None:
     """The positive term stays BYOL's; both sides of the contrast are projections."""
     p0, p1, z0, z1, negatives, _ = inputs()
     q0, q1, *_ = inputs(seed=1)
-    result = criterion(form).terms(p0, p1, z0, z1, negatives, projections=(q0, q1))
-    byol = ContraWarpLoss()(p0, p1, z0, z1)
+    given = byol([p0, p1, z0, z1, negatives])
+    result = criterion(form).terms((q0, q1), **given)
+    plain = -(unit(p0.numpy()) * unit(z1.numpy())).sum(1).mean() / 2
+    plain -= (unit(p1.numpy()) * unit(z0.numpy())).sum(1).mean() / 2
     a0, a1, n = (unit(t.numpy()) for t in (q0, q1, negatives))
     expected = [
         contrast(float(a[i] @ b[i]), n[i] @ a[i], form)
         for a, b in ((a0, a1), (a1, a0))
         for i in range(B)
     ]
-    assert result.positive.item() == pytest.approx(byol.item(), rel=1e-5)
+    assert result.positive.item() == pytest.approx(plain, rel=1e-5)
     assert result.negative.item() == pytest.approx(np.mean(expected), rel=1e-5)
     paired = [torch.randn(B, K, D, dtype=torch.float64) for _ in range(6)]
-    both = criterion(form).terms(*paired[:4], projections=(paired[4], paired[5]))
-    as_predictions = criterion(form).terms(*paired[4:], *paired[4:])
+    both = criterion(form).terms((paired[4], paired[5]), **byol(paired[:4]))
+    as_predictions = criterion(form).terms(**byol([*paired[4:], *paired[4:]]))
     torch.testing.assert_close(both.negative, as_predictions.negative)
 
 
@@ -103,7 +115,7 @@ def test_negatives_from_the_batch_match_numpy() -> None:
     tensors = [torch.randn(B, K, D, dtype=torch.float64) for _ in range(6)]
     *others, q0, q1 = tensors
     loss = criterion("info_nce", negatives_from="batch")
-    result = loss.terms(*others, projections=(q0, q1))
+    result = loss.terms((q0, q1), **byol(others))
     views = unit(np.concatenate([q.flatten(0, 1).numpy() for q in (q0, q1)]))
     weights = np.exp(views @ views.T / 0.2)
     np.fill_diagonal(weights, 0)
@@ -113,15 +125,18 @@ def test_negatives_from_the_batch_match_numpy() -> None:
     assert result.loss.item() == pytest.approx(
         0.7 * result.positive.item() + 2.0 * expected, rel=1e-5
     )
-    face = criterion("info_nce").terms(*others, projections=(q0, q1))
+    alone = ContraWarpLoss(temperature=0.2).terms((q0, q1))
+    torch.testing.assert_close(alone.loss, result.negative)
+    cosine = (views[: B * K] * views[B * K :]).sum(1).mean()
+    assert alone.cosine_positive.item() == pytest.approx(cosine, rel=1e-5)
+    face = criterion("info_nce").terms((q0, q1), **byol(others))
     assert result.top1.item() == face.top1.item()  # among the face's own warps
 
 
 def test_gradient_reaches_both_sides_of_online_projections() -> None:
     q0, q1, negatives = (t.requires_grad_() for t in (*inputs()[:2], inputs()[4]))
-    p = torch.randn(B, D)
-    loss = ContraWarpLoss(positive_weight=0.0)
-    loss(p, p, p, p, negatives, projections=(q0, q1)).backward()
+    loss = ContraWarpLoss(negatives_from="face")
+    loss((q0, q1), negatives=negatives).backward()
     assert all(t.grad.abs().sum() > 0 for t in (q0, q1, negatives))
 
 
@@ -129,17 +144,18 @@ def test_without_negatives_it_is_byol() -> None:
     p0, p1, z0, z1, negatives, _ = inputs()
     lightly = NegativeCosineSimilarity()
     expected = (lightly(p0, z1) + lightly(p1, z0)) / 2
-    torch.testing.assert_close(
-        ContraWarpLoss()(p0, p1, z0, z1).double(), expected, rtol=1e-6, atol=1e-6
-    )
-    unweighted = ContraWarpLoss(negative_weight=0)(p0, p1, z0, z1, negatives)
-    torch.testing.assert_close(unweighted.double(), expected, rtol=1e-6, atol=1e-6)
+    face = {"positive_weight": 1.0, "negatives_from": "face"}
+    plain = ContraWarpLoss(**face)(**byol([p0, p1, z0, z1]))
+    torch.testing.assert_close(plain.double(), expected, rtol=1e-6, atol=1e-6)
+    unweighted = ContraWarpLoss(negative_weight=0, **face)
+    loss = unweighted(**byol([p0, p1, z0, z1, negatives]))
+    torch.testing.assert_close(loss.double(), expected, rtol=1e-6, atol=1e-6)
 
 
 def test_gradient_only_through_what_is_online() -> None:
     tensors = [t.requires_grad_() for t in inputs()]
     detached = [*tensors[:2], *(t.detach() for t in tensors[2:5]), tensors[5]]
-    ContraWarpLoss()(*detached).backward()
+    criterion("info_nce")(**byol(detached)).backward()
     assert all(tensors[i].grad is not None for i in (0, 1, 5))
     assert all(tensors[i].grad is None for i in (2, 3, 4))
 
@@ -149,28 +165,33 @@ def test_computes_in_float32_under_autocast(dtype: torch.dtype) -> None:
     tensors = [t.to(dtype) for t in inputs()]
     tensors[0] *= 1e-4  # squares underflow in half precision
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        loss = ContraWarpLoss()(*tensors)
+        loss = criterion("info_nce")(**byol(tensors))
     assert loss.dtype == torch.float32
-    expected = ContraWarpLoss()(*(t.double() for t in tensors))
+    expected = criterion("info_nce")(**byol([t.double() for t in tensors]))
     assert loss.item() == pytest.approx(expected.item(), rel=1e-4)
 
 
 def test_moving_a_negative_away_lowers_the_loss() -> None:
-    p0, p1, z0, z1, negatives, _ = inputs()
-    near, far = p0[:, None].repeat(1, K, 1), -p0[:, None].repeat(1, K, 1)
-    loss = ContraWarpLoss()
-    assert loss(p0, p1, z0, z1, far) < loss(p0, p1, z0, z1, negatives)
-    assert loss(p0, p1, z0, z1, near) > loss(p0, p1, z0, z1, negatives)
+    *pairs, negatives, _ = inputs()
+    near, far = (sign * pairs[0][:, None].repeat(1, K, 1) for sign in (1, -1))
+    close, given, apart = (
+        criterion("info_nce")(**byol([*pairs, n])) for n in (near, negatives, far)
+    )
+    assert apart < given < close
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({1: (B, D + 1)}, r"p1 must have the shape of p0, \[6, 16\], got \[6, 17\]"),
+        (
+            {1: (B, D + 1)},
+            r"predictions\[1\] must have the shape of predictions\[0\], \[6, 16\], "
+            r"got \[6, 17\]",
+        ),
         ({4: (B, D)}, r"negatives must be \[6, K, 16\]"),
         ({4: (B + 1, K, D)}, r"negatives must be \[6, K, 16\]"),
         ({5: (B, K, D - 1)}, r"negative_predictions must be \[6, K, 16\]"),
-        ({0: (B,)}, r"p0 must be \[B, D\]"),
+        ({0: (B,)}, r"predictions\[0\] must be \[B, D\]"),
         ({0: (B, 1, D)}, "M of at least 2"),
     ],
 )
@@ -179,7 +200,24 @@ def test_wrong_shapes(change: dict[int, tuple[int, ...]], message: str) -> None:
     for index, shape in change.items():
         tensors[index] = torch.randn(shape)
     with pytest.raises(ValueError, match=message):
-        ContraWarpLoss()(*tensors)
+        criterion("info_nce")(**byol(tensors))
+
+
+def test_missing_inputs() -> None:
+    q0, q1, p0, p1, negatives, _ = inputs()
+    with pytest.raises(ValueError, match="give projections, or predictions"):
+        ContraWarpLoss()()
+    with pytest.raises(ValueError, match="given together"):
+        ContraWarpLoss()((q0, q1), predictions=(p0, p1))
+    with pytest.raises(ValueError, match="positive_weight needs predictions"):
+        ContraWarpLoss(positive_weight=1.0)((q0, q1))
+    with pytest.raises(ValueError, match="needs projections, paired"):
+        ContraWarpLoss()(**byol([q0, q1, p0, p1]))
+    with pytest.raises(ValueError, match="needs projections, paired"):
+        ContraWarpLoss()((q0, q1), negatives=negatives)
+    paired = torch.randn(2, B, K, D)
+    with pytest.raises(ValueError, match="must be None with paired warps"):
+        criterion("info_nce")(**byol([*paired, *paired, torch.randn(B, K, D)]))
 
 
 def test_wrong_settings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,19 +227,9 @@ def test_wrong_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         ContraWarpLoss(negative_weight=-1.0)
     with pytest.raises(ValueError, match="triplet"):
         ContraWarpLoss("triplet")
-    with pytest.raises(ValueError, match=r"projections\[1\] must have the shape of p0"):
-        ContraWarpLoss()(
-            *inputs()[:4], projections=(torch.randn(B, D), torch.randn(B, D + 1))
-        )
     with pytest.raises(ValueError, match="needs form='info_nce'"):
-        ContraWarpLoss("hinge", negatives_from="batch")
+        ContraWarpLoss("hinge")
     with monkeypatch.context() as patch:
         patch.setattr(torch.distributed, "is_available", lambda: False)
         with pytest.raises(ValueError, match="distributed"):
-            ContraWarpLoss(negatives_from="batch", gather_distributed=True)
-    of_batch = ContraWarpLoss(negatives_from="batch")
-    with pytest.raises(ValueError, match="needs projections"):
-        of_batch(*inputs()[:4])
-    paired = [torch.randn(B, K, D) for _ in range(4)]
-    with pytest.raises(ValueError, match="must be None with paired warps"):
-        ContraWarpLoss()(*paired, torch.randn(B, K, D))
+            ContraWarpLoss(gather_distributed=True)

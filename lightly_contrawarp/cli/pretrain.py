@@ -33,7 +33,7 @@ def _setting(name: str, kind: Any, text: str) -> Callable[[_Command], _Command]:
 @_setting("backbone", str, "Torchvision model name, or small.")
 @_setting("batch_size", click.IntRange(2), "Images a step, each in several views.")
 @_setting("input_size", click.IntRange(16), "In pixels.")
-@_setting("num_negatives", click.IntRange(0), "Warps of a face; 0 is BYOL.")
+@_setting("num_negatives", click.IntRange(0), "Warps of a face; 0 is SimCLR or BYOL.")
 @click.option(
     "--paired/--unpaired",
     default=_DEFAULT.paired,
@@ -44,8 +44,13 @@ def _setting(name: str, kind: Any, text: str) -> Callable[[_Command], _Command]:
     click.Choice(["online", "target", "symmetric"]),
     "What the views of warps are compared with.",
 )
-@_setting("positive_weight", click.FloatRange(0), "Of agreement between views.")
-@_setting("negative_weight", click.FloatRange(0), "Of the contrast between warps.")
+@_setting(
+    "negatives_from",
+    click.Choice(["batch", "face"]),
+    "Whether other faces are negatives too, or only warps of the same one.",
+)
+@_setting("positive_weight", click.FloatRange(0), "Of BYOL's term.")
+@_setting("negative_weight", click.FloatRange(0), "Of the contrast.")
 @_setting("temperature", click.FloatRange(0, min_open=True), "Of the contrast.")
 @_setting("lr", click.FloatRange(0, min_open=True), "Peak learning rate.")
 @_setting(
