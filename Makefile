@@ -5,13 +5,14 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help setup demo test test-fast check format clean
+.PHONY: help setup demo test test-fast benchmark-quality check format clean
 
 help:
 	@echo "make setup      create $(VENV) with the tested versions"
 	@echo "make demo       drawn faces -> pre-train -> evaluate -> export -> search -> demo/report.html"
 	@echo "make test       every test"
 	@echo "make test-fast  the tests that take seconds"
+	@echo "make benchmark-quality DATA=FER2013  write benchmarks/quality/RESULTS.md (hours)"
 	@echo "make check      ruff and mypy"
 	@echo "make format     let ruff rewrite the code"
 
@@ -35,6 +36,9 @@ test: $(READY)
 test-fast: $(READY)
 	@echo "== Fast tests"
 	$(BIN)/python -m pytest -m "not slow"
+
+benchmark-quality: $(READY)
+	$(BIN)/python -m benchmarks.quality --data "$(DATA)"
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -195,9 +195,7 @@ class ContraWarpLoss(nn.Module):
         Raises:
             ValueError: If something is missing, or shapes do not belong together.
         """
-        check_shapes(
-            projections, predictions, targets, negatives, negative_predictions
-        )
+        check_shapes(projections, predictions, targets, negatives, negative_predictions)
         if self.positive_weight and predictions is None:
             raise ValueError("positive_weight needs predictions and targets")
         if self.of_batch is not None and (projections is None or negatives is not None):

@@ -207,13 +207,10 @@ class ContraWarp(LightningModule):
         online = images[: (wanted if every else 2) * len(views[0])]
         features = self(online)
         q = self.projection_head(features)
-        by_image = [q, None, None]
+        p = z = None
         if self.target is not None and self.prediction_head is not None:
-            by_image = [q, self.prediction_head(q), self.target(images)]
-        q, p, z = (
-            x if x is None else x.unflatten(0, (-1, len(views[0]))).transpose(0, 1)
-            for x in by_image
-        )
+            p, z = self.prediction_head(q), self.target(images)
+        q, p, z = (_by_image(x, len(views[0])) for x in (q, p, z))
         return features, self._terms(q, p, z, contrast)
 
     def _terms(
@@ -274,3 +271,8 @@ class ContraWarp(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds what ``load_backbone`` needs."""
         checkpoint[CHECKPOINT_KEY] = self.info.to_dict()
+
+
+def _by_image(x: Any, batch: int) -> Any:
+    """Turns ``[V * B, D]``, view by view, into ``[B, V, D]``; leaves ``None`` alone."""
+    return x if x is None else x.unflatten(0, (-1, batch)).transpose(0, 1)

@@ -69,9 +69,7 @@ def test_views_meet_their_counterparts(
     paired: bool, contrast: str, num_negatives: int, faces: Tensor
 ) -> None:
     """The loss of the batched forward is that of views passed one by one."""
-    model = tiny(
-        paired=paired, contrast=contrast, num_negatives=num_negatives, **BYOL
-    )
+    model = tiny(paired=paired, contrast=contrast, num_negatives=num_negatives, **BYOL)
     model.eval()  # so that passing views one by one gives the same
     views = batched(num_negatives, paired)(faces[:5])
     _, terms = model.compare(views)

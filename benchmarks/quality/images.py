@@ -68,7 +68,7 @@ def load_faces(root: Path, cache: Path, limit: int | None) -> tuple[Images, Imag
             parts[f"{part}_labels"] = images.labels.numpy()
         cache.parent.mkdir(parents=True, exist_ok=True)
         with cache.with_suffix(".tmp").open("wb") as file:
-            np.savez(file, **parts)
+            np.savez(file, allow_pickle=False, **parts)
         cache.with_suffix(".tmp").replace(cache)
     with np.load(cache) as parts:
         train, validation = (

@@ -34,7 +34,7 @@ def encode(encoder: nn.Module, pixels: Tensor, size: int) -> Values:
     device = next(encoder.parameters()).device
     encoder.eval()
     parts = []
-    for part in pixels.split(_BATCH):
+    for part in torch.split(pixels, _BATCH):
         batch = preprocess(part.to(device).expand(-1, 3, -1, -1), size)
         parts.append(encoder(batch).flatten(1).float().cpu().numpy())
     return np.concatenate(parts)

@@ -18,6 +18,7 @@ from lightly_contrawarp import (
 )
 from lightly_contrawarp.batch_transform import ContraWarpBatchTransform
 from lightly_contrawarp.cosines import unit
+from lightly_contrawarp.target import TargetNetwork
 from lightly_contrawarp.warp import (
     WarpParameters,
     identity_affine,
@@ -55,16 +56,11 @@ class Learner(nn.Module):
             )
         )
 
-    @property
-    def uses_target(self) -> bool:
-        """Whether the target network has to be moved."""
-        hparams: Any = self.model.hparams
-        return bool(hparams.positive_weight) or hparams.contrast != "online"
-
     def trained(self) -> list[nn.Module]:
         """The parts that the optimiser updates."""
         model = self.model
-        return [model.backbone, model.projection_head, model.prediction_head]
+        parts = [model.backbone, model.projection_head, model.prediction_head]
+        return [part for part in parts if part is not None]
 
     def loss(self, images: Tensor, labels: Tensor, progress: float) -> Tensor:
         """The loss of a batch.
@@ -100,9 +96,11 @@ class WarpAsPositive(Learner):
         views = torch.cat(self.views(images))
         views = views.contiguous(memory_format=torch.channels_last)
         model = self.model
+        assert model.prediction_head is not None
+        assert model.target is not None
         predictions = model.prediction_head(model.projection_head(model(views)))
-        targets = model.project_targets(views, len(images))
-        p, z = (unit(x).unflatten(0, (3, -1)) for x in (predictions, targets))
+        targets = model.target(views)
+        p, z = (unit(x).reshape(3, len(images), -1) for x in (predictions, targets))
         pairs = [(a, b) for a in range(3) for b in range(3) if a != b]
         return -torch.stack([(p[a] * z[b]).sum(-1).mean() for a, b in pairs]).mean()
 
@@ -128,13 +126,20 @@ class NegativesAlone(Learner):
 
     def __init__(self, variant: Variant, backbone: str, size: int) -> None:
         super().__init__(variant, backbone, size)
-        together = self.model.project_targets
+        assert self.model.target is not None
+        self.model.target = _Apart(self.model.target)
 
-        def apart(images: Tensor, batch: int) -> Tensor:
-            parts = images[: 2 * batch], images[2 * batch :]
-            return torch.cat([together(part, batch) for part in parts])
 
-        self.model.project_targets = apart  # type: ignore[method-assign]
+class _Apart(TargetNetwork):
+    """Two views of each face in one batch, its warp in another."""
+
+    def __init__(self, target: TargetNetwork) -> None:
+        super().__init__(target.backbone, target.projection_head)
+
+    def forward(self, images: Tensor) -> Tensor:
+        batch = len(images) // 3
+        parts = images[: 2 * batch], images[2 * batch :]
+        return torch.cat([super(_Apart, self).forward(part) for part in parts])
 
 
 class _ResampledTwice(ContraWarpBatchTransform):
@@ -177,9 +182,8 @@ class Mined(Learner):
             looks = torch.cat([warped(source, one) for one in (still, *drawn)])
             looks = 4 * (looks - 0.5).expand(-1, 3, -1, -1)  # about unit variance
             looks = looks.contiguous(memory_format=torch.channels_last)
-            q = unit(self.model.projection_head(self.model(looks))).unflatten(
-                0, (5, batch)
-            )
+            q = unit(self.model.projection_head(self.model(looks)))
+            q = q.reshape(5, batch, -1)
             hardest = (q[1:] * q[0]).sum(-1).argmax(0).cpu()
         rows = torch.arange(batch)
         chosen = WarpParameters(

@@ -116,8 +116,8 @@ def do_run(task: Task, scale_name: str, data: Path, out: Path) -> Task:
     )
     _save_checkpoint(run, out / f"{task.name}.ckpt")
     if task.part == "drawn":
-        drawn = [draw_faces(*which)[1] for which in _drawn(scale)]
-        scores = judge_drawn(run.backbone, *drawn, size, task.seed)
+        known, unseen = (draw_faces(*which)[1] for which in _drawn(scale))
+        scores = judge_drawn(run.backbone, known, unseen, size, task.seed)
     else:
         full = task.part in ("main", "controls")
         scores = judge(run.backbone, train, test, size, task.seed, full=full)

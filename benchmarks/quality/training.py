@@ -95,12 +95,11 @@ class Run:
     def _take_step(self, images: Images) -> None:
         chosen = self._batch(len(images.labels)).to(self.device)
         part = images.select(chosen)
-        if self.learner.uses_target:
-            self.learner.model.update_target(self.step, self.steps + 1)
+        self.learner.model.update_target(self.step, self.steps + 1)
         with torch.autocast(self.device, torch.bfloat16):
             loss = self.learner.loss(part.pixels, part.labels, self.step / self.steps)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self.schedule.step()
 
