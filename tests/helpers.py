@@ -1,5 +1,6 @@
 """What several tests of commands share."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,10 @@ import torch
 from click.testing import CliRunner, Result
 
 from lightly_contrawarp.cli import main
+from lightly_contrawarp.data.labelled import LabelledFolder
+
+MakeSet = Callable[..., LabelledFolder]
+"""Type of the fixture ``make_set``."""
 
 OPTIONS = (
     *("--backbone", "shufflenet_v2_x0_5", "--input-size", 32, "--batch-size", 8),

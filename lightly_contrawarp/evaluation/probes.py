@@ -1,4 +1,4 @@
-"""What simple classifiers read from frozen features: a linear one and neighbours."""
+"""What a linear classifier reads from frozen features."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from lightly.utils.benchmarking import knn_predict
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-from torch.nn import functional as F
 
 from contrawarp_edge.errors import InputError
 from lightly_contrawarp.evaluation.intervals import Interval, percentile_interval
@@ -25,8 +22,6 @@ Values = NDArray[np.float32]
 
 C_GRID: tuple[float, ...] = tuple(10.0**power for power in range(-3, 4))
 """Inverse strengths of the L2 penalty that the linear probe chooses from."""
-
-_QUERIES_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -73,23 +68,6 @@ class ProbeResult:
     macro_f1_interval: Interval
     feature_size: int
     runs: list[ProbeRun]
-
-
-@dataclass(frozen=True)
-class NeighbourResult:
-    """The nearest-neighbour probe for one k.
-
-    Attributes:
-        k: Number of neighbours asked for.
-        k_used: Number of neighbours used: ``k`` or, if smaller, the training items.
-        temperature: A neighbour of cosine s votes with weight exp(s / temperature).
-        scores: Scores on the test set.
-    """
-
-    k: int
-    k_used: int
-    temperature: float
-    scores: Scores
 
 
 def linear_probe(
@@ -206,45 +184,6 @@ def choose_c(x: Values, y: Labels, *, seed: int) -> float:
         _fit(classifier, x[~held_out], y[~held_out])
         accuracies.append(classifier.score(x[held_out], y[held_out]))
     return C_GRID[int(np.argmax(accuracies))]
-
-
-def knn_probe(
-    train_x: Values,
-    train_y: Labels,
-    test_x: Values,
-    test_y: Labels,
-    *,
-    num_classes: int,
-    ks: Sequence[int] = (5, 20, 200),
-    temperature: float = 0.07,
-) -> list[NeighbourResult]:
-    """Classifies by a weighted vote of the training items of largest cosine.
-
-    Args:
-        train_x: float32 of shape ``(N, D)``.
-        train_y: Classes of shape ``(N,)``, from 0 to ``num_classes - 1``.
-        test_x: float32 of shape ``(M, D)``.
-        test_y: Classes of shape ``(M,)``, in the same numbering.
-        num_classes: Number of classes.
-        ks: Numbers of neighbours; one larger than N is taken as N.
-        temperature: A neighbour of cosine s votes with weight exp(s / temperature).
-
-    Returns:
-        A result for each entry of ``ks``.
-    """
-    bank = F.normalize(torch.from_numpy(train_x), dim=1).T.contiguous()
-    queries = F.normalize(torch.from_numpy(test_x), dim=1)
-    labels = torch.from_numpy(train_y)
-    results = []
-    for k in ks:
-        k_used = min(k, len(train_x))
-        best = [
-            knn_predict(part, bank, labels, num_classes, k_used, temperature)[:, 0]
-            for part in torch.split(queries, _QUERIES_AT_ONCE)
-        ]
-        scores = score(test_y, torch.cat(best).numpy(), num_classes=num_classes)
-        results.append(NeighbourResult(k, k_used, temperature, scores))
-    return results
 
 
 def _classifier(c: float) -> Pipeline:
