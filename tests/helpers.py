@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from lightly_contrawarp.cli import main
 from lightly_contrawarp.data.labelled import LabelledFolder
@@ -39,3 +40,21 @@ def read(out: Path) -> dict[str, Any]:
     content = torch.load(out / "last.ckpt", weights_only=True)
     assert isinstance(content, dict)
     return content
+
+
+def save_image(
+    path: Path,
+    colour: tuple[int, int, int] = (10, 20, 30),
+    size: tuple[int, int] = (6, 4),
+) -> Path:
+    """Saves an image of one colour, and the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, colour).save(path)
+    return path
+
+
+def write(path: Path, *lines: str) -> Path:
+    """Writes lines of text, and the folders above the file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return path

@@ -13,10 +13,7 @@ from contrawarp_edge.errors import InputError
 from contrawarp_edge.progress import Progress
 from lightly_contrawarp.data.labelled import LabelledImages
 from lightly_contrawarp.data.sets import FecTriplets
-from lightly_contrawarp.evaluation.encoders import (
-    Encoder,
-    TorchEncoder,
-)
+from lightly_contrawarp.evaluation.encoders import Encoder, TorchEncoder
 from lightly_contrawarp.evaluation.evaluate import (
     Evaluation,
     EvaluationSettings,
@@ -60,8 +57,7 @@ class Comparison:
     @property
     def unreadable(self) -> list[str]:
         """A line for each image that was left out; the same for every encoder."""
-        first = next(iter(self.evaluations.values()))
-        return first.train.unreadable + first.test.unreadable
+        return next(iter(self.evaluations.values())).unreadable
 
     def to_dict(self) -> dict[str, Any]:
         """All there is to tell, as values that JSON can hold."""
@@ -79,7 +75,7 @@ class Comparison:
             "versions": versions(),
             "data": {
                 "classes": self.train.classes,
-                "train": self.train.take(first.train.rows).describe(),
+                "train": self.train.take(first.train_rows).describe(),
                 "test": self.test.take(first.test.rows).describe(),
                 "unreadable": self.unreadable,
             },
@@ -113,9 +109,10 @@ def compare(
     if settings.fine_tuning is not None:
         _check_trainable(encoders)
     train_part, test_part = common_space(train, test)
+    images = len(train) + len(test) + (len(triplets.faces) if triplets else 0)
     evaluations = {}
     for name, encoder in encoders.items():
-        progress = Progress(len(train) + len(test))
+        progress = Progress(images)
         evaluations[name] = evaluate(
             encoder,
             train_part,

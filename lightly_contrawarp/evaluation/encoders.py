@@ -139,7 +139,7 @@ class TorchEncoder:
 
     def trainable(self) -> nn.Module:
         """A copy of the module, to be fine-tuned."""
-        return copy.deepcopy(self.module)
+        return copy.deepcopy(self.module).requires_grad_(True)
 
 
 class OnnxEncoder:

@@ -7,9 +7,12 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from contrawarp_edge.errors import InputError
 from lightly_contrawarp.data.drawn_faces import ACTIONS
-from lightly_contrawarp.data.sets import FecTriplets
+from lightly_contrawarp.data.sets import FecFaces, FecTriplets
 from lightly_contrawarp.evaluation.encoders import Encoder, TorchEncoder
 from lightly_contrawarp.evaluation.feature_cache import FeatureCache
 from lightly_contrawarp.evaluation.features import Features, extract_features
@@ -17,9 +20,8 @@ from lightly_contrawarp.evaluation.fec import fec_accuracy
 from lightly_contrawarp.evaluation.few_label import few_label_probe
 from lightly_contrawarp.evaluation.finetune import FineTuneSettings, fine_tune
 from lightly_contrawarp.evaluation.identity import identity_leakage
-from lightly_contrawarp.evaluation.knn import knn_probe
 from lightly_contrawarp.evaluation.label_space import Part
-from lightly_contrawarp.evaluation.probes import Values, linear_probe
+from lightly_contrawarp.evaluation.probes import Values, knn_probe, linear_probe
 from lightly_contrawarp.evaluation.regression import regression_probe
 from lightly_contrawarp.evaluation.retrieval import retrieval
 
@@ -53,13 +55,15 @@ class Evaluation:
 
     Attributes:
         result: Facts about the encoder and all measures, as values that JSON can hold.
-        train: Features of the training set.
+        train_rows: Positions in the training set of the images that could be read.
         test: Features of the test set.
+        unreadable: A line for each image that was left out.
     """
 
     result: dict[str, Any]
-    train: Features
+    train_rows: NDArray[np.int64]
     test: Features
+    unreadable: list[str]
 
 
 def evaluate(
@@ -82,8 +86,8 @@ def evaluate(
         settings: Everything else.
         triplets: Comparisons of faces by people, to compare with.
         cache: Where features of ``train`` and ``test`` are kept between runs.
-        on_progress: Called after each batch of ``train`` and then ``test`` with the
-            number of images done so far.
+        on_progress: Called after each batch of ``train``, then ``test``, then the
+            faces of ``triplets``, with the number of images done so far.
         say: Called with a few words before each stage that follows.
 
     Returns:
@@ -94,37 +98,35 @@ def evaluate(
         InputError: If the encoder or the images cannot be used; see
             `extract_features` and `linear_probe`.
     """
+    options: dict[str, Any] = {
+        "batch_size": settings.batch_size,
+        "workers": settings.workers,
+    }
     extract = cache.features if cache else extract_features
+    images = len(train.rows), len(test.rows)
     train_set, test_set = (
         extract(
-            encoder,
-            part.images,
-            batch_size=settings.batch_size,
-            workers=settings.workers,
-            on_progress=on_progress and _after(before, on_progress),
+            encoder, part.images, **options, on_progress=_after(before, on_progress)
         )
-        for part, before in ((train, 0), (test, len(train.labels)))
+        for part, before in ((train, 0), (test, images[0]))
     )
-    stages = _stages(
-        (train.take(train_set.rows), train_set.values),
-        (test.take(test_set.rows), test_set.values),
-        settings,
-    )
+    train, test = train.take(train_set.rows), test.take(test_set.rows)
+    stages = _stages((train, train_set.values), (test, test_set.values), settings)
+    unreadable = train_set.unreadable + test_set.unreadable
+    if triplets is not None:
+        faces = extract_features(
+            encoder,
+            FecFaces(triplets.faces),
+            **options,
+            on_progress=_after(sum(images), on_progress),
+        )
+        stages["triplets"] = partial(fec_accuracy, faces, triplets)
+        unreadable = unreadable + faces.unreadable
     if settings.fine_tuning is not None and isinstance(encoder, TorchEncoder):
         stages["fine_tuning"] = partial(
             fine_tune,
-            encoder,
-            train.take(train_set.rows),
-            test.take(test_set.rows),
+            *(encoder, train, test),
             settings=settings.fine_tuning,
-            workers=settings.workers,
-        )
-    if triplets is not None:
-        stages["triplets"] = partial(
-            fec_accuracy,
-            encoder,
-            triplets,
-            batch_size=settings.batch_size,
             workers=settings.workers,
         )
     measures, omitted = _measure(stages, say)
@@ -136,7 +138,7 @@ def evaluate(
         **measures,
         "omitted": omitted,
     }
-    return Evaluation(result, train_set, test_set)
+    return Evaluation(result, train_set.rows, test_set, unreadable)
 
 
 def _stages(
@@ -197,5 +199,7 @@ def _measure(
     return measures, omitted
 
 
-def _after(before: int, report: Callable[[int], None]) -> Callable[[int], None]:
-    return lambda done: report(before + done)
+def _after(
+    before: int, report: Callable[[int], None] | None
+) -> Callable[[int], None] | None:
+    return None if report is None else lambda done: report(before + done)

@@ -4,39 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 
-from lightly_contrawarp.data.sets import FecFaces, FecTriplets
-from lightly_contrawarp.evaluation.encoders import Encoder
-from lightly_contrawarp.evaluation.features import extract_features
+from lightly_contrawarp.data.sets import FecTriplets
+from lightly_contrawarp.evaluation.features import Features
 from lightly_contrawarp.evaluation.triplets import TripletResult, triplet_accuracy
 
 
-def fec_accuracy(
-    encoder: Encoder,
-    comparisons: FecTriplets,
-    *,
-    batch_size: int = 256,
-    workers: int = 0,
-) -> TripletResult:
-    """Embeds the faces of triplets, each once, and compares with people's choice.
+def fec_accuracy(faces: Features, comparisons: FecTriplets) -> TripletResult:
+    """Compares which faces of a triplet are closest with people's choice.
 
     Args:
-        encoder: The encoder.
+        faces: Features of ``comparisons.faces``.
         comparisons: What `read_fec_triplets` returned. A triplet with a face that
-            cannot be read is left out.
-        batch_size: Images in a batch.
-        workers: Processes that decode images.
+            could not be read is left out.
 
     Raises:
-        InputError: See `extract_features` and `triplet_accuracy`.
+        InputError: See `triplet_accuracy`.
     """
-    faces = FecFaces(comparisons.faces)
-    features = extract_features(encoder, faces, batch_size=batch_size, workers=workers)
-    row = np.full(len(faces), -1)
-    row[features.rows] = np.arange(len(features.rows))
+    row = np.full(len(comparisons.faces), -1)
+    row[faces.rows] = np.arange(len(faces.rows))
     triplets = row[comparisons.triplets]
     whole = (triplets >= 0).all(axis=1)
     return triplet_accuracy(
-        features.values,
+        faces.values,
         triplets[whole],
         comparisons.odd[whole],
         np.asarray(comparisons.kinds)[whole].tolist(),

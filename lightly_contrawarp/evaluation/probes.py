@@ -1,4 +1,4 @@
-"""What a linear classifier reads from frozen features."""
+"""What simple classifiers read from frozen features: a linear one and neighbours."""
 
 from __future__ import annotations
 
@@ -7,67 +7,43 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from lightly.utils.benchmarking import knn_predict
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from torch.nn import functional as F
 
 from contrawarp_edge.errors import InputError
-from lightly_contrawarp.evaluation.intervals import Interval, percentile_interval
-from lightly_contrawarp.evaluation.scores import Labels, Scores, resample_scores, score
+from lightly_contrawarp.evaluation.probe_result import ProbeResult, summarise_runs
+from lightly_contrawarp.evaluation.scores import Labels, Scores, score
 
 Values = NDArray[np.float32]
 
 C_GRID: tuple[float, ...] = tuple(10.0**power for power in range(-3, 4))
 """Inverse strengths of the L2 penalty that the linear probe chooses from."""
 
+_QUERIES_AT_ONCE = 256
+
 
 @dataclass(frozen=True)
-class ProbeRun:
-    """The linear probe under one seed.
+class NeighbourResult:
+    """The nearest-neighbour probe for one k.
 
     Attributes:
-        seed: Seed of what was drawn: the held-out tenth that chose ``c``, and before
-            it the labels that a few-label probe gets.
-        c: The chosen inverse strength of the penalty.
+        k: Number of neighbours asked for.
+        k_used: Number of neighbours used: ``k`` or, if smaller, the training items.
+        temperature: A neighbour of cosine s votes with weight exp(s / temperature).
         scores: Scores on the test set.
     """
 
-    seed: int
-    c: float
+    k: int
+    k_used: int
+    temperature: float
     scores: Scores
-
-
-@dataclass(frozen=True)
-class ProbeResult:
-    """The linear probe over all seeds.
-
-    The scores are means over the runs, and the intervals those of these means: 95 %
-    bootstrap intervals over the test items.
-
-    Attributes:
-        accuracy: See `Scores`, as for all the scores and their intervals.
-        interval: Of ``accuracy``.
-        spread: Standard deviation of the accuracy between runs; 0 for a single run.
-        mean_class_accuracy: Mean share that is right.
-        mean_class_interval: Its interval.
-        macro_f1: Mean F1 score.
-        macro_f1_interval: Its interval.
-        feature_size: Number of features of an item.
-        runs: One entry for each seed.
-    """
-
-    accuracy: float
-    interval: Interval
-    spread: float
-    mean_class_accuracy: float
-    mean_class_interval: Interval
-    macro_f1: float
-    macro_f1_interval: Interval
-    feature_size: int
-    runs: list[ProbeRun]
 
 
 def linear_probe(
@@ -108,46 +84,6 @@ def linear_probe(
     )
 
 
-def summarise_runs(
-    runs: Sequence[tuple[int, float, Labels]],
-    test_y: Labels,
-    *,
-    num_classes: int,
-    feature_size: int,
-) -> ProbeResult:
-    """Scores the predictions of several runs of a probe, and their mean.
-
-    Args:
-        runs: Seed, chosen C, and predicted classes of shape ``(M,)`` of each run.
-        test_y: The true classes, of shape ``(M,)``.
-        num_classes: Number of classes.
-        feature_size: To be noted in the result.
-    """
-    scored = [
-        ProbeRun(seed, c, score(test_y, predicted, num_classes=num_classes))
-        for seed, c, predicted in runs
-    ]
-    resampled = np.mean(
-        [resample_scores(test_y, p, num_classes=num_classes) for _, _, p in runs],
-        axis=0,
-    )
-    accuracy, mean_class, macro_f1 = map(percentile_interval, resampled.T)
-    accuracies = [run.scores.accuracy for run in scored]
-    return ProbeResult(
-        accuracy=float(np.mean(accuracies)),
-        interval=accuracy,
-        spread=float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else 0.0,
-        mean_class_accuracy=float(
-            np.mean([run.scores.mean_class_accuracy for run in scored])
-        ),
-        mean_class_interval=mean_class,
-        macro_f1=float(np.mean([run.scores.macro_f1 for run in scored])),
-        macro_f1_interval=macro_f1,
-        feature_size=feature_size,
-        runs=scored,
-    )
-
-
 def fit_probe(x: Values, y: Labels, c: float) -> Pipeline:
     """Fits the standardising logistic regression of `linear_probe`.
 
@@ -184,6 +120,45 @@ def choose_c(x: Values, y: Labels, *, seed: int) -> float:
         _fit(classifier, x[~held_out], y[~held_out])
         accuracies.append(classifier.score(x[held_out], y[held_out]))
     return C_GRID[int(np.argmax(accuracies))]
+
+
+def knn_probe(
+    train_x: Values,
+    train_y: Labels,
+    test_x: Values,
+    test_y: Labels,
+    *,
+    num_classes: int,
+    ks: Sequence[int] = (5, 20, 200),
+    temperature: float = 0.07,
+) -> list[NeighbourResult]:
+    """Classifies by a weighted vote of the training items of largest cosine.
+
+    Args:
+        train_x: float32 of shape ``(N, D)``.
+        train_y: Classes of shape ``(N,)``, from 0 to ``num_classes - 1``.
+        test_x: float32 of shape ``(M, D)``.
+        test_y: Classes of shape ``(M,)``, in the same numbering.
+        num_classes: Number of classes.
+        ks: Numbers of neighbours; one larger than N is taken as N.
+        temperature: A neighbour of cosine s votes with weight exp(s / temperature).
+
+    Returns:
+        A result for each entry of ``ks``.
+    """
+    bank = F.normalize(torch.from_numpy(train_x), dim=1).T.contiguous()
+    queries = F.normalize(torch.from_numpy(test_x), dim=1)
+    labels = torch.from_numpy(train_y)
+    results = []
+    for k in ks:
+        k_used = min(k, len(train_x))
+        best = [
+            knn_predict(part, bank, labels, num_classes, k_used, temperature)[:, 0]
+            for part in torch.split(queries, _QUERIES_AT_ONCE)
+        ]
+        scores = score(test_y, torch.cat(best).numpy(), num_classes=num_classes)
+        results.append(NeighbourResult(k, k_used, temperature, scores))
+    return results
 
 
 def _classifier(c: float) -> Pipeline:

@@ -6,18 +6,13 @@ import pytest
 from PIL import Image
 
 from contrawarp_edge.errors import InputError
+from helpers import save_image
 from lightly_contrawarp.data.labelled import (
     LabelledFolder,
     LabelledImages,
     LabelledItem,
     class_name,
 )
-
-
-def _save(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (6, 4), (10, 20, 30)).save(path)
-    return path
 
 
 def _item(name: str, expression: str, identity: str | None = None) -> LabelledItem:
@@ -50,7 +45,7 @@ def test_labelled_images__identities_unknown(
 
 def test_labelled_folder__canonical_order_and_aliases(tmp_path: Path) -> None:
     for name in ("Angry", "zest", "happiness", "neutral", "awe", "Surprised"):
-        _save(tmp_path / name / "deeper" / "1.jpg")
+        save_image(tmp_path / name / "deeper" / "1.jpg")
     dataset = LabelledFolder(tmp_path)
     names = ["neutral", "happy", "surprise", "anger", "awe", "zest"]
     assert dataset.classes == names
@@ -65,7 +60,7 @@ def test_labelled_folder__canonical_order_and_aliases(tmp_path: Path) -> None:
 
 def test_labelled_folder__two_names_of_one_class(tmp_path: Path) -> None:
     for name in ("angry", "anger", "sad"):
-        _save(tmp_path / name / "1.jpg")
+        save_image(tmp_path / name / "1.jpg")
     dataset = LabelledFolder(tmp_path)
     assert dataset.classes == ["sad", "anger"]
     assert sorted(dataset.labels) == [0, 1, 1]
@@ -80,8 +75,8 @@ def test_class_name(folder: str, name: str) -> None:
 
 
 def test_labelled_folder__broken_image_raises(tmp_path: Path) -> None:
-    _save(tmp_path / "sad" / "1.png")
-    broken = _save(tmp_path / "happy" / "1.png")
+    save_image(tmp_path / "sad" / "1.png")
+    broken = save_image(tmp_path / "happy" / "1.png")
     broken.write_bytes(broken.read_bytes()[:50])
     with pytest.raises(InputError, match=r"happy/1\.png"):
         LabelledFolder(tmp_path)[0]
@@ -101,7 +96,7 @@ def test_labelled_folder__wrong_layout(
     tmp_path: Path, files: list[str], message: str
 ) -> None:
     for name in files:
-        _save(tmp_path / name)
+        save_image(tmp_path / name)
     with pytest.raises(InputError, match=message):
         LabelledFolder(tmp_path)
 
@@ -112,7 +107,7 @@ def test_labelled_folder__wrong_layout(
 def test_labelled_folder__identity_pattern(pattern: str, tmp_path: Path) -> None:
     root = tmp_path / "p99_"  # the pattern sees only what is below the folder
     for name in ("sad/p1_1.jpg", "sad/p2_1.jpg", "happy/p1_2.jpg"):
-        _save(root / name)
+        save_image(root / name)
     dataset = LabelledFolder(root, identity_pattern=pattern)
     assert dataset.identities == ["1", "1", "2"]
     assert [Path(name).name for name in dataset.names] == [
@@ -134,6 +129,6 @@ def test_labelled_folder__bad_identity_pattern(
     pattern: str, message: str, tmp_path: Path
 ) -> None:
     for name in ("happy", "sad"):
-        _save(tmp_path / name / "p1.jpg")
+        save_image(tmp_path / name / "p1.jpg")
     with pytest.raises(InputError, match=message):
         LabelledFolder(tmp_path, identity_pattern=pattern)

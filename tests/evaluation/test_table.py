@@ -7,8 +7,7 @@ import pytest
 from lightly_contrawarp.evaluation.few_label import few_label_probe
 from lightly_contrawarp.evaluation.finetune import FineTuneResult, FineTuneSettings
 from lightly_contrawarp.evaluation.identity import identity_leakage
-from lightly_contrawarp.evaluation.knn import knn_probe
-from lightly_contrawarp.evaluation.probes import linear_probe
+from lightly_contrawarp.evaluation.probes import knn_probe, linear_probe
 from lightly_contrawarp.evaluation.regression import regression_probe
 from lightly_contrawarp.evaluation.retrieval import retrieval
 from lightly_contrawarp.evaluation.scores import score

@@ -89,7 +89,7 @@ def read(root: Path, part: str, *, crop_faces: bool = False) -> LabelledImages:
         items = _read_npy(npy_folder)
         check_count(f"affectnet {part}", len(items), *_COUNTS[part])
     else:
-        _, items = read_repack(root, part, _BY_NUMBER)
+        items = read_repack(root, part, _BY_NUMBER)
     return LabelledImages("affectnet", root, items)
 
 
@@ -169,8 +169,9 @@ def _npy_label(annotations: Path, image: Path) -> int:
 def _csv_file(root: Path, part: str) -> Path | None:
     if part not in _CSV:
         return None
-    folders = [f"{at}Manually_Annotated_file_lists/" for at in _PLACES]
-    return first_existing(root, *(f"{at}{_CSV[part]}" for at in [*folders, ""]))
+    folders = ("Manually_Annotated_file_lists/", "")
+    files = [f"{at}{folder}{_CSV[part]}" for at in _PLACES for folder in folders]
+    return first_existing(root, *files)
 
 
 def _npy_folder(root: Path, part: str) -> Path | None:

@@ -40,19 +40,15 @@ def part_folders(root: Path) -> dict[str, Path]:
 
 def read_repack(
     root: Path, part: str, known: Mapping[str, str] | None = None
-) -> tuple[Path, list[LabelledItem]]:
+) -> list[LabelledItem]:
     """Reads a part of a set that somebody sorted into class folders.
 
     Args:
         root: The folder that holds the parts.
         part: One of `part_folders`.
         known: Names of classes by folder name, besides names of expressions.
-
-    Returns:
-        The folder of the part, and its items.
     """
-    folder = part_folders(root)[part]
-    return folder, read_class_folders(folder, known=known or {})
+    return read_class_folders(part_folders(root)[part], known=known or {})
 
 
 def parts(root: Path) -> tuple[str, ...]:

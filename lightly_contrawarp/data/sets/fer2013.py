@@ -76,9 +76,9 @@ def read(root: Path, part: str, *, drop_duplicates: bool = False) -> LabelledIma
         return LabelledImages("fer2013", root, items)
     if drop_duplicates:
         raise InputError(f"{root}: duplicates can be found with fer2013.csv only")
-    folder, items = read_repack(root, part)
+    items = read_repack(root, part)
     check_count(f"fer2013 {part}", len(items), *_FOLDER_COUNTS[part])
-    return LabelledImages("fer2013", folder, items)
+    return LabelledImages("fer2013", root, items)
 
 
 def csv_file(root: Path) -> Path | None:

@@ -37,7 +37,7 @@ def read(root: Path, part: str) -> LabelledImages:
     if list_file := _list_file(root):
         items = _read_list(list_file, part)
     else:
-        _, items = read_repack(_repack(root), part, _BY_NUMBER)
+        items = read_repack(_repack(root), part, _BY_NUMBER)
         check_count(f"rafdb {part}", len(items), *_COUNTS.get(part, ()))
     return LabelledImages("rafdb", root, items)
 
