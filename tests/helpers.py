@@ -1,5 +1,6 @@
 """What several tests of commands share."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,10 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from lightly_contrawarp.cli import main
+from lightly_contrawarp.data.labelled import LabelledFolder
+
+MakeSet = Callable[..., LabelledFolder]
+"""Type of the fixture ``make_set``."""
 
 OPTIONS = (
     *("--backbone", "shufflenet_v2_x0_5", "--input-size", 32, "--batch-size", 8),

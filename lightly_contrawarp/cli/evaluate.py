@@ -3,31 +3,64 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from contrawarp_edge.cli_errors import EXIT_SKIPPED
 from contrawarp_edge.errors import InputError
 
+if TYPE_CHECKING:
+    from lightly_contrawarp.data.labelled import LabelledImages
+
 _PATH = click.Path(path_type=Path)
-_TEST_NAMES = ("validation", "test", "val")
 
 
-@click.command("evaluate")
-@click.argument("checkpoint", type=_PATH)
+@click.command("evaluate", context_settings={"show_default": True})
+@click.argument("models", type=_PATH, nargs=-1, required=True, metavar="MODEL...")
+@click.option(
+    "--data",
+    metavar="SPEC",
+    help="Labelled set: NAME=PATH, or a folder with train/ and validation/ or test/.",
+)
+@click.option(
+    "--part",
+    type=click.Choice(["validation", "test"]),
+    help="What to be scored on, if the set has both.",
+)
 @click.option("--train", type=_PATH, help="Folder of CLASS/*.jpg to learn from.")
 @click.option("--test", type=_PATH, help="Folder of CLASS/*.jpg to be scored on.")
 @click.option(
-    "--data", type=_PATH, help="Folder that holds train/ and validation/ or test/."
+    "--identity-pattern",
+    metavar="REGEX",
+    help="Its group finds in a path who the image shows; for plain folders.",
+)
+@click.option(
+    "--fec",
+    type=(_PATH, _PATH),
+    metavar="CSV IMAGES",
+    help="Triplets of Google's facial expression comparisons, and their photos.",
 )
 @click.option(
     "--random-init",
     is_flag=True,
-    help="Score an untrained encoder of the same architecture too.",
+    help="Score untrained encoders of the same architecture too.",
 )
+@click.option(
+    "--features",
+    default="pooled",
+    type=click.Choice(["pooled", "spatial"]),
+    help="Spatial ones keep a coarse grid of the last feature map.",
+)
+@click.option("--few-label", is_flag=True, help="Probe with 1 % and 10 % of labels.")
+@click.option("--finetune", is_flag=True, help="Train the whole network too; long.")
+@click.option("--finetune-epochs", default=30, type=click.IntRange(1))
+@click.option("--finetune-lr", default=0.05, type=click.FloatRange(0, min_open=True))
 @click.option("--json", "json_path", type=_PATH, help="File for all the results.")
+@click.option("--html", "html_path", type=_PATH, help="File for a page to look at.")
+@click.option("--cache", type=_PATH, help="Folder that keeps features between runs.")
 @click.option("--batch-size", default=256, type=click.IntRange(1))
 @click.option("--workers", default=2, type=click.IntRange(0), help="Image processes.")
 @click.option(
@@ -42,47 +75,83 @@ _TEST_NAMES = ("validation", "test", "val")
     "--device", default="auto", type=click.Choice(["auto", "cpu", "cuda", "mps"])
 )
 def evaluate_command(
-    checkpoint: Path,
+    models: tuple[Path, ...],
+    data: str | None,
+    part: str | None,
     train: Path | None,
     test: Path | None,
-    data: Path | None,
+    identity_pattern: str | None,
+    fec: tuple[Path, Path] | None,
     random_init: bool,
+    features: Any,
+    few_label: bool,
+    finetune: bool,
+    finetune_epochs: int,
+    finetune_lr: float,
     json_path: Path | None,
+    html_path: Path | None,
+    cache: Path | None,
     batch_size: int,
     workers: int,
     seeds: tuple[int, ...],
     device: str,
 ) -> None:
-    """Score the frozen features of CHECKPOINT on labelled images.
+    """Score the features of each MODEL on labelled images.
 
-    A linear probe and nearest neighbours learn from one folder and are scored on
-    another. A folder holds one sub-folder for each expression, such as happy/*.jpg.
+    A MODEL is a checkpoint of contrawarp pretrain or an .onnx file of
+    contrawarp-export. Probes learn from one part of the set and are scored on another;
+    the images of that other part are searched with each other.
 
     Exit code 3 means that the result is complete but images were left out.
     """
-    from lightly_contrawarp.evaluation.compare import evaluate_checkpoint
-    from lightly_contrawarp.evaluation.evaluate import format_table
+    for path in (json_path, html_path):
+        _check_output(path)
+    from lightly_contrawarp.data.sets import read_fec_triplets
+    from lightly_contrawarp.evaluation.compare import compare
+    from lightly_contrawarp.evaluation.evaluate import EvaluationSettings
+    from lightly_contrawarp.evaluation.feature_cache import FeatureCache
+    from lightly_contrawarp.evaluation.finetune import FineTuneSettings
+    from lightly_contrawarp.evaluation.opening import open_encoders
+    from lightly_contrawarp.evaluation.table import format_tables
     from lightly_contrawarp.files import atomic_write_text
 
-    train, test = _folders(train, test, data)
-    if json_path and not json_path.absolute().parent.is_dir():
-        raise InputError(f"{json_path}: its folder does not exist; create it first")
-    results = evaluate_checkpoint(
-        checkpoint,
-        train,
-        test,
-        random_init=random_init,
+    tuning = FineTuneSettings(epochs=finetune_epochs, lr=finetune_lr)
+    settings = EvaluationSettings(
         batch_size=batch_size,
         workers=workers,
-        device=device,
         seeds=seeds,
+        few_label=few_label,
+        fine_tuning=tuning if finetune else None,
     )
-    click.echo(format_table(results))
+    features_cache = FeatureCache(cache) if cache else None
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        train_set, test_set = _open_sets(data, part, train, test, identity_pattern)
+        triplets = read_fec_triplets(*fec) if fec else None
+    for warning in caught:
+        click.echo(f"Warning: {warning.message}", err=True)
+    encoders = open_encoders(
+        models,
+        random_init=random_init,
+        features=features,
+        device=device,
+        seed=seeds[0],
+    )
+    comparison = compare(
+        encoders, train_set, test_set, settings, triplets=triplets, cache=features_cache
+    )
+    click.echo(format_tables(comparison.results))
     if json_path:
-        report = {"checkpoint": str(checkpoint), "encoders": results}
-        atomic_write_text(json_path, json.dumps(report, indent=2) + "\n")
-    unreadable = _unreadable(next(iter(results.values())))
-    if unreadable:
+        text = json.dumps(comparison.to_dict(), indent=2, allow_nan=False)
+        atomic_write_text(json_path, text + "\n")
+    if html_path:
+        from lightly_contrawarp.evaluation.report import render_report
+
+        atomic_write_text(html_path, render_report(comparison))
+    for name, result in comparison.results.items():
+        for measure, reason in result["omitted"].items():
+            click.echo(f"{name}: no {measure.replace('_', ' ')}: {reason}", err=True)
+    if unreadable := comparison.unreadable:
         click.echo(
             f"{len(unreadable):,} unreadable images left out, the first: "
             f"{unreadable[0]}; --json lists all of them",
@@ -91,27 +160,49 @@ def evaluate_command(
         raise SystemExit(EXIT_SKIPPED)
 
 
-def _folders(
-    train: Path | None, test: Path | None, data: Path | None
-) -> tuple[Path, Path]:
-    if data is not None:
-        train = train or data / "train"
-        test = test or _test_folder(data)
-    if train is None or test is None:
+def _check_output(path: Path | None) -> None:
+    if path is None:
+        return
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; give a file")
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"{path}: its folder does not exist; create it first")
+
+
+def _open_sets(
+    data: str | None,
+    part: str | None,
+    train: Path | None,
+    test: Path | None,
+    identity_pattern: str | None,
+) -> tuple[LabelledImages, LabelledImages]:
+    """What to learn from and what to be scored on; folders go before the set."""
+    from lightly_contrawarp.data.labelled import LabelledFolder
+    from lightly_contrawarp.data.sets import open_set
+
+    if data is None and (train is None or test is None):
         raise InputError("give --train and --test, or --data with both parts in it")
-    return train, test
+    options: dict[str, Any] = {}
+    if identity_pattern:
+        options["identity_pattern"] = identity_pattern
+
+    def folder(root: Path) -> LabelledImages:
+        return LabelledFolder(root, identity_pattern=identity_pattern)
+
+    return (
+        folder(train) if train else open_set(str(data), "train", **options),
+        folder(test)
+        if test
+        else open_set(str(data), part or _only_test_part(str(data)), **options),
+    )
 
 
-def _test_folder(data: Path) -> Path:
-    if not data.is_dir():
-        raise InputError(f"{data}: no such folder")
-    found = [name for name in _TEST_NAMES if (data / name).is_dir()]
-    if not found:
-        raise InputError(f"{data}: holds none of {', '.join(_TEST_NAMES)}; use --test")
+def _only_test_part(spec: str) -> str:
+    from lightly_contrawarp.data.sets import available_parts
+
+    found = [part for part in available_parts(spec) if part != "train"]
     if len(found) > 1:
-        raise InputError(f"{data}: holds {' and '.join(found)}; choose with --test")
-    return data / found[0]
-
-
-def _unreadable(result: dict[str, Any]) -> list[str]:
-    return [line for part in ("train", "test") for line in result[part]["unreadable"]]
+        raise InputError(f"{spec}: has {' and '.join(found)}; choose with --part")
+    if not found:
+        raise InputError(f"{spec}: has no part to be scored on; use --test")
+    return found[0]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import csv
-import io
 import platform
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import matplotlib
 import torch
 from matplotlib.figure import Figure
@@ -18,7 +15,9 @@ from PIL import Image
 
 from contrawarp_edge import Embedder, Gallery
 from lightly_contrawarp.demo.steps import DemoFiles, DemoSettings, read_json
+from lightly_contrawarp.evaluation.table import tables
 from lightly_contrawarp.files import atomic_write_text
+from lightly_contrawarp.page import data_uri, render, svg
 from lightly_contrawarp.preview import preview_sheet, sample_faces
 from lightly_contrawarp.transform import ContraWarpTransform
 
@@ -32,18 +31,12 @@ def write_report(files: DemoFiles, settings: DemoSettings) -> str:
     """Writes ``report.html`` and returns the verdict in one sentence."""
     results = read_json(files.evaluation)
     verdict = judge(results)
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("lightly_contrawarp.demo", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("report.html.j2").render(
+    page = render(
+        "demo/report.html.j2",
         verdict=verdict,
         settings=settings,
-        rows=[_row(name, result) for name, result in results.items()],
-        ks=[r["k"] for r in next(iter(results.values()))["knn"]],
-        views=_picture(_views(files, settings)),
+        tables=tables(results),
+        views=data_uri(_views(files, settings)),
         curve=_loss_curve(files.run),
         searches=_searches(files),
         times=read_json(files.times),
@@ -61,8 +54,8 @@ def judge(results: dict[str, Any]) -> str:
     """Says whether the trained encoder beats the untrained one as expected.
 
     Args:
-        results: What ``evaluate_checkpoint`` returns: the trained encoder first, then
-            the untrained one.
+        results: See ``Comparison.results``: the trained encoder first, then the
+            untrained one.
 
     Returns:
         One sentence with both accuracies in percent.
@@ -76,29 +69,10 @@ def judge(results: dict[str, Any]) -> str:
     )
 
 
-def _row(name: str, result: dict[str, Any]) -> dict[str, Any]:
-    probe = result["linear_probe"]
-    low, high = probe["interval"]
-    return {
-        "name": name,
-        "accuracy": f"{probe['accuracy']:.1%}",
-        "interval": f"{low:.1%} to {high:.1%}",
-        "macro_f1": f"{probe['macro_f1']:.1%}",
-        "knn": [f"{r['scores']['accuracy']:.1%}" for r in result["knn"]],
-    }
-
-
 def _views(files: DemoFiles, settings: DemoSettings) -> Image.Image:
     torch.manual_seed(0)
     transform = ContraWarpTransform(settings.input_size, num_negatives=3, paired=True)
     return preview_sheet(sample_faces(files.train, 4), transform)
-
-
-def _picture(image: Image.Image, image_format: str = "PNG") -> str:
-    buffer = io.BytesIO()
-    image.save(buffer, format=image_format)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    return f"data:image/{image_format.lower()};base64,{data}"
 
 
 def _loss_curve(run: Path) -> str:
@@ -112,7 +86,7 @@ def _loss_curve(run: Path) -> str:
                 if row.get("train/loss")
             ]
     steps, losses, top1 = zip(*sorted(points), strict=True)
-    with matplotlib.rc_context({"svg.fonttype": "none", "font.size": 9}):
+    with matplotlib.rc_context({"font.size": 9}):
         figure = Figure(figsize=(8, 2.8), layout="constrained")
         left, right = figure.subplots(1, 2)
         left.plot(steps, losses, linewidth=0.8)
@@ -120,9 +94,7 @@ def _loss_curve(run: Path) -> str:
         right.plot(steps, top1, linewidth=0.8, color="tab:green")
         right.axhline(0.25, color="gray", linestyle=":", linewidth=1)
         right.set(xlabel="step", ylabel="own warp ranked first", ylim=(0, 1))
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()[buffer.getvalue().index("<svg") :]
+        return svg(figure)
 
 
 def _searches(files: DemoFiles) -> list[dict[str, Any]]:
@@ -143,6 +115,7 @@ def _searches(files: DemoFiles) -> list[dict[str, Any]]:
                             "label": Path(hit.path).parent.name,
                             "score": f"{hit.score:.3f}",
                             "picture": _thumbnail(Path(hit.path)),
+                            "same_person": False,
                         }
                         for hit in others[:_HITS]
                     ],
@@ -157,4 +130,4 @@ def _identity(path: str) -> str:
 
 def _thumbnail(path: Path) -> str:
     with Image.open(path) as image:
-        return _picture(image.convert("RGB"), "JPEG")
+        return data_uri(image.convert("RGB"), "JPEG")

@@ -14,8 +14,11 @@ import torch
 from contrawarp_edge import Embedder, Gallery, InputError
 from contrawarp_edge.indexing import embed_into, find_images
 from lightly_contrawarp.checkpoint import load_backbone
-from lightly_contrawarp.data.drawn_faces import save_drawn_faces
-from lightly_contrawarp.evaluation.compare import evaluate_checkpoint
+from lightly_contrawarp.data.drawn_faces import IDENTITY_PATTERN, save_drawn_faces
+from lightly_contrawarp.data.labelled import LabelledFolder
+from lightly_contrawarp.evaluation.compare import compare
+from lightly_contrawarp.evaluation.evaluate import EvaluationSettings
+from lightly_contrawarp.evaluation.opening import open_encoders
 from lightly_contrawarp.files import atomic_write_text
 from lightly_contrawarp.onnx_export import export_onnx
 from lightly_contrawarp.preview import sample_faces
@@ -68,7 +71,7 @@ class DemoFiles:
     @property
     def evaluation(self) -> Path:
         """Scores of the trained and of an untrained encoder."""
-        return self.out / "evaluation.json"
+        return self.out / "scores.json"
 
     @property
     def model(self) -> Path:
@@ -187,10 +190,13 @@ def _epochs_done(checkpoint: Path) -> int:
 
 
 def _evaluate(files: DemoFiles) -> None:
-    results = evaluate_checkpoint(
-        files.run / LAST, files.train, files.test, random_init=True
+    comparison = compare(
+        open_encoders([files.run / LAST], random_init=True),
+        LabelledFolder(files.train, identity_pattern=IDENTITY_PATTERN),
+        LabelledFolder(files.test, identity_pattern=IDENTITY_PATTERN),
+        EvaluationSettings(),
     )
-    atomic_write_text(files.evaluation, json.dumps(results, indent=2) + "\n")
+    atomic_write_text(files.evaluation, json.dumps(comparison.results, indent=2) + "\n")
 
 
 def _export(files: DemoFiles) -> None:

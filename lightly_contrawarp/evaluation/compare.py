@@ -1,94 +1,148 @@
-"""Evaluating a checkpoint, if wanted beside an untrained encoder of its kind."""
+"""Evaluating several encoders on one labelled set."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import platform
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from typing import Any
-
-import torch
-from torch import nn
 
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.progress import Progress
-from lightly_contrawarp.backbones import build_backbone
-from lightly_contrawarp.checkpoint import load_backbone
-from lightly_contrawarp.data.labelled import LabelledFolder
-from lightly_contrawarp.evaluation.evaluate import EvaluationSettings, evaluate
+from lightly_contrawarp.data.labelled import LabelledImages
+from lightly_contrawarp.data.sets import FecTriplets
+from lightly_contrawarp.evaluation.encoders import Encoder, TorchEncoder
+from lightly_contrawarp.evaluation.evaluate import (
+    Evaluation,
+    EvaluationSettings,
+    evaluate,
+)
+from lightly_contrawarp.evaluation.feature_cache import FeatureCache
+from lightly_contrawarp.evaluation.few_label import DRAWS, FRACTIONS
+from lightly_contrawarp.evaluation.identity import MAX_PAIRS
+from lightly_contrawarp.evaluation.intervals import RESAMPLES
+from lightly_contrawarp.evaluation.label_space import Part, common_space
+from lightly_contrawarp.evaluation.probes import C_GRID
+from lightly_contrawarp.evaluation.regression import ALPHAS
+
+_PACKAGES = (
+    *("lightly-contrawarp", "contrawarp-edge", "lightly", "torch", "torchvision"),
+    *("scikit-learn", "numpy", "pillow", "onnxruntime"),
+)
 
 
-def evaluate_checkpoint(
-    checkpoint: Path,
-    train_root: Path,
-    test_root: Path,
+@dataclass(frozen=True)
+class Comparison:
+    """Encoders side by side.
+
+    Attributes:
+        train: What the probes learned from.
+        test: What they were scored on.
+        settings: What was measured, and how.
+        evaluations: What came out, by the name of the encoder.
+    """
+
+    train: Part
+    test: Part
+    settings: EvaluationSettings
+    evaluations: dict[str, Evaluation]
+
+    @property
+    def results(self) -> dict[str, dict[str, Any]]:
+        """The measures by the name of the encoder, as plain values."""
+        return {name: one.result for name, one in self.evaluations.items()}
+
+    @property
+    def unreadable(self) -> list[str]:
+        """A line for each image that was left out; the same for every encoder."""
+        return next(iter(self.evaluations.values())).unreadable
+
+    def to_dict(self) -> dict[str, Any]:
+        """All there is to tell, as values that JSON can hold."""
+        first = next(iter(self.evaluations.values()))
+        return {
+            "settings": {
+                **asdict(self.settings),
+                "c_grid": C_GRID,
+                "few_label_fractions": FRACTIONS,
+                "few_label_draws": DRAWS,
+                "ridge_alphas": ALPHAS,
+                "most_verification_pairs": MAX_PAIRS,
+                "bootstrap_resamples": RESAMPLES,
+            },
+            "versions": versions(),
+            "data": {
+                "classes": self.train.classes,
+                "train": self.train.take(first.train_rows).describe(),
+                "test": self.test.take(first.test.rows).describe(),
+                "unreadable": self.unreadable,
+            },
+            "encoders": self.results,
+        }
+
+
+def compare(
+    encoders: Mapping[str, Encoder],
+    train: LabelledImages,
+    test: LabelledImages,
+    settings: EvaluationSettings,
     *,
-    random_init: bool = False,
-    batch_size: int = 256,
-    workers: int = 0,
-    device: str = "auto",
-    seeds: tuple[int, ...] = (0, 1, 2),
-) -> dict[str, dict[str, Any]]:
-    """Evaluates the encoder of a checkpoint; progress goes to standard error.
+    triplets: FecTriplets | None = None,
+    cache: FeatureCache | None = None,
+) -> Comparison:
+    """Evaluates encoders; progress goes to standard error.
 
     Args:
-        checkpoint: The ``.ckpt`` file.
-        train_root: Labelled images that the probes learn from; see `LabelledFolder`.
-        test_root: Labelled images that they are scored on.
-        random_init: Whether to evaluate freshly initialised weights too.
-        batch_size: Images in a batch.
-        workers: Processes that decode images; 0 decodes in this one.
-        device: See `resolve_device`.
-        seeds: Seeds of the linear probe; the first also draws the fresh weights.
-
-    Returns:
-        What `evaluate` returns, with the encoder's ``backbone`` and ``dim``, by the
-        name of the encoder; the checkpoint comes first.
+        encoders: What to evaluate, by the name to call it.
+        train: Images that the probes learn from, without a transform.
+        test: Images that they are scored on, without a transform.
+        settings: What to measure, and how.
+        triplets: Comparisons of faces by people, to compare with.
+        cache: Where features are kept between runs.
 
     Raises:
-        InputError: If the checkpoint or a folder cannot be used.
+        InputError: If an encoder or the images cannot be used, or an encoder is to be
+            fine-tuned that cannot be.
     """
-    backbone, info = load_backbone(checkpoint)
-    encoders = {checkpoint.name: backbone}
-    if random_init:
-        encoders[f"{info.name}, random"] = _random_encoder(info.name, seeds[0])
-    settings = EvaluationSettings(
-        input_size=info.input_size,
-        batch_size=batch_size,
-        workers=workers,
-        device=resolve_device(device),
-        seeds=seeds,
-    )
-    train, test = LabelledFolder(train_root), LabelledFolder(test_root)
-    results = {}
+    if settings.fine_tuning is not None:
+        _check_trainable(encoders)
+    train_part, test_part = common_space(train, test)
+    images = len(train) + len(test) + (len(triplets.faces) if triplets else 0)
+    evaluations = {}
     for name, encoder in encoders.items():
-        progress = Progress(len(train) + len(test))
-        result = evaluate(encoder, train, test, settings, on_progress=progress.update)
+        progress = Progress(images)
+        evaluations[name] = evaluate(
+            encoder,
+            train_part,
+            test_part,
+            settings,
+            triplets=triplets,
+            cache=cache,
+            on_progress=progress.update,
+            say=_speaker(name, progress),
+        )
+    return Comparison(train_part, test_part, settings, evaluations)
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that numbers may depend on."""
+    packages = {name: version(name) for name in _PACKAGES}
+    return {"python": platform.python_version(), **packages}
+
+
+def _check_trainable(encoders: Mapping[str, Encoder]) -> None:
+    for name, encoder in encoders.items():
+        if not isinstance(encoder, TorchEncoder):
+            raise InputError(
+                f"{name}: an exported model cannot be fine-tuned; give its checkpoint"
+            )
+
+
+def _speaker(name: str, progress: Progress) -> Callable[[str], None]:
+    def say(stage: str) -> None:
         progress.clear()
-        results[name] = {"backbone": info.name, "dim": info.dim, **result}
-    return results
+        print(f"{name}: {stage}", file=sys.stderr)
 
-
-def resolve_device(name: str) -> str:
-    """The torch device that a name stands for.
-
-    Args:
-        name: ``cpu``, ``cuda``, ``mps``, or ``auto`` for the fastest there is.
-
-    Raises:
-        InputError: If this machine has no such device.
-    """
-    usable = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if name == "auto":
-        return next(device for device, is_usable in usable.items() if is_usable)
-    if not usable[name]:
-        raise InputError(f"device {name}: not available here; use cpu instead")
-    return name
-
-
-def _random_encoder(name: str, seed: int) -> nn.Module:
-    torch.manual_seed(seed)
-    encoder, _ = build_backbone(name)
-    return encoder
+    return say

@@ -19,10 +19,7 @@ from torch import Tensor, nn
 from torchvision.transforms.functional import pil_to_tensor
 
 from contrawarp_edge import Embedder
-from contrawarp_edge.errors import InputError
 from contrawarp_edge.loading import to_pixels
-from lightly_contrawarp.backbones import build_backbone
-from lightly_contrawarp.checkpoint import load_backbone
 from lightly_contrawarp.evaluation.spatial import SpatialFeatures
 from lightly_contrawarp.preprocess import PREPROCESSING, preprocess
 
@@ -142,7 +139,7 @@ class TorchEncoder:
 
     def trainable(self) -> nn.Module:
         """A copy of the module, to be fine-tuned."""
-        return copy.deepcopy(self.module)
+        return copy.deepcopy(self.module).requires_grad_(True)
 
 
 class OnnxEncoder:
@@ -197,74 +194,6 @@ class OnnxEncoder:
 
 Encoder: TypeAlias = TorchEncoder | OnnxEncoder
 """Turns images into features in two steps, so that workers can do the first."""
-
-
-def load_encoder(
-    path: Path, *, features: FeatureKind = "pooled", device: str = "cpu"
-) -> Encoder:
-    """Opens a model file.
-
-    Args:
-        path: A checkpoint of ``contrawarp pretrain``, or an ``.onnx`` file of
-            ``contrawarp-export``.
-        features: See `TorchEncoder`.
-        device: Where a checkpoint's encoder runs.
-
-    Raises:
-        InputError: If it is neither, or cannot give such features.
-    """
-    if path.suffix.lower() == ".onnx":
-        if features != "pooled":
-            raise InputError(
-                f"{path}: an exported model gives pooled embeddings only; give its "
-                "checkpoint for spatial features"
-            )
-        return OnnxEncoder(path)
-    module, info = load_backbone(path)
-    return TorchEncoder(
-        module,
-        info.input_size,
-        device=device,
-        features=features,
-        backbone=info.name,
-        source=str(path),
-        kind="checkpoint",
-        commercial_use=info.commercial_use,
-    )
-
-
-def random_encoder(
-    like: EncoderInfo, *, seed: int, features: FeatureKind, device: str
-) -> TorchEncoder:
-    """An encoder with the same architecture and fresh weights.
-
-    Args:
-        like: What to be like in network and input size.
-        seed: Of the weights.
-        features: See `TorchEncoder`.
-        device: Where it runs.
-
-    Raises:
-        InputError: If the network cannot be built by name.
-    """
-    if like.backbone == "custom":
-        raise InputError(
-            f"{like.source}: is a network of your own, which cannot be built afresh "
-            "by its name; leave out --random-init"
-        )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        module, _ = build_backbone(like.backbone)
-    return TorchEncoder(
-        module,
-        like.input_size,
-        device=device,
-        features=features,
-        backbone=like.backbone,
-        source=f"random initialisation, seed {seed}",
-        kind="random",
-        commercial_use="yes",
-    )
 
 
 def to_batch(images: list[Image.Image], input_size: int) -> Tensor:

@@ -1,23 +1,29 @@
-"""The whole evaluation of one frozen encoder on a labelled set, as plain values."""
+"""The whole evaluation of one encoder on a labelled set, as plain values."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from contrawarp_edge.errors import InputError
-from lightly_contrawarp.data.labelled import LabelledFolder
-from lightly_contrawarp.evaluation.features import (
-    Encoder,
-    Features,
-    extract_features,
-)
-from lightly_contrawarp.evaluation.probes import knn_probe, linear_probe
-from lightly_contrawarp.evaluation.scores import Labels
+from lightly_contrawarp.data.drawn_faces import ACTIONS
+from lightly_contrawarp.data.sets import FecFaces, FecTriplets
+from lightly_contrawarp.evaluation.encoders import Encoder, TorchEncoder
+from lightly_contrawarp.evaluation.feature_cache import FeatureCache
+from lightly_contrawarp.evaluation.features import Features, extract_features
+from lightly_contrawarp.evaluation.fec import fec_accuracy
+from lightly_contrawarp.evaluation.few_label import few_label_probe
+from lightly_contrawarp.evaluation.finetune import FineTuneSettings, fine_tune
+from lightly_contrawarp.evaluation.identity import identity_leakage
+from lightly_contrawarp.evaluation.label_space import Part
+from lightly_contrawarp.evaluation.probes import Values, knn_probe, linear_probe
+from lightly_contrawarp.evaluation.regression import regression_probe
+from lightly_contrawarp.evaluation.retrieval import retrieval
 
 
 @dataclass(frozen=True)
@@ -25,147 +31,175 @@ class EvaluationSettings:
     """Everything that an evaluation depends on besides encoder and data.
 
     Attributes:
-        input_size: Side of the square that the encoder takes, in pixels.
         batch_size: Images in a batch.
         workers: Processes that decode images; 0 decodes in the calling one.
-        device: Where the encoder runs.
         seeds: Seeds of the linear probe.
         ks: Numbers of neighbours.
         temperature: Of the neighbours' votes; see `knn_probe`.
+        few_label: Whether to fit the linear probe to few labels too.
+        fine_tuning: How to fine-tune; None leaves it out.
     """
 
-    input_size: int
     batch_size: int = 256
     workers: int = 0
-    device: str = "cpu"
     seeds: tuple[int, ...] = (0, 1, 2)
     ks: tuple[int, ...] = (5, 20, 200)
     temperature: float = 0.07
+    few_label: bool = False
+    fine_tuning: FineTuneSettings | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What came out for one encoder.
+
+    Attributes:
+        result: Facts about the encoder and all measures, as values that JSON can hold.
+        train_rows: Positions in the training set of the images that could be read.
+        test: Features of the test set.
+        unreadable: A line for each image that was left out.
+    """
+
+    result: dict[str, Any]
+    train_rows: NDArray[np.int64]
+    test: Features
+    unreadable: list[str]
 
 
 def evaluate(
     encoder: Encoder,
-    train: LabelledFolder,
-    test: LabelledFolder,
+    train: Part,
+    test: Part,
     settings: EvaluationSettings,
     *,
+    triplets: FecTriplets | None = None,
+    cache: FeatureCache | None = None,
     on_progress: Callable[[int], None] | None = None,
-) -> dict[str, Any]:
-    """Scores the features of a frozen encoder with a linear and a neighbour probe.
+    say: Callable[[str], None] = lambda stage: None,
+) -> Evaluation:
+    """Measures what the features of an encoder are worth.
 
     Args:
-        encoder: See `extract_features`.
-        train: Images that the probes learn from, without a transform.
-        test: Images that they are scored on, without a transform.
+        encoder: The encoder; it stays as it is.
+        train: Images that the probes learn from; see `common_space`.
+        test: Images that they are scored on, and that are searched.
         settings: Everything else.
-        on_progress: Called after each batch of ``train`` and then ``test`` with the
-            number of images done so far.
+        triplets: Comparisons of faces by people, to compare with.
+        cache: Where features of ``train`` and ``test`` are kept between runs.
+        on_progress: Called after each batch of ``train``, then ``test``, then the
+            faces of ``triplets``, with the number of images done so far.
+        say: Called with a few words before each stage that follows.
 
     Returns:
-        Settings, versions, class names, sizes, unreadable files and the results of
-        both probes: only values that JSON can hold.
+        The measures, each under its name. Those that the data are too few for are
+        listed as ``omitted``, with the reason.
 
     Raises:
-        InputError: If ``test`` has a class that ``train`` lacks, or see
+        InputError: If the encoder or the images cannot be used; see
             `extract_features` and `linear_probe`.
     """
-    numbering = _numbering(train, test)
+    options: dict[str, Any] = {
+        "batch_size": settings.batch_size,
+        "workers": settings.workers,
+    }
+    extract = cache.features if cache else extract_features
+    images = len(train.rows), len(test.rows)
     train_set, test_set = (
-        extract_features(
+        extract(
+            encoder, part.images, **options, on_progress=_after(before, on_progress)
+        )
+        for part, before in ((train, 0), (test, images[0]))
+    )
+    train, test = train.take(train_set.rows), test.take(test_set.rows)
+    stages = _stages((train, train_set.values), (test, test_set.values), settings)
+    unreadable = train_set.unreadable + test_set.unreadable
+    if triplets is not None:
+        faces = extract_features(
             encoder,
-            dataset,
-            input_size=settings.input_size,
-            batch_size=settings.batch_size,
+            FecFaces(triplets.faces),
+            **options,
+            on_progress=_after(sum(images), on_progress),
+        )
+        stages["triplets"] = partial(fec_accuracy, faces, triplets)
+        unreadable = unreadable + faces.unreadable
+    if settings.fine_tuning is not None and isinstance(encoder, TorchEncoder):
+        stages["fine_tuning"] = partial(
+            fine_tune,
+            *(encoder, train, test),
+            settings=settings.fine_tuning,
             workers=settings.workers,
-            device=settings.device,
-            on_progress=on_progress and _after(before, on_progress),
         )
-        for dataset, before in ((train, 0), (test, len(train)))
-    )
-    truth = numbering[test_set.labels]
-    num_classes = len(train.classes)
-    arrays = (train_set.values, train_set.labels, test_set.values, truth)
-    linear = linear_probe(*arrays, seeds=settings.seeds, num_classes=num_classes)
-    neighbours = knn_probe(
-        *arrays,
-        num_classes=num_classes,
-        ks=settings.ks,
-        temperature=settings.temperature,
-    )
-    return {
-        "settings": asdict(settings),
-        "versions": {
-            name: version(name)
-            for name in ("lightly-contrawarp", "lightly", "torch", "scikit-learn")
-        },
-        "classes": train.classes,
-        "train": _describe(train, train_set),
-        "test": _describe(test, test_set),
-        "linear_probe": asdict(linear),
-        "knn": [asdict(result) for result in neighbours],
+    measures, omitted = _measure(stages, say)
+    info = encoder.info
+    result = {
+        "backbone": info.backbone,
+        "dim": int(train_set.values.shape[1]),
+        "encoder": asdict(info),
+        **measures,
+        "omitted": omitted,
     }
+    return Evaluation(result, train_set.rows, test_set, unreadable)
 
 
-def format_table(results: Mapping[str, dict[str, Any]]) -> str:
-    """Lays out results for reading, in percent, one row for each encoder.
-
-    Args:
-        results: What `evaluate` returned, by the name of the encoder; all with the
-            same numbers of neighbours.
-    """
-    header = ["encoder", "linear probe (95 %)", "mean class", "macro F1"]
-    first = next(iter(results.values()))
-    header += [f"kNN {result['k']}" for result in first["knn"]]
-    rows = [header]
-    for name, result in results.items():
-        linear = result["linear_probe"]
-        low, high = linear["interval"]
-        rows.append(
-            [
-                name,
-                f"{_percent(linear['accuracy'])} ± {_percent((high - low) / 2)}",
-                _percent(linear["mean_class_accuracy"]),
-                _percent(linear["macro_f1"]),
-                *(_percent(knn["scores"]["accuracy"]) for knn in result["knn"]),
-            ]
-        )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            [row[0].ljust(widths[0])]
-            + [
-                cell.rjust(width)
-                for cell, width in zip(row[1:], widths[1:], strict=True)
-            ]
-        )
-        for row in rows
-    )
-
-
-def _numbering(train: LabelledFolder, test: LabelledFolder) -> Labels:
-    """The training label of each test label: the two sets may differ in classes."""
-    unknown = [name for name in test.classes if name not in train.classes]
-    if unknown:
-        raise InputError(
-            f"{test.root}: {', '.join(unknown)} is not among the classes of "
-            f"{train.root}: {', '.join(train.classes)}"
-        )
-    return np.asarray([train.classes.index(name) for name in test.classes])
-
-
-def _after(before: int, report: Callable[[int], None]) -> Callable[[int], None]:
-    return lambda done: report(before + done)
-
-
-def _describe(dataset: LabelledFolder, features: Features) -> dict[str, Any]:
-    counts = np.bincount(features.labels, minlength=len(dataset.classes))
-    return {
-        "folder": str(dataset.root),
-        "images": len(features.labels),
-        "images_by_class": dict(zip(dataset.classes, counts.tolist(), strict=True)),
-        "unreadable": features.unreadable,
+def _stages(
+    train: tuple[Part, Values], test: tuple[Part, Values], settings: EvaluationSettings
+) -> dict[str, Callable[[], Any]]:
+    """What is measured on features that are at hand, by name and in order."""
+    data = train[1], train[0].labels, test[1], test[0].labels
+    classes = len(train[0].classes)
+    stages: dict[str, Callable[[], Any]] = {
+        "linear_probe": partial(
+            linear_probe, *data, seeds=settings.seeds, num_classes=classes
+        ),
+        "knn": partial(
+            knn_probe,
+            *data,
+            num_classes=classes,
+            ks=settings.ks,
+            temperature=settings.temperature,
+        ),
+        "retrieval": partial(retrieval, *data[2:]),
     }
+    if settings.few_label:
+        stages["few_label"] = partial(few_label_probe, *data, num_classes=classes)
+    if (people := test[0].people) is not None:
+        stages["retrieval_other_people"] = partial(
+            retrieval, *data[2:], identities=people
+        )
+        stages["identity"] = partial(identity_leakage, *data[2:], people)
+    if train[0].actions is not None and test[0].actions is not None:
+        stages["actions"] = partial(
+            regression_probe,
+            *(train[1], train[0].actions, test[1], test[0].actions),
+            names=ACTIONS,
+        )
+    return stages
 
 
-def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.1f}"
+def _measure(
+    stages: Mapping[str, Callable[[], Any]], say: Callable[[str], None]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    measures, omitted = {}, {}
+    for name, stage in stages.items():
+        say(name.replace("_", " "))
+        try:
+            measured = stage()
+        except InputError as error:
+            # Without a linear probe there is little to tell; other measures may ask
+            # for more than a small set has.
+            if name == "linear_probe":
+                raise
+            omitted[name] = str(error)
+            continue
+        measures[name] = (
+            [asdict(one) for one in measured]
+            if isinstance(measured, list)
+            else asdict(measured)
+        )
+    return measures, omitted
+
+
+def _after(
+    before: int, report: Callable[[int], None] | None
+) -> Callable[[int], None] | None:
+    return None if report is None else lambda done: report(before + done)

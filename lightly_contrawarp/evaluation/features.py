@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,22 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from contrawarp_edge.errors import InputError
-from lightly_contrawarp.data.folders import FaceFolder
-from lightly_contrawarp.data.labelled import LabelledImages
 from lightly_contrawarp.evaluation.encoders import Encoder
 
 _Item = Image.Image | str
+
+
+class ImageSet(Protocol):
+    """A data set whose items begin with an RGB ``PIL.Image``.
+
+    Taking an item that cannot be decoded raises `InputError`.
+    """
+
+    def __len__(self) -> int:
+        """Number of items."""
+
+    def __getitem__(self, index: int, /) -> tuple[Any, int]:
+        """An image and a number."""
 
 
 class Features(NamedTuple):
@@ -36,7 +47,7 @@ class Features(NamedTuple):
 
 def extract_features(
     encoder: Encoder,
-    dataset: FaceFolder | LabelledImages,
+    dataset: ImageSet,
     *,
     batch_size: int = 256,
     workers: int = 0,
@@ -46,7 +57,7 @@ def extract_features(
 
     Args:
         encoder: What to run.
-        dataset: Gives ``(RGB PIL image, integer)`` items: it has no transform.
+        dataset: The images; it has no transform.
         batch_size: Images in a batch.
         workers: Processes that decode images; 0 decodes in this one.
         on_progress: Called after each batch with the number of images done so far.
@@ -87,7 +98,7 @@ def extract_features(
 class _Attempts(Dataset[_Item]):
     """The images of a data set, or a line on why one cannot be read."""
 
-    def __init__(self, dataset: FaceFolder | LabelledImages) -> None:
+    def __init__(self, dataset: ImageSet) -> None:
         self.dataset = dataset
 
     def __len__(self) -> int:

@@ -7,13 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lightly_contrawarp.evaluation.probes import (
-    ProbeResult,
-    Values,
-    choose_c,
-    fit_probe,
-    summarise_runs,
-)
+from lightly_contrawarp.evaluation.probe_result import ProbeResult, summarise_runs
+from lightly_contrawarp.evaluation.probes import Values, choose_c, fit_probe
 from lightly_contrawarp.evaluation.scores import Labels
 
 FRACTIONS = (0.01, 0.1)

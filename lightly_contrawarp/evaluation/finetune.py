@@ -10,16 +10,15 @@ from typing import Any
 import numpy as np
 import torch
 from lightly.utils.benchmarking import FinetuneClassifier
-from numpy.typing import NDArray
 from PIL import Image
 from pytorch_lightning import Trainer, seed_everything
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
 from contrawarp_edge.errors import InputError
-from lightly_contrawarp.data.labelled import LabelledImages
-from lightly_contrawarp.evaluation.encoders import TorchEncoder, to_batch
+from lightly_contrawarp.evaluation.encoders import EncoderInfo, TorchEncoder, to_batch
+from lightly_contrawarp.evaluation.label_space import Part
 from lightly_contrawarp.evaluation.scores import Labels, Scores, score
 from lightly_contrawarp.fitting import fit, quiet_lightning
 from lightly_contrawarp.progress import ProgressWithEta
@@ -60,10 +59,9 @@ class FineTuneResult:
 
 def fine_tune(
     encoder: TorchEncoder,
-    train: tuple[LabelledImages, NDArray[np.int64], Labels],
-    test: tuple[LabelledImages, NDArray[np.int64], Labels],
+    train: Part,
+    test: Part,
     *,
-    num_classes: int,
     settings: FineTuneSettings,
     workers: int = 0,
 ) -> FineTuneResult:
@@ -73,49 +71,52 @@ def fine_tune(
 
     Args:
         encoder: Where to start; it is left as it is.
-        train: Images, the positions of those to use, and their classes.
-        test: The same to score on.
-        num_classes: Number of classes.
+        train: Readable images to learn from.
+        test: Readable images to be scored on.
         settings: How to train.
         workers: Processes that decode images.
 
     Raises:
         InputError: If there are fewer than two training images.
     """
-    if len(train[1]) < 2:
+    if len(train.rows) < 2:
         raise InputError("fine-tuning needs at least two training images")
     seed_everything(settings.seed, workers=True, verbose=False)
     info = encoder.info
-    batch_size = min(settings.batch_size, len(train[1]))
+    num_classes = len(train.classes)
+    batch_size = min(settings.batch_size, len(train.rows))
     loader = partial(
         DataLoader,
         num_workers=workers,
         collate_fn=partial(_collate, input_size=info.input_size),
         persistent_workers=workers > 0,
     )
+    module = encoder.trainable()
     classifier = FinetuneClassifier(
-        encoder.trainable(),
+        module,
         batch_size_per_device=batch_size,
         lr=settings.lr,
-        feature_dim=_feature_dim(encoder),
+        feature_dim=_feature_dim(module, info),
         num_classes=num_classes,
         topk=(1,),
     )
     with quiet_lightning():
         fit(
             _trainer(settings, info.device),
-            classifier,
+            classifier.train(),  # Lightning keeps the mode: batch norm has to learn too
             loader(
-                _Chosen(*train, transform=augmentation(info.input_size)),
+                _Chosen(train, transform=augmentation(info.input_size)),
                 batch_size=batch_size,
                 shuffle=True,
                 drop_last=True,  # one image alone would have no batch statistics
             ),
         )
     predicted = _predict(
-        classifier.to(info.device).eval(), loader(_Chosen(*test), batch_size=256)
+        classifier.to(info.device).eval(), loader(_Chosen(test), batch_size=256)
     )
-    return FineTuneResult(settings, score(test[2], predicted, num_classes=num_classes))
+    return FineTuneResult(
+        settings, score(test.labels, predicted, num_classes=num_classes)
+    )
 
 
 def augmentation(input_size: int) -> v2.Transform:
@@ -135,27 +136,23 @@ def augmentation(input_size: int) -> v2.Transform:
 
 
 class _Chosen(Dataset[tuple[Image.Image, int]]):
-    """Some images of a set, with classes numbered as the training set's."""
+    """The items of a part, with the classes of the training set."""
 
     def __init__(
         self,
-        images: LabelledImages,
-        rows: NDArray[np.int64],
-        labels: Labels,
+        part: Part,
         transform: Callable[[Image.Image], Image.Image] | None = None,
     ) -> None:
-        self.images = images
-        self.rows = rows
-        self.labels = labels
+        self.part = part
         self.transform = transform
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.part.rows)
 
     def __getitem__(self, index: int) -> tuple[Image.Image, int]:
-        image: Image.Image = self.images[int(self.rows[index])][0]
+        image: Image.Image = self.part.images[int(self.part.rows[index])][0]
         image = image if self.transform is None else self.transform(image)
-        return image, int(self.labels[index])
+        return image, int(self.part.labels[index])
 
 
 def _collate(items: list[tuple[Image.Image, int]], input_size: int) -> _Batch:
@@ -163,9 +160,11 @@ def _collate(items: list[tuple[Image.Image, int]], input_size: int) -> _Batch:
     return images, torch.tensor([label for _, label in items])
 
 
-def _feature_dim(encoder: TorchEncoder) -> int:
-    size = encoder.info.input_size
-    return int(encoder.embed(torch.zeros(1, 3, size, size)).shape[1])
+@torch.inference_mode()
+def _feature_dim(module: nn.Module, info: EncoderInfo) -> int:
+    image = torch.zeros(1, 3, info.input_size, info.input_size, device=info.device)
+    output: Tensor = module.eval()(image)
+    return output.flatten(1).shape[1]
 
 
 def _trainer(settings: FineTuneSettings, device: str) -> Trainer:

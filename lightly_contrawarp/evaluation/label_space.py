@@ -16,35 +16,44 @@ from lightly_contrawarp.evaluation.scores import Labels
 
 @dataclass(frozen=True)
 class Part:
-    """One of the two sets; the arrays have an entry for each of its N items.
+    """One of the two sets, or some of its items; the arrays have N entries for them.
 
     Attributes:
         images: The set.
-        labels: Positions in the classes of the training set, int64 ``(N,)``.
+        classes: Names of the classes of the training set.
+        rows: Positions of the items in ``images``, int64 ``(N,)``.
+        labels: Positions in ``classes``, int64 ``(N,)``.
         people: Numbers of who is shown, int64 ``(N,)``, or None if it is not known.
         actions: float32 ``(N, len(ACTIONS))`` for drawn faces, else None.
     """
 
     images: LabelledImages
+    classes: list[str]
+    rows: Labels
     labels: Labels
     people: Labels | None
     actions: NDArray[np.float32] | None
 
-    def describe(self, classes: list[str], unreadable: list[str]) -> dict[str, Any]:
-        """The facts about it, as plain values.
+    def take(self, rows: Labels) -> Part:
+        """Some of the items, by their place among these."""
+        return Part(
+            self.images,
+            self.classes,
+            self.rows[rows],
+            self.labels[rows],
+            None if self.people is None else self.people[rows],
+            None if self.actions is None else self.actions[rows],
+        )
 
-        Args:
-            classes: Names of the classes of the training set.
-            unreadable: A line for each image that was left out.
-        """
-        counts = np.bincount(self.labels, minlength=len(classes))
+    def describe(self) -> dict[str, Any]:
+        """The facts about these items, as plain values."""
+        counts = np.bincount(self.labels, minlength=len(self.classes))
         return {
             "set": self.images.name,
             "root": str(self.images.root),
-            "images": len(self.labels) - len(unreadable),
-            "images_by_class": dict(zip(classes, counts.tolist(), strict=True)),
+            "images": len(self.labels),
+            "images_by_class": dict(zip(self.classes, counts.tolist(), strict=True)),
             "people": None if self.people is None else len(np.unique(self.people)),
-            "unreadable": unreadable,
         }
 
 
@@ -68,10 +77,18 @@ def common_space(train: LabelledImages, test: LabelledImages) -> tuple[Part, Par
             f"{test.root}: {', '.join(unknown)} is not among the classes of "
             f"{train.root}: {', '.join(train.classes)}"
         )
-    numbers = np.array([train.classes.index(name) for name in test.classes])
-    return (
-        Part(train, np.asarray(train.labels), _people(train), _actions(train)),
-        Part(test, numbers[test.labels], _people(test), _actions(test)),
+    return _part(train, train.classes), _part(test, train.classes)
+
+
+def _part(images: LabelledImages, classes: list[str]) -> Part:
+    numbers = np.array([classes.index(name) for name in images.classes])
+    return Part(
+        images,
+        classes,
+        np.arange(len(images)),
+        numbers[images.labels],
+        _people(images),
+        _actions(images),
     )
 
 

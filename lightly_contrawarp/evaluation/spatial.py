@@ -20,8 +20,8 @@ class SpatialFeatures(nn.Module):
 
     Encoders end by averaging that map over the whole image, which hides where a brow
     or the corner of a mouth is. The map is found by running the encoder once: it is
-    the last output of a layer that is no vector. A map smaller than the grid is taken
-    as it is.
+    the last output of a layer that has more than one cell. A map smaller than the grid
+    is taken as it is.
 
     Args:
         backbone: The encoder, ``(N, 3, S, S) -> (N, D)``.
@@ -30,7 +30,7 @@ class SpatialFeatures(nn.Module):
 
     Raises:
         InputError: If the encoder has no such map, as transformers that work on
-            tokens, or only one of a single cell.
+            tokens.
     """
 
     def __init__(self, backbone: nn.Module, input_size: int, grid: int = GRID) -> None:
@@ -70,7 +70,7 @@ def _run_hooked(
             handle.remove()
 
 
-def _last_map(backbone: nn.Module, input_size: int) -> tuple[str, torch.Size]:
+def _last_map(backbone: nn.Module, input_size: int) -> tuple[str, tuple[int, int]]:
     """Name of the layer that gives the last map, and the map's height and width."""
     seen: list[tuple[str, torch.Size]] = []
 
@@ -88,7 +88,7 @@ def _last_map(backbone: nn.Module, input_size: int) -> tuple[str, torch.Size]:
     for name, shape in reversed(seen):
         if shape.numel() != shape[1]:  # no vector, nor a map of one cell
             if len(shape) == 4:
-                return name, shape[2:]
+                return name, (shape[2], shape[3])
             break
     raise InputError(
         f"spatial features: {type(backbone).__name__} has no last feature map larger "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,7 +24,8 @@ class TripletResult:
     """How often an embedding agrees with people.
 
     Attributes:
-        triplets: Number of triplets.
+        triplets: Number of triplets that count.
+        undecided: Triplets left out because no face has most of the votes.
         accuracy: Share in which the two faces that are closest are those that most
             people chose.
         by_type: The same for each type of triplet.
@@ -33,27 +33,10 @@ class TripletResult:
     """
 
     triplets: int
+    undecided: int
     accuracy: Estimate
     by_type: dict[str, Estimate]
     triplets_by_type: dict[str, int]
-
-
-def majority(odd_ones: Sequence[int]) -> int | None:
-    """The face that most annotators called the odd one out.
-
-    Args:
-        odd_ones: For each annotator the position of that face in the triplet.
-
-    Returns:
-        That position, or None if there is no single one.
-
-    >>> majority([2, 0, 2])
-    2
-    """
-    ranked = Counter(odd_ones).most_common(2)
-    if not ranked or (len(ranked) == 2 and ranked[0][1] == ranked[1][1]):
-        return None
-    return ranked[0][0]
 
 
 def triplet_accuracy(
@@ -68,20 +51,22 @@ def triplet_accuracy(
     Args:
         values: Features of shape ``(N, D)``.
         triplets: Rows of ``values``, of shape ``(T, 3)``.
-        odd: Position in each triplet of the face that the majority called the odd one
-            out, 0 to 2, of shape ``(T,)``; see `majority`.
+        odd: Position in each triplet of the face that most people called the odd one
+            out, 0 to 2, of shape ``(T,)``; -1 where there is no such face.
         types: Type of each triplet, such as ``ONE_CLASS_TRIPLET``.
 
     Raises:
-        InputError: If there is no triplet.
+        InputError: If there is no triplet that people agree on.
     """
-    if not len(triplets):
-        raise InputError("triplet accuracy needs at least one triplet")
-    right = _agreement(values, triplets, odd)
-    kinds = np.asarray(types)
+    decided = odd >= 0
+    if not decided.any():
+        raise InputError("triplet accuracy needs a triplet with a majority of votes")
+    right = _agreement(values, triplets[decided], odd[decided])
+    kinds = np.asarray(types)[decided]
     names = np.unique(kinds).tolist()
     return TripletResult(
-        triplets=len(triplets),
+        triplets=len(right),
+        undecided=len(odd) - len(right),
         accuracy=_estimate(right),
         by_type={name: _estimate(right[kinds == name]) for name in names},
         triplets_by_type={name: int((kinds == name).sum()) for name in names},

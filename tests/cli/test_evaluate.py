@@ -11,10 +11,11 @@ from torch import nn
 
 from contrawarp_edge.cli_errors import CleanGroup
 from contrawarp_edge.errors import InputError
+from helpers import one_line_error
 from lightly_contrawarp.cli.evaluate import evaluate_command
 from lightly_contrawarp.files import atomic_write_text
 
-COMPARE = "lightly_contrawarp.evaluation.compare"
+OPENING = "lightly_contrawarp.evaluation.opening"
 
 
 @dataclass
@@ -22,6 +23,7 @@ class Info:
     name: str = "tiny"
     dim: int = 3
     input_size: int = 8
+    commercial_use: str = "unknown"
 
 
 def _tiny() -> nn.Module:
@@ -30,8 +32,8 @@ def _tiny() -> nn.Module:
 
 @pytest.fixture(autouse=True)
 def fake_encoders(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(f"{COMPARE}.load_backbone", lambda path: (_tiny(), Info()))
-    monkeypatch.setattr(f"{COMPARE}.build_backbone", lambda name: (_tiny(), 3))
+    monkeypatch.setattr(f"{OPENING}.load_backbone", lambda path: (_tiny(), Info()))
+    monkeypatch.setattr(f"{OPENING}.build_backbone", lambda name: (_tiny(), 3))
 
 
 @pytest.fixture
@@ -42,32 +44,43 @@ def data(tmp_path: Path) -> Path:
             folder.mkdir(parents=True)
             for index in range(count):
                 pixels = np.full((8, 8, 3), shade + index, dtype=np.uint8)
-                Image.fromarray(pixels).save(folder / f"{index}.png")
+                image = Image.fromarray(pixels)
+                image.save(folder / f"p{index % 2}_{index}.png")
     return tmp_path / "data"
 
 
-def _run(*arguments: object) -> Result:
+def _run(*arguments: object, model: object = "last.ckpt") -> Result:
     group = CleanGroup(commands=[evaluate_command])
     options = ("--workers", 0, "--device", "cpu")
-    words = map(str, ("evaluate", "last.ckpt", *arguments, *options))
+    words = map(str, ("evaluate", model, *arguments, *options))
     return CliRunner().invoke(group, list(words))
 
 
-def test_evaluate__table_and_json(data: Path, tmp_path: Path) -> None:
-    output = tmp_path / "result.json"
-    result = _run("--data", data, "--random-init", "--seed", 3, "--json", output)
+def test_evaluate__table_json_and_page(data: Path, tmp_path: Path) -> None:
+    output, page = tmp_path / "result.json", tmp_path / "report.html"
+    result = _run(
+        *("--data", data, "--random-init", "--seed", 3, "--few-label"),
+        *("--identity-pattern", r"p(\d)_", "--json", output, "--html", page),
+    )
     assert result.exit_code == 0, result.output
-    lines = result.stdout.splitlines()
-    assert [line.split("  ")[0] for line in lines] == [
-        *("encoder", "last.ckpt", "tiny, random")
+    blocks = [block.splitlines() for block in result.stdout.strip().split("\n\n")]
+    titles = [block[0].split("  ")[0] for block in blocks]
+    assert titles == [
+        *("Linear probe", "Nearest neighbours", "Few labels", "Retrieval"),
+        *("Retrieval, other people", "Identity leakage"),
     ]
+    for block in blocks:
+        names = [line.split("  ")[0] for line in block[1:3]]
+        assert names == ["last.ckpt", "tiny, random"]
     report = json.loads(output.read_text())
     assert list(report["encoders"]) == ["last.ckpt", "tiny, random"]
     encoder = report["encoders"]["last.ckpt"]
     assert (encoder["backbone"], encoder["dim"]) == ("tiny", 3)
-    assert encoder["settings"]["seeds"] == [3]
-    assert encoder["settings"]["input_size"] == 8
-    assert encoder["test"]["folder"] == str(data / "validation")
+    assert encoder["encoder"]["input_size"] == 8
+    assert report["settings"]["seeds"] == [3]
+    assert report["data"]["test"]["root"] == str(data / "validation")
+    assert report["data"]["test"]["people"] == 2
+    assert "last.ckpt" in page.read_text()
 
 
 def test_evaluate__random_encoder_is_reproducible(data: Path, tmp_path: Path) -> None:
@@ -80,44 +93,106 @@ def test_evaluate__random_encoder_is_reproducible(data: Path, tmp_path: Path) ->
     assert reports[0] == reports[1]
 
 
-def test_evaluate__named_folders_go_before_data(data: Path) -> None:
+def test_evaluate__named_folders_go_before_data(data: Path, tmp_path: Path) -> None:
     (data / "test").mkdir()
-    result = _run("--data", data, "--test", data / "validation")
+    output = tmp_path / "result.json"
+    result = _run("--data", data, "--test", data / "train", "--json", output)
     assert result.exit_code == 0, result.output
+    roots = json.loads(output.read_text())["data"]
+    assert roots["train"]["root"] == roots["test"]["root"] == str(data / "train")
+
+
+def test_evaluate__cache_gives_the_same_numbers(data: Path, tmp_path: Path) -> None:
+    # The stand-in for a checkpoint has other weights each time, but for the seed.
+    outputs = []
+    for name in ("a.json", "b.json"):
+        torch.manual_seed(0)
+        options = ("--cache", tmp_path / "cache", "--json", tmp_path / name)
+        assert _run("--data", data, *options).exit_code == 0
+        outputs.append(json.loads((tmp_path / name).read_text()))
+    assert outputs[0] == outputs[1]
+    assert len(list((tmp_path / "cache").glob("*.npz"))) == 2
+
+
+def test_evaluate__spatial_features_and_fine_tuning(data: Path, tmp_path: Path) -> None:
+    output = tmp_path / "result.json"
+    result = _run(
+        *("--data", data, "--features", "spatial", "--json", output),
+        *("--finetune", "--finetune-epochs", 1, "--finetune-lr", 0.3),
+    )
+    assert result.exit_code == 0, result.output
+    encoder = json.loads(output.read_text())["encoders"]["last.ckpt"]
+    assert encoder["dim"] == 27
+    assert encoder["encoder"]["features"] == "spatial, 3 x 3 cells"
+    assert encoder["fine_tuning"]["settings"]["lr"] == 0.3
+    assert "Fine-tuning" in result.stdout
+
+
+def test_evaluate__triplets(data: Path, tmp_path: Path) -> None:
+    face = "https://a.example/{}.png,0,1,0,1"
+    for name, shade in (("a", 10), ("b", 20), ("c", 250)):
+        Image.new("RGB", (20, 20), (shade, 30, 30)).save(tmp_path / f"{name}.png")
+    faces = ",".join(face.format(name) for name in "abc")
+    table = tmp_path / "faceexp-comparison-data-test-public.csv"
+    table.write_text(f"{faces},TWO_CLASS_TRIPLET,x,3,y,3\n")
+    result = _run("--data", data, "--fec", table, tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "two class" in result.stdout
 
 
 def test_evaluate__left_out_images_show_in_the_exit_code(data: Path) -> None:
-    (data / "train" / "sad" / "0.png").write_bytes(b"no image")
+    (data / "train" / "sad" / "p0_0.png").write_bytes(b"no image")
     result = _run("--data", data)
     assert result.exit_code == 3
     assert "1 unreadable images left out, the first: " in result.stderr
     assert "last.ckpt" in result.stdout
 
 
+def test_evaluate__what_could_not_be_measured_is_said(data: Path) -> None:
+    for path in (data / "validation").rglob("*_[123].png"):
+        path.unlink()
+    result = _run("--data", data)
+    assert result.exit_code == 0
+    assert "last.ckpt: no retrieval: retrieval needs two images" in result.stderr
+
+
+def test_evaluate__incomplete_copies_are_warned_of(data: Path) -> None:
+    result = _run("--data", f"fer2013={data}")
+    assert result.exit_code == 0, result.output
+    warnings = [x for x in result.stderr.splitlines() if x.startswith("Warning: ")]
+    assert len(warnings) == 2
+    assert "fer2013 train" in warnings[0]
+
+
 def test_evaluate__bad_input_is_one_line(data: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
+    (tmp_path / "file").write_text("")
     cases = [
         ((), "give --train and --test, or --data"),
         (("--train", data / "train"), "give --train and --test, or --data"),
-        (("--data", tmp_path / "no"), "no: no such folder"),
-        (("--data", empty), "holds none of validation, test, val"),
+        (("--data", tmp_path / "no"), "no: no such file or folder"),
+        (("--data", f"nosuchset={data}"), "nosuchset is no known set"),
+        (("--data", empty), "expected train/ and validation/ or test/ in it"),
+        (("--data", data, "--part", "test"), "has no part test"),
         (("--train", empty, "--test", empty), "no image in this folder"),
         (("--train", data, "--test", data), "train, validation is a part of"),
         (("--data", data, "--json", empty / "a" / "b.json"), "does not exist"),
+        (("--data", data, "--html", empty), "is a folder; give a file"),
+        (("--data", data, "--cache", tmp_path / "file"), "has to be a folder"),
+        (("--data", data, "--identity-pattern", "("), "identity pattern '('"),
+        (("--data", data, "--identity-pattern", "q(.)"), "finds nobody in it"),
+        (("--data", data, "--fec", tmp_path / "no.csv", empty), "no.csv: no such file"),
+        (("--data", data, "last.ckpt"), "given twice"),
     ]
     for arguments, message in cases:
-        result = _run(*arguments)
-        assert result.exit_code == 2, result.output
-        assert len(result.stderr.splitlines()) == 1, result.stderr
-        assert message in result.stderr
-
-
-def test_evaluate__two_test_folders(data: Path) -> None:
-    (data / "test").mkdir()
-    result = _run("--data", data)
-    assert result.exit_code == 2
-    assert "holds validation and test; choose with --test" in result.stderr
+        one_line_error(_run(*arguments), message)
+    (data / "test" / "happy").mkdir(parents=True)
+    one_line_error(_run("--data", data), "has validation and test; choose with --part")
+    one_line_error(
+        _run("--data", data, "--part", "validation", model=tmp_path / "no.onnx"),
+        "no.onnx: no such model",
+    )
 
 
 def test_evaluate__missing_device(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from contrawarp_edge.errors import InputError
 from lightly_contrawarp.data.folders import FaceFolder
 from lightly_contrawarp.data.labelled import LabelledFolder
+from lightly_contrawarp.evaluation.encoders import TorchEncoder
 from lightly_contrawarp.evaluation.features import extract_features
 from lightly_contrawarp.preprocess import preprocess
 
@@ -54,62 +55,50 @@ def test_extract_features__images_of_any_size(faces: Path, workers: int) -> None
     dataset = LabelledFolder(faces)
     done: list[int] = []
     features = extract_features(
-        nn.AdaptiveAvgPool2d(1),  # its (N, 3, 1, 1) is flattened
+        TorchEncoder(nn.AdaptiveAvgPool2d(1), 16),  # its (N, 3, 1, 1) is flattened
         dataset,
-        input_size=16,
         batch_size=4,
         workers=workers,
         on_progress=done.append,
     )
-    for row, (image, label) in enumerate(dataset):
+    for row, (image, _) in enumerate(dataset):
         pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
         expected = preprocess(pixels, 16).mean(dim=(0, 2, 3))
         np.testing.assert_allclose(features.values[row], expected, rtol=1e-5)
-        assert features.labels[row] == label
-    assert (features.values.dtype, features.labels.dtype) == (np.float32, np.int64)
+    assert features.rows.tolist() == list(range(9))
+    assert (features.values.dtype, features.rows.dtype) == (np.float32, np.int64)
     assert features.unreadable == []
     assert done == [4, 8, 9]
 
 
-def test_extract_features__evaluation_mode_is_temporary(faces: Path) -> None:
-    class Encoder(nn.Module):
-        def forward(self, images: Tensor) -> Tensor:
-            assert not self.training
-            assert torch.is_inference_mode_enabled()
-            return images.mean(dim=(2, 3))
-
-    encoder = Encoder().train()
-    extract_features(encoder, LabelledFolder(faces), input_size=8)
-    assert encoder.training
+def test_extract_features__takes_unlabelled_images(
+    faces: Path, encoder: TorchEncoder
+) -> None:
+    paths = LabelledFolder(faces).names
+    features = extract_features(encoder, FaceFolder([Path(path) for path in paths]))
+    assert features.rows.tolist() == list(range(9))
 
 
-def test_extract_features__takes_unlabelled_images(faces: Path) -> None:
-    paths = [Path(name) for name in LabelledFolder(faces).names]
-    features = extract_features(
-        lambda images: images.mean(dim=(2, 3)), FaceFolder(paths), input_size=8
-    )
-    assert features.labels.tolist() == list(range(9))
-
-
-def test_extract_features__leaves_out_unreadable_images(faces: Path) -> None:
+def test_extract_features__leaves_out_unreadable_images(
+    faces: Path, encoder: TorchEncoder
+) -> None:
     dataset = LabelledFolder(faces)
-    Path(dataset.names[0]).write_bytes(b"no image")
-    features = extract_features(
-        lambda images: images.mean(dim=(2, 3)), dataset, input_size=8, batch_size=1
-    )
-    assert len(features.values) == len(features.labels) == 8
+    Path(dataset.names[1]).write_bytes(b"no image")
+    features = extract_features(encoder, dataset, batch_size=1)
+    assert features.rows.tolist() == [0, 2, 3, 4, 5, 6, 7, 8]
+    assert len(features.values) == 8
     assert len(features.unreadable) == 1
-    assert dataset.names[0] in features.unreadable[0]
+    assert dataset.names[1] in features.unreadable[0]
     for name in dataset.names:
         Path(name).write_bytes(b"no image")
     with pytest.raises(InputError, match=r"no readable image.*happy/0\.png"):
-        extract_features(lambda images: images, dataset, input_size=8)
+        extract_features(encoder, dataset)
 
 
 def test_extract_features__refuses_nan(faces: Path) -> None:
-    with pytest.raises(InputError, match="NaN"):
-        extract_features(
-            lambda images: images.mean(dim=(2, 3)) * torch.nan,
-            LabelledFolder(faces),
-            input_size=8,
-        )
+    class Broken(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            return images.mean(dim=(2, 3)) * torch.nan
+
+    with pytest.raises(InputError, match="module: returns NaN"):
+        extract_features(TorchEncoder(Broken(), 8), LabelledFolder(faces))

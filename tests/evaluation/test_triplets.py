@@ -3,7 +3,7 @@ import pytest
 from scipy.spatial.distance import cosine
 
 from contrawarp_edge.errors import InputError
-from lightly_contrawarp.evaluation.triplets import majority, triplet_accuracy
+from lightly_contrawarp.evaluation.triplets import triplet_accuracy
 
 RNG = np.random.default_rng(0)
 VALUES = RNG.standard_normal((60, 5))
@@ -44,13 +44,12 @@ def test_triplet_accuracy__chance() -> None:
     assert collapsed.accuracy.value == pytest.approx(1 / 3)
 
 
-def test_triplet_accuracy__needs_one() -> None:
-    with pytest.raises(InputError, match="at least one triplet"):
-        triplet_accuracy(VALUES, TRIPLETS[:0], np.empty(0, int), [])
-
-
-def test_majority() -> None:
-    assert majority([1]) == 1
-    assert majority([0, 2, 2, 1, 2, 0]) == 2
-    assert majority([0, 1]) is None
-    assert majority([]) is None
+def test_triplet_accuracy__without_majority() -> None:
+    odd = _odd_ones()
+    odd[:30] = -1
+    result = triplet_accuracy(VALUES, TRIPLETS, odd, TYPES)
+    assert (result.triplets, result.undecided) == (370, 30)
+    assert result.accuracy.value == 1
+    assert sum(result.triplets_by_type.values()) == 370
+    with pytest.raises(InputError, match="a majority of votes"):
+        triplet_accuracy(VALUES, TRIPLETS, np.full(400, -1), TYPES)

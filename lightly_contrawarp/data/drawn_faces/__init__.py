@@ -6,7 +6,7 @@ features where ``FACE_CROP`` puts them. The same seed always gives the same imag
 
 from lightly_contrawarp.data.drawn_faces.actions import read_actions
 from lightly_contrawarp.data.drawn_faces.dataset import DrawnFaces
-from lightly_contrawarp.data.drawn_faces.files import save_drawn_faces
+from lightly_contrawarp.data.drawn_faces.files import IDENTITY_PATTERN, save_drawn_faces
 from lightly_contrawarp.data.drawn_faces.parameters import (
     ACTION_RANGES,
     ACTIONS,
@@ -21,6 +21,7 @@ __all__ = [
     "ACTIONS",
     "ACTION_RANGES",
     "EMOTIONS",
+    "IDENTITY_PATTERN",
     "PROTOTYPES",
     "DrawnFaces",
     "FaceParameters",

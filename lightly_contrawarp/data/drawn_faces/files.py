@@ -20,6 +20,9 @@ from lightly_contrawarp.data.drawn_faces.render import render_faces
 
 TABLE_NAME = "faces.csv"
 SETTINGS_NAME = "drawn_faces.json"
+IDENTITY_PATTERN = r"id(\d+)_"
+"""Finds the identity in the names of the files."""
+
 # To be raised when the same settings give other pixels.
 DRAWING_VERSION = 1
 _JPEG_QUALITY = 95

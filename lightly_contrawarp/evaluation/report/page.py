@@ -1,0 +1,69 @@
+"""Putting the page together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lightly_contrawarp.evaluation.compare import Comparison
+from lightly_contrawarp.evaluation.evaluate import Evaluation
+from lightly_contrawarp.evaluation.label_space import Part
+from lightly_contrawarp.evaluation.report import embedding_map
+from lightly_contrawarp.evaluation.report.confusion import confusion_rows
+from lightly_contrawarp.evaluation.report.strips import Strips
+from lightly_contrawarp.evaluation.table import tables
+from lightly_contrawarp.page import render, svg
+
+
+def render_report(comparison: Comparison) -> str:
+    """Renders the page, with everything that it shows inside.
+
+    Args:
+        comparison: What came out.
+
+    Returns:
+        HTML that needs no network and no other file. It holds images of the test set.
+    """
+    content = comparison.to_dict()
+    first = next(iter(comparison.evaluations.values()))
+    test = comparison.test.take(first.test.rows)
+    strips = Strips(test)
+    return render(
+        "evaluation/report/report.html.j2",
+        data=content["data"],
+        settings=content["settings"],
+        versions=content["versions"],
+        tables=tables(comparison.results),
+        encoders=[
+            {
+                "name": name,
+                "facts": one.result["encoder"],
+                "dim": one.result["dim"],
+                "omitted": one.result["omitted"],
+                "confusion": _confusion(one, test),
+                "maps": _maps(one, test),
+                "searches": strips.search(one.test.values),
+            }
+            for name, one in comparison.evaluations.items()
+        ],
+        classes=test.classes,
+        points=len(embedding_map.sample_rows(len(test.rows))),
+    )
+
+
+def _confusion(one: Evaluation, test: Part) -> list[dict[str, Any]]:
+    run = one.result["linear_probe"]["runs"][0]
+    return confusion_rows(run["scores"]["confusion"], test.classes)
+
+
+def _maps(one: Evaluation, test: Part) -> list[str]:
+    rows = embedding_map.sample_rows(len(test.rows))
+    places = embedding_map.lay_out(one.test.values[rows])
+    if places is None:
+        return []
+    figures = [embedding_map.map_by_class(places, test.labels[rows], test.classes)]
+    if test.people is not None and test.images.identities is not None:
+        names = np.unique(test.images.identities).tolist()
+        figures.append(embedding_map.map_by_person(places, test.people[rows], names))
+    return [svg(figure) for figure in figures]

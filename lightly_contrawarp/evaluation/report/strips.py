@@ -1,0 +1,87 @@
+"""Searches to look at: a test image of each expression and those nearest to it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from lightly_contrawarp.evaluation.label_space import Part
+from lightly_contrawarp.evaluation.neighbours import Floats, unit_rows
+from lightly_contrawarp.evaluation.scores import Labels
+from lightly_contrawarp.page import data_uri
+
+HITS = 8
+"""Images shown for each search."""
+
+_SEED = 0
+_SIDE = 80
+
+
+class Strips:
+    """Searches in a test set with images that do not depend on the encoder.
+
+    Args:
+        test: The readable images of the test set.
+    """
+
+    def __init__(self, test: Part) -> None:
+        self._test = test
+        self._pictures: dict[int, str] = {}
+
+    @cached_property
+    def queries(self) -> Labels:
+        """A random image of each class, the same at every call."""
+        rng = np.random.default_rng(_SEED)
+        labels = self._test.labels
+        return np.array(
+            [rng.choice(np.flatnonzero(labels == c)) for c in np.unique(labels)]
+        )
+
+    def search(self, values: Floats) -> list[dict[str, Any]]:
+        """The images nearest to each query by cosine, without the query itself.
+
+        Args:
+            values: Features of the test images, of shape ``(N, D)``.
+
+        Returns:
+            For the template: the query's ``picture`` and ``label``, and its ``hits``
+            with their ``score`` and whether they show the ``same_person``.
+        """
+        unit = unit_rows(values)
+        people, labels = self._test.people, self._test.labels
+        found = []
+        for query in self.queries.tolist():
+            scores = unit @ unit[query]
+            scores[query] = -np.inf
+            best = np.argsort(-scores, kind="stable")[: min(HITS, len(unit) - 1)]
+            found.append(
+                {
+                    "picture": self._picture(query),
+                    "label": self._name(labels[query]),
+                    "hits": [
+                        {
+                            "picture": self._picture(hit),
+                            "label": self._name(labels[hit]),
+                            "score": f"{scores[hit]:.3f}",
+                            "same_person": people is not None
+                            and people[hit] == people[query],
+                        }
+                        for hit in best.tolist()
+                    ],
+                }
+            )
+        return found
+
+    def _name(self, label: int) -> str:
+        return self._test.classes[label]
+
+    def _picture(self, row: int) -> str:
+        if row not in self._pictures:
+            position = int(self._test.rows[row])
+            image: Image.Image = self._test.images[position][0].copy()
+            image.thumbnail((_SIDE, _SIDE))
+            self._pictures[row] = data_uri(image, "JPEG")
+        return self._pictures[row]
