@@ -98,9 +98,7 @@ def test_a_stopped_run_ends_as_an_unstopped_one(tmp_path: Path) -> None:
         train(tmp_path / "b", first)
     resumed = train(tmp_path / "b", lambda encoder: 0.5)
     assert resumed.curve == whole.curve == [(1.0, 0.5), (2.0, 0.5)]
-    pairs = zip(
-        whole.backbone.parameters(), resumed.backbone.parameters(), strict=True
-    )
+    pairs = zip(whole.backbone.parameters(), resumed.backbone.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
 
 
@@ -139,11 +137,11 @@ def test_split_dev_is_fixed_and_disjoint() -> None:
 
 def test_mean_has_the_t_interval_of_scipy() -> None:
     values = [40.0, 41.0, 43.5]
-    low, high = stats.t.interval(
-        0.95, 2, loc=np.mean(values), scale=stats.sem(values)
-    )
+    low, high = stats.t.interval(0.95, 2, loc=np.mean(values), scale=stats.sem(values))
     mean = Mean.of(values)
-    assert (mean.value - mean.half, mean.value + mean.half) == pytest.approx((low, high))
+    assert (mean.value - mean.half, mean.value + mean.half) == pytest.approx(
+        (low, high)
+    )
     assert math.isnan(Mean.of([1.0]).half)
     assert Mean(50.0, 1.0).is_apart_from(Mean(47.0, 1.5))
     assert not Mean(50.0, 1.0).is_apart_from(Mean(48.0, 1.0))
