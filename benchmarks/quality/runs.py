@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -25,10 +24,10 @@ from benchmarks.quality.training import Run
 from benchmarks.quality.variants import ABLATION, CONTROLS, DRAWN, MAIN, Variant
 from lightly_contrawarp.checkpoint import CHECKPOINT_KEY
 from lightly_contrawarp.checkpoint_io import AtomicCheckpointIO
+from lightly_contrawarp.evaluation.compare import versions
 from lightly_contrawarp.files import atomic_write_text
 
 PARTS = ("main", "controls", "drawn", "ablation")
-_PACKAGES = ("lightly-contrawarp", "lightly", "torch", "torchvision", "scikit-learn")
 _TEST_SEED = 2001  # of drawn faces that nothing was chosen on
 
 
@@ -133,7 +132,7 @@ def do_run(task: Task, scale_name: str, data: Path, out: Path) -> Task:
         "curve": run.curve,
         "scores": scores,
         "commit": commit(),
-        "versions": {name: version(name) for name in _PACKAGES},
+        "versions": versions(),
         "hardware": hardware(),
     }
     atomic_write_text(out / f"{task.name}.json", json.dumps(result, indent=2) + "\n")

@@ -3,6 +3,10 @@
 
 # Note: The settings are chosen such that the example can easily be run on a small
 # dataset. The faces are drawn; pass a folder of your own as the first argument.
+
+# The contrast of warps beside BYOL's term, with Lightly's parts for the momentum
+# network. Without that term, everything named momentum or prediction can go: see
+# examples/pytorch.
 import copy
 import sys
 
@@ -35,13 +39,13 @@ class ContraWarp(pl.LightningModule):
         deactivate_requires_grad(self.backbone_momentum)
         deactivate_requires_grad(self.projection_head_momentum)
 
-        self.criterion = ContraWarpLoss()
+        self.criterion = ContraWarpLoss(positive_weight=1.0, negative_weight=5.0)
 
     def forward(self, x):
         y = self.backbone(x).flatten(start_dim=1)
         q = self.projection_head(y)
         p = self.prediction_head(q)
-        return p, q
+        return q, p
 
     def forward_momentum(self, x):
         y = self.backbone_momentum(x).flatten(start_dim=1)
@@ -54,16 +58,16 @@ class ContraWarp(pl.LightningModule):
         update_momentum(self.backbone, self.backbone_momentum, m=momentum)
         update_momentum(self.projection_head, self.projection_head_momentum, m=momentum)
         views = batch[0]
-        # Positives and warps go through each network in one batch, or batch norm
-        # would tell them apart.
+        # All views go through each network in one batch, or batch norm would tell the
+        # warped faces apart.
         x = torch.cat(views)
-        p, q = self.forward(x)
+        q, p = self.forward(x)
         z = self.forward_momentum(x)
-        # [views * batch, D] -> twice [batch, warps, D]: first and second views
-        p0, p1 = split_views(p, len(views))
-        q0, q1 = split_views(q, len(views))
-        z0, z1 = split_views(z, len(views))
-        terms = self.criterion.terms(p0, p1, z0, z1, projections=(q0, q1))
+        terms = self.criterion.terms(
+            split_views(q, len(views)),
+            split_views(p, len(views)),
+            split_views(z, len(views)),
+        )
         self.log("loss", terms.loss, prog_bar=True)
         self.log("top1", terms.top1, prog_bar=True)
         return terms.loss
@@ -73,15 +77,16 @@ class ContraWarp(pl.LightningModule):
 
 
 def split_views(x, num_views):
+    # [views * batch, D] -> twice [batch, warps, D]: first and second views
     x = x.unflatten(0, (num_views, -1)).transpose(0, 1)
     return x[:, ::2], x[:, 1::2]
 
 
 model = ContraWarp()
 
-# Paired warps: the face and three warps of it, each in two views. The views come in
-# the order [face, face, warp_1, warp_1, warp_2, ...].
-transform = ContraWarpTransform(input_size=64, num_negatives=3, paired=True)
+# Paired warps: the face and a warp of it, each in two views. The views come in the
+# order [face, face, warp, warp].
+transform = ContraWarpTransform(input_size=64)
 if len(sys.argv) > 1:
     dataset = LightlyDataset(sys.argv[1], transform=transform)
 else:

@@ -19,9 +19,8 @@ from lightly_contrawarp.data.drawn_faces import DrawnFaces
 
 
 def main():
-    settings = {"input_size": 64, "num_negatives": 3, "paired": True}
-    views = ContraWarpBatchTransform(ContraWarpTransform(**settings))
-    model = ContraWarp("resnet18", batch_transform=views, **settings)
+    views = ContraWarpBatchTransform(ContraWarpTransform(input_size=64))
+    model = ContraWarp("resnet18", batch_transform=views, input_size=64)
 
     decode = T.Compose([T.Resize((72, 72)), T.PILToTensor()])
     if len(sys.argv) > 1:
