@@ -49,7 +49,7 @@ def quick_accuracy(encoder: nn.Module, train: Images, test: Images, size: int) -
 
 
 def judge(
-    encoder: nn.Module, train: Images, test: Images, size: int, seed: int, *, full: bool
+    encoder: nn.Module, train: Images, test: Images, size: int, seed: int
 ) -> dict[str, Any]:
     """Probes of the frozen features.
 
@@ -59,8 +59,6 @@ def judge(
         test: What they are scored on.
         size: Input size of the encoder.
         seed: Draws the images on which the penalty is chosen.
-        full: Whether to add the probe on spatial features and the one that tells
-            warped faces from others.
 
     Returns:
         Fractions by name.
@@ -71,7 +69,7 @@ def judge(
     arrays = (features[0], truth, features[1], answers)
     linear = linear_probe(*arrays, seeds=(seed,), num_classes=classes)
     (neighbours,) = knn_probe(*arrays, num_classes=classes, ks=(20,))
-    result = {
+    return {
         "linear": linear.accuracy,
         "mean_class": linear.mean_class_accuracy,
         "macro_f1": linear.macro_f1,
@@ -79,22 +77,16 @@ def judge(
         "knn20": neighbours.scores.accuracy,
         "feature_size": linear.feature_size,
     }
-    if full:
-        result["spatial"] = _spatial(encoder, train, test, size, seed, classes)
-        result["tells_warped"] = tells_warped(encoder, train, test, size)
-    return result
 
 
-def _spatial(
-    encoder: nn.Module, train: Images, test: Images, size: int, seed: int, classes: int
-) -> float:
+def judge_spatial(encoder: nn.Module, train: Images, test: Images, size: int) -> float:
     """Accuracy of the linear probe on a 3 x 3 map of features."""
     spatial = SpatialFeatures(encoder, size)
     some = train.spread(_SPATIAL_IMAGES)
     features = [encode(spatial, images.pixels, size) for images in (some, test)]
     return linear_probe(
         features[0], _numpy(some.labels), features[1], _numpy(test.labels),
-        seeds=(seed,), num_classes=classes,
+        seeds=(0,), num_classes=int(train.labels.max()) + 1,
     ).accuracy  # fmt: skip
 
 

@@ -55,7 +55,8 @@ class Row:
     def mean(self, key: str) -> Mean:
         """A score over the seeds, in percent where it is a share."""
         factor = 100 if key in _PERCENT else 1
-        return Mean.of([factor * run["scores"][key] for run in self.runs])
+        scores = [run["scores"] for run in self.runs]
+        return Mean.of([factor * one[key] for one in scores if key in one])
 
     @property
     def seconds(self) -> float:

@@ -18,7 +18,13 @@ import torch
 from tqdm import tqdm
 
 from benchmarks.quality.images import Images, draw_faces, load_faces, split_dev
-from benchmarks.quality.judging import judge, judge_drawn, quick_accuracy
+from benchmarks.quality.judging import (
+    judge,
+    judge_drawn,
+    judge_spatial,
+    quick_accuracy,
+    tells_warped,
+)
 from benchmarks.quality.scales import SCALES, Scale
 from benchmarks.quality.training import Run
 from benchmarks.quality.variants import ABLATION, CONTROLS, DRAWN, MAIN, Variant
@@ -118,8 +124,11 @@ def do_run(task: Task, scale_name: str, data: Path, out: Path) -> Task:
         known, unseen = (draw_faces(*which)[1] for which in _drawn(scale))
         scores = judge_drawn(run.backbone, known, unseen, size, task.seed)
     else:
-        full = task.part in ("main", "controls")
-        scores = judge(run.backbone, train, test, size, task.seed, full=full)
+        scores = judge(run.backbone, train, test, size, task.seed)
+        if task.part != "ablation":
+            scores["tells_warped"] = tells_warped(run.backbone, train, test, size)
+            if task.seed == 0:  # it takes long: one seed has to do
+                scores["spatial"] = judge_spatial(run.backbone, train, test, size)
     result = {
         "part": task.part,
         "variant": task.variant.name,
