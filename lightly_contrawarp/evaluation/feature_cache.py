@@ -26,9 +26,10 @@ _FORMAT = 1
 class FeatureCache:
     """A folder of features, one ``.npz`` for each encoder and data set.
 
-    A file is used only if it holds the key it is looked up by, which covers the
-    weights, the preprocessing, and name, size and time of change of every image file;
-    and if it is whole. Anything else is computed afresh. Files may be deleted at will.
+    A file is used only if it holds the key it is looked up by, which covers weights,
+    preprocessing, and name, size and time of change of every image and table of the
+    set; and if it is whole. Anything else is computed afresh. Files may be deleted at
+    will.
 
     Args:
         folder: Where to keep them; created if it is missing.
@@ -67,7 +68,7 @@ class FeatureCache:
         Raises:
             InputError: See `extract_features`; or if the file cannot be written.
         """
-        key = _key(encoder, dataset)
+        key = self._key(encoder, dataset)
         path = self.folder / f"{key}.npz"
         stored = _read(path, key, len(dataset))
         if stored is not None:
@@ -80,19 +81,23 @@ class FeatureCache:
         _write(path, key, features)
         return features
 
-
-def _key(encoder: Encoder, dataset: LabelledImages) -> str:
-    info = encoder.info
-    content = {
-        "format": _FORMAT,
-        "encoder": [info.kind, info.fingerprint, info.features, info.device],
-        "preprocessing": [info.preprocessing, info.input_size],
-        "set": [dataset.name, str(dataset.root)],
-        "items": [(name, _stamp(Path(name))) for name in dataset.names],
-        # An item may be a row of a table, or be cropped as a table says.
-        "tables": [(str(path), _stamp(path)) for path in _tables(dataset.root)],
-    }
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    def _key(self, encoder: Encoder, dataset: LabelledImages) -> str:
+        info = encoder.info
+        items = [(name, _stamp(Path(name))) for name in dataset.names]
+        # An item may be a row of a table, or be cut out of an image as a table says.
+        with_images = any(stamp is None for _, stamp in items)
+        content = {
+            "format": _FORMAT,
+            "encoder": [info.kind, info.fingerprint, info.features, info.device],
+            "preprocessing": [info.preprocessing, info.input_size],
+            "set": [dataset.name, str(dataset.root)],
+            "items": items,
+            "others": [
+                (str(path), _stamp(path))
+                for path in _files(dataset.root, with_images, self.folder.resolve())
+            ],
+        }
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
@@ -104,16 +109,18 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return status.st_size, status.st_mtime_ns
 
 
-def _tables(root: Path) -> Iterator[Path]:
-    """All files below a folder that are no images; or the file itself."""
+def _files(root: Path, with_images: bool, left_out: Path) -> Iterator[Path]:
+    """The files below a folder but not below another, images only if wanted."""
     if not root.is_dir():
         yield root
         return
-    extensions = image_extensions()
+    images = frozenset() if with_images else image_extensions()
     for folder, subfolders, names in os.walk(root):
-        subfolders.sort()
+        subfolders[:] = sorted(
+            name for name in subfolders if Path(folder, name).resolve() != left_out
+        )
         for name in sorted(names):
-            if Path(name).suffix.lower() not in extensions:
+            if Path(name).suffix.lower() not in images:
                 yield Path(folder, name)
 
 

@@ -86,6 +86,31 @@ def test_changed_images_are_embedded_again(
     assert module.seen > 11
 
 
+def test_images_that_items_are_cut_out_of_count_too(
+    cache: FeatureCache, images: LabelledFolder
+) -> None:
+    photo = Path(images.names[0])
+    images.names[:] = [f"{name} face 1" for name in images.names]
+    module = Counting()
+    for _ in range(2):
+        cache.features(TorchEncoder(module, 8), images)
+    assert module.seen == 11
+    os.utime(photo, ns=(1, 1))
+    cache.features(TorchEncoder(module, 8), images)
+    assert module.seen == 22
+
+
+def test_cache_inside_the_set(
+    images: LabelledFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(images.root)
+    module = Counting()
+    for _ in range(2):
+        cache = FeatureCache(Path("cache"))
+        cache.features(TorchEncoder(module, 8), images)
+    assert module.seen == 11
+
+
 def test_other_encoders_have_features_of_their_own(
     cache: FeatureCache, images: LabelledFolder
 ) -> None:
