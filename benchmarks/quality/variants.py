@@ -88,6 +88,7 @@ def _changed(name: str, says: str, **changes: Any) -> Variant:
 
 ABLATION = (
     BASE,
+    _changed("longer", "twice the epochs: as much computing as k3", longer=2),
     _changed("k3", "three warps a face", module={"num_negatives": 3}),
     _changed("temperature-0.05", "temperature .05", module={"temperature": 0.05}),
     _changed("temperature-0.2", "temperature .2", module={"temperature": 0.2}),

@@ -7,6 +7,9 @@ from pathlib import Path
 import click
 
 from contrawarp_edge.errors import InputError
+from lightly_contrawarp.settings import PretrainSettings
+
+_DEFAULT = PretrainSettings()
 
 
 @click.command("preview")
@@ -19,8 +22,10 @@ from contrawarp_edge.errors import InputError
 )
 @click.option("--rows", default=6, type=click.IntRange(1, 50), help="Number of faces.")
 @click.option("--input-size", default=112, type=click.IntRange(16), help="In pixels.")
-@click.option("--num-negatives", default=3, type=click.IntRange(0))
-@click.option("--paired/--unpaired", default=True)
+@click.option(
+    "--num-negatives", default=_DEFAULT.num_negatives, type=click.IntRange(0)
+)
+@click.option("--paired/--unpaired", default=_DEFAULT.paired)
 @click.option("--seed", default=0, type=click.IntRange(0))
 def preview_command(
     folder: Path | None,

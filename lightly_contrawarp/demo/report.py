@@ -19,12 +19,15 @@ from lightly_contrawarp.evaluation.table import tables
 from lightly_contrawarp.files import atomic_write_text
 from lightly_contrawarp.page import data_uri, render, svg
 from lightly_contrawarp.preview import preview_sheet, sample_faces
+from lightly_contrawarp.settings import PretrainSettings
 from lightly_contrawarp.transform import ContraWarpTransform
 
 GOAL = 0.10
 """By how much the probe is expected to beat random initialisation."""
 
 _HITS = 8
+# Of a view to be nearest to the other view of its warp, among those of its face.
+_CHANCE = 1 / (1 + PretrainSettings().num_negatives)
 
 
 def write_report(files: DemoFiles, settings: DemoSettings) -> str:
@@ -34,6 +37,7 @@ def write_report(files: DemoFiles, settings: DemoSettings) -> str:
     page = render(
         "demo/report.html.j2",
         verdict=verdict,
+        chance=f"{_CHANCE:.0%}",
         settings=settings,
         tables=tables(results),
         views=data_uri(_views(files, settings)),
@@ -71,7 +75,7 @@ def judge(results: dict[str, Any]) -> str:
 
 def _views(files: DemoFiles, settings: DemoSettings) -> Image.Image:
     torch.manual_seed(0)
-    transform = ContraWarpTransform(settings.input_size, num_negatives=3, paired=True)
+    transform = ContraWarpTransform(settings.input_size)
     return preview_sheet(sample_faces(files.train, 4), transform)
 
 
@@ -92,7 +96,7 @@ def _loss_curve(run: Path) -> str:
         left.plot(steps, losses, linewidth=0.8)
         left.set(xlabel="step", ylabel="loss")
         right.plot(steps, top1, linewidth=0.8, color="tab:green")
-        right.axhline(0.25, color="gray", linestyle=":", linewidth=1)
+        right.axhline(_CHANCE, color="gray", linestyle=":", linewidth=1)
         right.set(xlabel="step", ylabel="own warp ranked first", ylim=(0, 1))
         return svg(figure)
 
