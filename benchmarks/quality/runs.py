@@ -109,7 +109,9 @@ def do_run(task: Task, scale_name: str, data: Path, out: Path) -> Task:
     """Trains and judges one run, and writes its result."""
     scale = SCALES[scale_name]
     train, test = _images(task.part, scale, data, out)
-    epochs = scale.ablation_epochs if task.part == "ablation" else scale.epochs
+    epochs = {"ablation": scale.ablation_epochs, "drawn": scale.drawn_epochs}.get(
+        task.part, scale.epochs
+    )
     state = out / f"{task.name}.state"
     run = Run(task.variant, scale, task.seed, epochs, len(train.labels))
     train, test = train.to(run.device), test.to(run.device)

@@ -20,7 +20,8 @@ class Scale:
         seeds: Runs of each variant of the comparison and the controls.
         ablation_seeds: Runs of each variant of the ablation.
         limit: Most training images; ``None`` for all.
-        drawn_faces: Drawn faces to train on, for as many steps as the comparison.
+        drawn_faces: Drawn faces to train on.
+        drawn_epochs: Passes over them.
         points: How often accuracy is measured on the way, for the plot.
     """
 
@@ -35,15 +36,16 @@ class Scale:
     ablation_seeds: int
     limit: int | None
     drawn_faces: int
+    drawn_epochs: float
     points: int
 
 
 SCALES = {
     scale.name: scale
     for scale in (
-        Scale("smoke", "small", 48, 32, 3e-3, 1, 1, 2, 1, 320, 210, 2),
-        Scale("cpu", "small", 48, 64, 3e-3, 2, 1.5, 3, 2, None, 8000, 4),
-        Scale("gpu", "resnet18", 96, 256, 3e-3, 60, 20, 3, 3, None, 20000, 12),
+        Scale("smoke", "small", 48, 32, 3e-3, 1, 1, 2, 1, 320, 210, 1, 2),
+        Scale("cpu", "small", 48, 64, 3e-3, 2, 1.5, 3, 2, None, 8000, 4, 4),
+        Scale("gpu", "resnet18", 96, 256, 3e-3, 60, 20, 3, 3, None, 20000, 60, 12),
     )
 }
 """``smoke`` shows that everything runs, ``cpu`` fits two cores in some hours, ``gpu``

@@ -63,8 +63,12 @@ MAIN = (
     Variant("simclr-warp-positive", "SimCLR, views warped at random", "warped_views",
             module={"num_negatives": 0}),
     BASE,
+    Variant("contrawarp-k3", "the same, three warps a face",
+            module={"num_negatives": 3}),
     Variant("own-warps", "paired warps, negatives from the same face only",
             module=_FACE),
+    Variant("own-warps-k3", "the same, three warps a face",
+            module={**_FACE, "num_negatives": 3}),
     _UNPAIRED_TARGET,
 )  # fmt: skip
 """The comparison, over all seeds."""
@@ -124,5 +128,5 @@ ABLATION = (
 )  # fmt: skip
 """One change at a time from the defaults."""
 
-DRAWN = ("random", "byol", "simclr", "contrawarp", "own-warps")
+DRAWN = ("random", "byol", "simclr", "contrawarp", "own-warps-k3")
 """Names of the variants that are compared on drawn faces too."""

@@ -22,9 +22,7 @@ _DEFAULT = PretrainSettings()
 )
 @click.option("--rows", default=6, type=click.IntRange(1, 50), help="Number of faces.")
 @click.option("--input-size", default=112, type=click.IntRange(16), help="In pixels.")
-@click.option(
-    "--num-negatives", default=_DEFAULT.num_negatives, type=click.IntRange(0)
-)
+@click.option("--num-negatives", default=_DEFAULT.num_negatives, type=click.IntRange(0))
 @click.option("--paired/--unpaired", default=_DEFAULT.paired)
 @click.option("--seed", default=0, type=click.IntRange(0))
 def preview_command(

@@ -23,7 +23,7 @@ from benchmarks.quality.variants import ABLATION, CONTROLS, MAIN, Variant
 from contrawarp_edge.errors import InputError
 from lightly_contrawarp.checkpoint import load_backbone
 
-TINY = Scale("tiny", "small", 32, 8, 1e-3, 1, 1, 1, 1, None, 70, 2)
+TINY = Scale("tiny", "small", 32, 8, 1e-3, 1, 1, 1, 1, None, 70, 1, 2)
 EVERY = {v.name: v for v in (*MAIN, *CONTROLS, *ABLATION)}
 
 
