@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from contrawarp_edge import Gallery, InputError
-from contrawarp_edge import cli as cli_module
+from contrawarp_edge.cli import info as cli_module
 from contrawarp_edge.cli import main
 from contrawarp_edge.progress import describe
 

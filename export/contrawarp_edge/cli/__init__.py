@@ -1,0 +1,21 @@
+"""The command ``contrawarp-edge``, one module for each of its commands."""
+
+from __future__ import annotations
+
+import click
+
+from contrawarp_edge.cli.embed import embed_command
+from contrawarp_edge.cli.info import info_command
+from contrawarp_edge.cli.search import search_command
+from contrawarp_edge.cli_errors import CleanGroup
+
+
+@click.group(cls=CleanGroup)
+@click.version_option(package_name="contrawarp-edge")
+def main() -> None:
+    """Embed faces by expression and search them."""
+
+
+main.add_command(info_command)
+main.add_command(embed_command)
+main.add_command(search_command)
