@@ -1,9 +1,9 @@
-"""A gallery of embedded images: one SQLite file, searched exactly."""
+"""A gallery of embedded images: one SQLite file."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from sqlite3 import Connection
@@ -15,11 +15,13 @@ import numpy.typing as npt
 
 from contrawarp_edge import gallery_file, gallery_sql
 from contrawarp_edge.errors import InputError
-from contrawarp_edge.gallery_sql import Scalar, sqlite_errors, transaction
+from contrawarp_edge.filters import Where, as_conditions
+from contrawarp_edge.gallery_sql import sqlite_errors, transaction
 from contrawarp_edge.matrix import Matrix
 from contrawarp_edge.model_file import ModelInfo
-from contrawarp_edge.nearest import Vectors, top_k
+from contrawarp_edge.nearest import Vectors
 from contrawarp_edge.records import Hit, Record
+from contrawarp_edge.searcher import Searcher
 
 
 class Gallery:
@@ -40,7 +42,7 @@ class Gallery:
         self.path = path
         self.info = ModelInfo.from_metadata(json.loads(meta["model"]), path)
         self._connection = connection
-        self._matrix = Matrix.empty(self.info.dim)
+        self._searcher = Searcher(path, self.info.dim)
 
     @classmethod
     def create(cls, path: Path | str, info: ModelInfo) -> Gallery:
@@ -92,10 +94,7 @@ class Gallery:
 
     def __len__(self) -> int:
         with sqlite_errors(self.path):
-            (count,) = self._connection.execute(
-                "SELECT count(*) FROM images"
-            ).fetchone()
-        return int(count)
+            return gallery_sql.count(self._connection)
 
     @property
     def model_path(self) -> Path | None:
@@ -199,14 +198,24 @@ class Gallery:
         self,
         query_vectors: npt.NDArray[np.float32],
         k: int = 10,
-        where: Mapping[str, Scalar] | None = None,
+        where: Where | None = None,
+        *,
+        min_score: float | None = None,
+        distinct: float | None = None,
+        exclude: Collection[int] = (),
+        exact: bool = False,
     ) -> list[list[Hit]]:
-        """Finds the images most similar to each query, exactly.
+        """Finds the images most similar to each query.
 
         Args:
             query_vectors: float32 ``(Q, D)`` or ``(D,)``, of any length but zero.
             k: Hits wanted for each query; fewer are returned if there are fewer.
-            where: Metadata that hits must have, by name; all of it.
+            where: Metadata that hits must have, by name, or conditions; all of it.
+            min_score: Least score of a hit, -1 to 1.
+            distinct: Leave out hits whose cosine similarity with a better hit is at
+                least this.
+            exclude: Ids that are no hits.
+            exact: Never use the approximate index. There is one only if it was built.
 
         Returns:
             For each query its hits, best first, equal scores by ascending id.
@@ -219,22 +228,21 @@ class Gallery:
             raise InputError(f"k has to be at least 1, not {k}")
         queries = self._unit(query_vectors)
         with sqlite_errors(self.path), transaction(self._connection, "DEFERRED"):
-            self._matrix = self._matrix.refreshed(self._connection)
-            ids, vectors = self._matrix.ids, self._matrix.vectors
-            rows = None
-            if where:
-                chosen = gallery_sql.ids_where(self._connection, where)
-                rows = np.searchsorted(ids, chosen)
-            found = top_k(vectors, queries, k, rows)
-            hit_ids = {int(id) for hits, _ in found for id in ids[hits]}
-            details = gallery_sql.details(self._connection, hit_ids)
-        return [
-            [
-                Hit(int(id), float(score), *details[int(id)])
-                for id, score in zip(ids[hits], scores, strict=True)
-            ]
-            for hits, scores in found
-        ]
+            return self._searcher.search(
+                self._connection,
+                queries,
+                k,
+                as_conditions(where),
+                min_score=min_score,
+                distinct=distinct,
+                exclude=exclude,
+                exact=exact,
+            )
+
+    def matrix(self) -> Matrix:
+        """All embeddings of the present moment, for work on the gallery as a whole."""
+        with sqlite_errors(self.path), transaction(self._connection, "DEFERRED"):
+            return self._searcher.matrix(self._connection)
 
     def _unit(self, vectors: npt.NDArray[np.float32]) -> Vectors:
         values = np.atleast_2d(np.asarray(vectors, np.float64))
