@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from sqlite3 import Connection
@@ -19,7 +19,7 @@ from contrawarp_edge.filters import Where, as_conditions
 from contrawarp_edge.gallery_sql import sqlite_errors, transaction
 from contrawarp_edge.matrix import Matrix
 from contrawarp_edge.model_file import ModelInfo
-from contrawarp_edge.nearest import Vectors
+from contrawarp_edge.nearest import unit_rows
 from contrawarp_edge.records import Hit, Record
 from contrawarp_edge.searcher import Searcher
 
@@ -145,12 +145,16 @@ class Gallery:
             {
                 "path": record.path,
                 "sha256": record.sha256,
-                "embedding": self._unit(record.embedding)[0].astype("<f4").tobytes(),
+                "embedding": unit_rows(record.embedding, self.info.dim)[0]
+                .astype("<f4")
+                .tobytes(),
                 "metadata": record.metadata_json(),
                 "added": now,
             }
             for record in records
         ]
+        if not rows:
+            return []
         ids = []
         with sqlite_errors(self.path), transaction(self._connection, "IMMEDIATE"):
             revision = gallery_sql.next_revision(self._connection)
@@ -165,26 +169,44 @@ class Gallery:
         Returns:
             How many were removed.
         """
+        rows = [(int(id),) for id in ids]
+        if not rows:
+            return 0
         with sqlite_errors(self.path), transaction(self._connection, "IMMEDIATE"):
             gallery_sql.next_revision(self._connection)
             cursor = self._connection.executemany(
-                "DELETE FROM images WHERE id = ?", [(int(id),) for id in ids]
+                "DELETE FROM images WHERE id = ?", rows
             )
         return max(cursor.rowcount, 0)
 
-    def get(self, id: int) -> Record | None:
-        """The image with an id, or None."""
+    def get(self, key: int | str) -> Record | None:
+        """The image with an id, or with a path; None if there is none."""
+        column = "path" if isinstance(key, str) else "id"
         with sqlite_errors(self.path):
             row = self._connection.execute(
-                "SELECT path, sha256, embedding, metadata, added FROM images "
-                "WHERE id = ?",
-                (int(id),),
+                "SELECT id, path, sha256, embedding, metadata, added FROM images "
+                f"WHERE {column} = ?",
+                (key if isinstance(key, str) else int(key),),
             ).fetchone()
         if row is None:
             return None
-        path, sha256, embedding, metadata, added = row
+        id, path, sha256, embedding, metadata, added = row
         vector = np.frombuffer(embedding, "<f4").astype(np.float32)
-        return Record(path, sha256, vector, json.loads(metadata), int(id), added)
+        return Record(path, sha256, vector, json.loads(metadata), id, added)
+
+    def iter_paths(self, prefix: str = "") -> Iterator[tuple[int, str, str]]:
+        """Yields id, path and hash of the images whose path begins with something.
+
+        They come by path; the gallery may be changed meanwhile.
+        """
+        after = ""
+        while True:
+            with sqlite_errors(self.path):
+                rows = gallery_sql.page_of_paths(self._connection, prefix, after)
+            if not rows:
+                return
+            yield from rows
+            after = rows[-1][1]
 
     def sha256_of(self, path: str) -> str | None:
         """The hash stored for a path, or None if the path is unknown."""
@@ -226,7 +248,7 @@ class Gallery:
         """
         if k < 1:
             raise InputError(f"k has to be at least 1, not {k}")
-        queries = self._unit(query_vectors)
+        queries = unit_rows(query_vectors, self.info.dim)
         with sqlite_errors(self.path), transaction(self._connection, "DEFERRED"):
             return self._searcher.search(
                 self._connection,
@@ -239,19 +261,12 @@ class Gallery:
                 exact=exact,
             )
 
+    @property
+    def last_recall(self) -> float | None:
+        """Recall of the index that the last search used, None if it was exact."""
+        return self._searcher.last_recall
+
     def matrix(self) -> Matrix:
         """All embeddings of the present moment, for work on the gallery as a whole."""
         with sqlite_errors(self.path), transaction(self._connection, "DEFERRED"):
             return self._searcher.matrix(self._connection)
-
-    def _unit(self, vectors: npt.NDArray[np.float32]) -> Vectors:
-        values = np.atleast_2d(np.asarray(vectors, np.float64))
-        if values.ndim != 2 or values.shape[1] != self.info.dim:
-            raise InputError(
-                f"{self.path}: holds vectors of length {self.info.dim}, which shape "
-                f"{np.shape(vectors)} does not fit"
-            )
-        lengths = np.linalg.norm(values, axis=1, keepdims=True)
-        if not (np.isfinite(lengths) & (lengths > 0)).all():
-            raise InputError("a vector is zero or not finite")
-        return np.asarray(values / lengths, np.float32)

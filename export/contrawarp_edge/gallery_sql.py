@@ -76,6 +76,18 @@ def all_ids(connection: sqlite3.Connection) -> npt.NDArray[np.int64]:
     return np.sort(np.fromiter((row[0] for row in found), np.int64))
 
 
+def page_of_paths(
+    connection: sqlite3.Connection, prefix: str, after: str
+) -> list[tuple[int, str, str]]:
+    """Id, path and hash of some images by path, beginning after a path."""
+    found = connection.execute(
+        "SELECT id, path, sha256 FROM images WHERE path >= ? AND path > ? AND path < ? "
+        "ORDER BY path LIMIT 4096",
+        (prefix, after, prefix + "\U0010ffff"),
+    )
+    return found.fetchall()
+
+
 def ids_since(connection: sqlite3.Connection, revision: int) -> npt.NDArray[np.int64]:
     """The ascending ids of images embedded after a revision."""
     found = connection.execute("SELECT id FROM images WHERE revision > ?", (revision,))

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from contrawarp_edge.errors import InputError
+
 Vectors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float64]
@@ -20,6 +22,31 @@ _MASKED_SHARE = 0.25
 # Above the rounding error of a float32 product of unit vectors: rows that come this
 # close to the k-th place are compared again in float64.
 _MARGIN = 1e-5
+
+
+def unit_rows(vectors: npt.ArrayLike, dim: int) -> Vectors:
+    """Scales vectors to unit length.
+
+    Args:
+        vectors: ``(N, dim)`` or ``(dim,)``.
+        dim: The length that they have to have.
+
+    Returns:
+        float32 ``(N, dim)``.
+
+    Raises:
+        InputError: If their shape is another, or one is zero or not finite.
+    """
+    values = np.atleast_2d(np.asarray(vectors, np.float64))
+    if values.ndim != 2 or values.shape[1] != dim:
+        raise InputError(
+            f"the gallery holds vectors of length {dim}, which shape "
+            f"{np.shape(vectors)} does not fit"
+        )
+    lengths = np.linalg.norm(values, axis=1, keepdims=True)
+    if not (np.isfinite(lengths) & (lengths > 0)).all():
+        raise InputError("a vector is zero or not finite")
+    return np.asarray(values / lengths, np.float32)
 
 
 def top_k(

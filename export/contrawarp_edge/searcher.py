@@ -26,12 +26,17 @@ class Searcher:
     Args:
         path: The gallery file.
         dim: Length D of its embeddings.
+
+    Attributes:
+        last_recall: The measured recall of the index that the last search used, None
+            if it was exact.
     """
 
     def __init__(self, path: Path, dim: int) -> None:
         self._path = path
         self._matrix = Matrix.empty(path, dim)
         self._index: AnnIndex | None = None
+        self.last_recall: float | None = None
 
     def matrix(self, connection: Connection) -> Matrix:
         """All embeddings as they are now; the connection is inside a transaction."""
@@ -84,6 +89,7 @@ class Searcher:
             self._matrix, index = matrix.rebuilt(connection), None
             hits = self._checked(connection, queries, found_in(queries))
         assert hits is not None
+        self.last_recall = index.facts.recall if index and k <= ann.MAX_HITS else None
         return hits
 
     def _followed_index(

@@ -6,7 +6,9 @@ import click
 
 from contrawarp_edge.cli.embed import embed_command
 from contrawarp_edge.cli.info import info_command
+from contrawarp_edge.cli.prune import prune_command
 from contrawarp_edge.cli.search import search_command
+from contrawarp_edge.cli.watch import watch_command
 from contrawarp_edge.cli_errors import CleanGroup
 
 
@@ -16,6 +18,11 @@ def main() -> None:
     """Embed faces by expression and search them."""
 
 
-main.add_command(info_command)
-main.add_command(embed_command)
-main.add_command(search_command)
+for command in (
+    embed_command,
+    watch_command,
+    prune_command,
+    search_command,
+    info_command,
+):
+    main.add_command(command)
