@@ -266,6 +266,12 @@ class Gallery:
         """Recall of the index that the last search used, None if it was exact."""
         return self._searcher.last_recall
 
+    def mark(self, revision: int) -> str:
+        """The random mark of a revision, by which copies of it are known."""
+        with sqlite_errors(self.path):
+            token = gallery_sql.token(self._connection, revision)
+        return "" if token is None else token.hex()
+
     def matrix(self) -> Matrix:
         """All embeddings of the present moment, for work on the gallery as a whole."""
         with sqlite_errors(self.path), transaction(self._connection, "DEFERRED"):

@@ -9,6 +9,7 @@ import numpy as np
 from contrawarp_edge.nearest import Rows, Scores, Vectors
 
 Found = tuple[Rows, Scores]
+_BLOCK = 512
 
 
 def kept_hits(
@@ -62,11 +63,16 @@ def first_distinct(vectors: Vectors, limit: float, most: int) -> Rows:
         Ascending positions; each row left out is that similar to one of them.
     """
     chosen: list[int] = []
-    same = np.zeros(len(vectors), bool)
-    for row in range(len(vectors)):
+    is_out = np.zeros(len(vectors), bool)
+    for start in range(0, len(vectors), _BLOCK):
         if len(chosen) == most:
             break
-        if not same[row]:
-            chosen.append(row)
-            same[row:] |= vectors[row:] @ vectors[row] >= limit
+        rows = start + np.flatnonzero(~is_out[start : start + _BLOCK])
+        is_same = vectors[rows] @ vectors[start:].T >= limit
+        for row, same in zip(rows, is_same, strict=True):
+            if len(chosen) == most:
+                break
+            if not is_out[row]:
+                chosen.append(int(row))
+                is_out[start:] |= same
     return np.array(chosen, np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -95,3 +96,19 @@ def remembered_model(gallery: Gallery) -> Path:
 def say_skipped(path: Path, reason: str) -> None:
     """Names a file that could not be used, on one line of stderr."""
     click.echo(f"skipped {printable(f'{path}: {reason}')}", err=True)
+
+
+class Steps:
+    """Shows the present step of long work on a terminal, else nothing."""
+
+    def __init__(self) -> None:
+        self._is_terminal = sys.stderr.isatty()
+
+    def __call__(self, step: str) -> None:
+        """Shows a step in place of the one before."""
+        if self._is_terminal:
+            click.echo(f"\r\x1b[K{step}", err=True, nl=False)
+
+    def clear(self) -> None:
+        """Removes what is shown."""
+        self("")
