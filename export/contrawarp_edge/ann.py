@@ -158,7 +158,7 @@ def load(gallery: Path, connection: sqlite3.Connection, dim: int) -> AnnIndex | 
         gallery.
     """
     facts = read_facts(gallery)
-    if facts is None or facts.dim != dim:
+    if facts is None or facts.dim != dim or Path(facts.file).name != facts.file:
         return None
     token = gallery_sql.token(connection, facts.revision)
     path = gallery.with_name(facts.file)
@@ -168,7 +168,6 @@ def load(gallery: Path, connection: sqlite3.Connection, dim: int) -> AnnIndex | 
         if (
             token is None
             or token.hex() != facts.token
-            or path.parent != gallery.parent
             or path.stat().st_size != facts.size
         ):
             return None

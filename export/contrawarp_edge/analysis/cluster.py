@@ -139,4 +139,4 @@ def _centres(sums: Sums, before: Vectors) -> Vectors:
     means = np.divide(
         sums, lengths, out=before.astype(np.float64), where=lengths > 1e-9
     )
-    return means.astype(np.float32)
+    return np.asarray(means, np.float32)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from contrawarp_edge.ann import read_facts
 from contrawarp_edge.cli.options import FILE
 from contrawarp_edge.cli_errors import CleanCommand, printable
 from contrawarp_edge.embedder import Embedder
@@ -27,6 +28,7 @@ def info_command(file: Path, as_json: bool) -> None:
                 "kind": "gallery",
                 "images": len(gallery),
                 "model_path": str(gallery.model_path or ""),
+                "index": asdict(index) if (index := read_facts(file)) else None,
                 **asdict(gallery.info),
             }
     elif file.is_file():
@@ -37,5 +39,8 @@ def info_command(file: Path, as_json: bool) -> None:
         click.echo(json.dumps(facts, indent=2))
         return
     facts["crop"] = facts["crop"].get("name", "unnamed")
+    if index := facts.pop("index", None):
+        share = f"finds {index['recall']:.1%} of the 10 nearest"
+        facts["index"] = f"{index['rows']:,} images, {share}"
     for name, value in facts.items():
         click.echo(f"{name.replace('_', ' ') + ':':<17} {printable(value)}")

@@ -115,7 +115,7 @@ def _csv_rows(file: TextIO, name: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 _refuse(name, reader.line_num + 1, "has another number of cells")
             yield path, {key: parse_value(row[key]) for key in row if row[key]}
     except csv.Error as error:
-        _refuse(name, reader.line_num + 1, str(error))
+        _refuse(name, reader.line_num + 2, str(error))
 
 
 def _json_rows(file: TextIO, name: Path) -> Iterator[tuple[str, dict[str, Any]]]:

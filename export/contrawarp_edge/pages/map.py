@@ -77,7 +77,7 @@ function draw() {
 }
 function show(i) {
   hide(); current = i; circles[i].classList.add('here');
-  svg.appendChild(circles[i]);
+  if (svg.lastChild !== circles[i]) svg.appendChild(circles[i]);  // to the front
   const p = points[i], box = svg.getBoundingClientRect(), [x, y] = place(i);
   tip.replaceChildren();
   if (p.t) { const img = document.createElement('img');
