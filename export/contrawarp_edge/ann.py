@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from contrawarp_edge import gallery_sql
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.files import atomic_write_text
 from contrawarp_edge.matrix import Matrix
 from contrawarp_edge.nearest import Rows, Vectors, exact_scores, merge, top_k
 from contrawarp_edge.refine import Found
@@ -190,12 +190,7 @@ def write_facts(gallery: Path, facts: AnnFacts) -> None:
     """
     before = read_facts(gallery)
     path = facts_path(gallery)
-    draft = path.with_name(f".{path.name}")
-    try:
-        draft.write_text(json.dumps(asdict(facts), indent=2) + "\n", encoding="utf-8")
-        draft.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+    atomic_write_text(path, json.dumps(asdict(facts), indent=2) + "\n")
     if before is not None and before.file != facts.file:
         with contextlib.suppress(OSError):
             gallery.with_name(before.file).unlink()

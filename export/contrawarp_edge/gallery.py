@@ -16,7 +16,7 @@ import numpy.typing as npt
 from contrawarp_edge import gallery_file, gallery_sql
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.filters import Where, as_conditions
-from contrawarp_edge.gallery_sql import sqlite_errors, transaction
+from contrawarp_edge.gallery_sql import is_text, sqlite_errors, transaction
 from contrawarp_edge.matrix import Matrix
 from contrawarp_edge.model_file import ModelInfo
 from contrawarp_edge.nearest import unit_rows
@@ -182,17 +182,19 @@ class Gallery:
     def get(self, key: int | str) -> Record | None:
         """The image with an id, or with a path; None if there is none."""
         column = "path" if isinstance(key, str) else "id"
+        if isinstance(key, str) and not is_text(key):
+            return None
         with sqlite_errors(self.path):
             row = self._connection.execute(
                 "SELECT id, path, sha256, embedding, metadata, added FROM images "
                 f"WHERE {column} = ?",
                 (key if isinstance(key, str) else int(key),),
             ).fetchone()
-        if row is None:
-            return None
-        id, path, sha256, embedding, metadata, added = row
-        vector = np.frombuffer(embedding, "<f4").astype(np.float32)
-        return Record(path, sha256, vector, json.loads(metadata), id, added)
+            if row is None:
+                return None
+            id, path, sha256, embedding, metadata, added = row
+            vector = np.frombuffer(embedding, "<f4").astype(np.float32)
+            return Record(path, sha256, vector, json.loads(metadata), id, added)
 
     def iter_paths(self, prefix: str = "") -> Iterator[tuple[int, str, str]]:
         """Yields id, path and hash of the images whose path begins with something.
@@ -210,6 +212,8 @@ class Gallery:
 
     def sha256_of(self, path: str) -> str | None:
         """The hash stored for a path, or None if the path is unknown."""
+        if not is_text(path):
+            return None
         with sqlite_errors(self.path):
             row = self._connection.execute(
                 "SELECT sha256 FROM images WHERE path = ?", (path,)

@@ -149,6 +149,8 @@ def _upgrade(connection: sqlite3.Connection) -> None:
 def is_sqlite(path: Path) -> bool:
     """Whether a file begins like an SQLite database."""
     try:
+        if not path.is_file():  # opening a pipe would wait for ever
+            return False
         with path.open("rb") as file:
             return file.read(16) == b"SQLite format 3\0"
     except OSError:

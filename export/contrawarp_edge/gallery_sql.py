@@ -118,13 +118,26 @@ def details(
     return {id: (path, json.loads(text), blob) for id, path, text, blob in found}
 
 
+def is_text(path: str) -> bool:
+    """Whether SQLite can hold a path: names of files may be no valid UTF-8."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 @contextmanager
 def sqlite_errors(path: Path) -> Iterator[None]:
     """Turns errors of SQLite, such as a full disk, into ones that name the file."""
     try:
         yield
+    except InputError:
+        raise
     except sqlite3.Error as error:
         raise InputError(f"{path}: {error}") from error
+    except (ValueError, TypeError) as error:  # of what is made from a damaged row
+        raise InputError(f"{path}: damaged ({error})") from error
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from contrawarp_edge.errors import InputError
+from contrawarp_edge.gallery_sql import is_text
 from contrawarp_edge.images import read_rgb, to_rgb
 from contrawarp_edge.inputs.video import frame_path, frame_times, frames, is_video
 
@@ -126,9 +127,7 @@ def load_video(
 
 
 def _not_loadable(path: Path) -> str | None:
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
+    if not is_text(str(path)):
         return "its name is not valid UTF-8; rename it"
     if path.exists() and not path.is_file():  # opening a pipe would wait for ever
         return "not a regular file"

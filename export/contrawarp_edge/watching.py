@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from contrawarp_edge.embedder import Embedder
+from contrawarp_edge.errors import InputError
 from contrawarp_edge.gallery import Gallery
 from contrawarp_edge.indexing import Outcome, embed_into
 from contrawarp_edge.inputs.metadata_file import Describe
@@ -83,16 +84,30 @@ class Watcher:
         self._done = {path: stamp for path, stamp in self._done.items() if path in now}
         return outcome, deleted
 
-    def run(self, interval: float, on_poll: Callable[[Outcome, int], None]) -> None:
+    def run(
+        self,
+        interval: float,
+        on_poll: Callable[[Outcome, int], None],
+        on_problem: Callable[[InputError], None],
+    ) -> None:
         """Polls until ``KeyboardInterrupt``.
 
         Args:
             interval: Seconds between two polls.
             on_poll: Called after each poll with its result.
+            on_problem: Called instead when the gallery could not be used; what is left
+                to do is tried again.
+
+        Raises:
+            InputError: If it cannot be used the first time.
         """
+        on_poll(*self.poll())
         while True:
-            on_poll(*self.poll())
             time.sleep(interval)
+            try:
+                on_poll(*self.poll())
+            except InputError as error:
+                on_problem(error)
 
     def _stamps(self) -> Iterator[tuple[Path, _Stamp]]:
         for path in self._files(self.sources.paths):

@@ -13,6 +13,7 @@ from contrawarp_edge.analysis.cluster import Clusters, cluster
 from contrawarp_edge.cli.options import FILE, Steps
 from contrawarp_edge.cli_errors import CleanCommand, printable
 from contrawarp_edge.errors import InputError
+from contrawarp_edge.files import atomic_write_text
 from contrawarp_edge.gallery import Gallery
 from contrawarp_edge.pages.clusters import ClusterRow, render
 
@@ -52,7 +53,7 @@ def cluster_command(
         rows = [_row(opened, clusters, label) for label in range(count)]
     if html:
         page = render(gallery, len(clusters.ids), rows)
-        html.write_text(page, encoding="utf-8")
+        atomic_write_text(html, page)
     if is_json:
         click.echo(json.dumps([_facts(row) for row in rows]))
         return

@@ -18,6 +18,7 @@ from contrawarp_edge.cli.options import (
 from contrawarp_edge.cli_errors import EXIT_SKIPPED, CleanCommand, printable
 from contrawarp_edge.embedder import Embedder
 from contrawarp_edge.errors import InputError
+from contrawarp_edge.files import atomic_write_text
 from contrawarp_edge.gallery import Gallery
 from contrawarp_edge.indexing import Outcome, embed_into
 from contrawarp_edge.inputs.metadata_file import MetadataFile
@@ -149,4 +150,4 @@ def _write_report(
             {"path": str(path), "reason": reason} for path, reason in outcome.failed
         ],
     }
-    report.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    atomic_write_text(report, json.dumps(facts, indent=2) + "\n")

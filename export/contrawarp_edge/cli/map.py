@@ -11,6 +11,7 @@ from contrawarp_edge.analysis.projection import pca, tsne
 from contrawarp_edge.cli.options import FILE
 from contrawarp_edge.cli_errors import CleanCommand, printable
 from contrawarp_edge.errors import InputError
+from contrawarp_edge.files import atomic_write_text
 from contrawarp_edge.gallery import Gallery
 from contrawarp_edge.pages.map import MapImage, render
 
@@ -57,5 +58,5 @@ def map_command(
     else:
         points, text = tsne(vectors), "t-SNE: near is similar, far says little"
     page = render(gallery, len(matrix), images, points, text)
-    html.write_text(page, encoding="utf-8")
+    atomic_write_text(html, page)
     click.echo(f"{printable(html)}: {len(images)} images")

@@ -13,6 +13,7 @@ from contrawarp_edge.cli.options import FILE, conditions, filter_options
 from contrawarp_edge.cli.question import Examples, query_vector, whoever_else
 from contrawarp_edge.cli_errors import CleanCommand
 from contrawarp_edge.errors import InputError
+from contrawarp_edge.files import atomic_write_text
 from contrawarp_edge.gallery import Gallery
 from contrawarp_edge.pages.hits import Question, render
 
@@ -94,7 +95,7 @@ def search_command(
                 likes.paths(opened), unlike.paths(opened), _notes(ctx.params)
             )
             page = render(question, gallery, len(opened), hits)
-            html.write_text(page, encoding="utf-8")
+            atomic_write_text(html, page)
     click.echo((as_json if is_json else as_csv if is_csv else as_table)(hits))
 
 

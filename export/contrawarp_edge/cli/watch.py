@@ -18,6 +18,7 @@ from contrawarp_edge.cli.options import (
 from contrawarp_edge.cli_errors import CleanCommand, printable
 from contrawarp_edge.embedder import Embedder
 from contrawarp_edge.errors import InputError
+from contrawarp_edge.gallery import Gallery
 from contrawarp_edge.indexing import Outcome
 from contrawarp_edge.inputs.metadata_file import MetadataFile
 from contrawarp_edge.inputs.sources import Sources
@@ -60,10 +61,14 @@ def watch_command(
             raise InputError(f"{folder}: no such folder")
     if not gallery.parent.is_dir():
         raise InputError(f"{gallery}: its folder does not exist")
+    embedder = Embedder(model)
+    if gallery.exists():
+        with Gallery.open(gallery) as opened:
+            opened.check_model(embedder.info)
     table = MetadataFile(metadata) if metadata else None
     watcher = Watcher(
         gallery,
-        Embedder(model),
+        embedder,
         Sources(folders, every=every),
         describer(table, identity_pattern),
         BatchReporter,
@@ -71,9 +76,13 @@ def watch_command(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     click.echo(f"watching {', '.join(map(printable, folders))}; Ctrl-C ends", err=True)
     try:
-        watcher.run(interval, _say)
+        watcher.run(interval, _say, _say_problem)
     except KeyboardInterrupt:
         click.echo("ended", err=True)
+
+
+def _say_problem(error: InputError) -> None:
+    click.echo(f"Error: {printable(error)}; trying again", err=True)
 
 
 def _say(outcome: Outcome, deleted: int) -> None:
