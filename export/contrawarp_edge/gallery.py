@@ -8,15 +8,15 @@ from datetime import datetime, timezone
 from pathlib import Path
 from sqlite3 import Connection
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from contrawarp_edge import gallery_file, gallery_sql
+from contrawarp_edge import gallery_file, gallery_rows, gallery_sql
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.filters import Where, as_conditions
-from contrawarp_edge.gallery_sql import is_text, sqlite_errors, transaction
+from contrawarp_edge.gallery_rows import to_row
+from contrawarp_edge.gallery_sql import sqlite_errors, transaction
 from contrawarp_edge.matrix import Matrix
 from contrawarp_edge.model_file import ModelInfo
 from contrawarp_edge.nearest import unit_rows
@@ -141,18 +141,7 @@ class Gallery:
                 stored then.
         """
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        rows: list[dict[str, Any]] = [
-            {
-                "path": record.path,
-                "sha256": record.sha256,
-                "embedding": unit_rows(record.embedding, self.info.dim)[0]
-                .astype("<f4")
-                .tobytes(),
-                "metadata": record.metadata_json(),
-                "added": now,
-            }
-            for record in records
-        ]
+        rows = [to_row(record, self.info.dim, now) for record in records]
         if not rows:
             return []
         ids = []
@@ -181,20 +170,8 @@ class Gallery:
 
     def get(self, key: int | str) -> Record | None:
         """The image with an id, or with a path; None if there is none."""
-        column = "path" if isinstance(key, str) else "id"
-        if isinstance(key, str) and not is_text(key):
-            return None
         with sqlite_errors(self.path):
-            row = self._connection.execute(
-                "SELECT id, path, sha256, embedding, metadata, added FROM images "
-                f"WHERE {column} = ?",
-                (key if isinstance(key, str) else int(key),),
-            ).fetchone()
-            if row is None:
-                return None
-            id, path, sha256, embedding, metadata, added = row
-            vector = np.frombuffer(embedding, "<f4").astype(np.float32)
-            return Record(path, sha256, vector, json.loads(metadata), id, added)
+            return gallery_rows.find(self._connection, key)
 
     def iter_paths(self, prefix: str = "") -> Iterator[tuple[int, str, str]]:
         """Yields id, path and hash of the images whose path begins with something.
@@ -212,13 +189,8 @@ class Gallery:
 
     def sha256_of(self, path: str) -> str | None:
         """The hash stored for a path, or None if the path is unknown."""
-        if not is_text(path):
-            return None
         with sqlite_errors(self.path):
-            row = self._connection.execute(
-                "SELECT sha256 FROM images WHERE path = ?", (path,)
-            ).fetchone()
-        return None if row is None else str(row[0])
+            return gallery_rows.sha256_of(self._connection, path)
 
     def search(
         self,
