@@ -1,38 +1,5 @@
 """Writing files so that a crash never leaves half of one."""
 
-from __future__ import annotations
+from contrawarp_edge.files import atomic_write, atomic_write_text
 
-import os
-from pathlib import Path
-
-from contrawarp_edge.errors import InputError
-
-
-def atomic_write(path: Path, content: bytes | memoryview) -> None:
-    """Writes a file in one step: readers see the old or the new one, whole.
-
-    Args:
-        path: The file to write or replace; its folder has to exist.
-        content: All that it shall hold.
-
-    Raises:
-        InputError: If the file cannot be written. An earlier file is left as it was.
-    """
-    # Beside the target, because a rename is atomic only within one file system. The
-    # name is the same each time, so what a killed run left is overwritten.
-    partial = path.with_name(f".{path.name}.tmp")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def atomic_write_text(path: Path, text: str) -> None:
-    """Writes a text file as UTF-8 in one step; see :func:`atomic_write`."""
-    atomic_write(path, text.encode("utf-8"))
+__all__ = ["atomic_write", "atomic_write_text"]

@@ -36,9 +36,10 @@ class CleanCommand(click.Command):
             click.echo("Interrupted", err=True)
             ctx.exit(EXIT_INTERRUPTED)
         except OSError as error:
-            if error.filename is None:  # a closed pipe, for one, is click's business
+            if isinstance(error, BrokenPipeError):  # is click's business
                 raise
-            message = f"{error.filename}: {error.strerror}"
+            name = "output" if error.filename is None else error.filename
+            message = f"{name}: {error.strerror}"
         click.echo(f"Error: {printable(message)}", err=True)
         ctx.exit(EXIT_INPUT)
 

@@ -13,7 +13,8 @@ from PIL import Image
 
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.loading import ImageLike, LoadedFile, Pixels, load_files, to_pixels
-from contrawarp_edge.model_file import INPUT_NAME, OUTPUT_NAME, ModelInfo, open_session
+from contrawarp_edge.model_file import INPUT_NAME, OUTPUT_NAME, ModelInfo
+from contrawarp_edge.session import open_session
 
 Embeddings = npt.NDArray[np.float32]
 
@@ -111,6 +112,7 @@ class Embedder:
         paths: Iterable[Path],
         *,
         known_sha256: Callable[[Path], str | None] = lambda path: None,
+        every: float | None = None,
     ) -> Iterator[FileBatch]:
         """Embeds files, decoding ahead in threads; bad files stop nothing.
 
@@ -118,6 +120,8 @@ class Embedder:
             paths: Image files.
             known_sha256: The hash for which a path need not be embedded again, or
                 None. Called in the consumer's thread.
+            every: Seconds between two frames of a video, which take its place with
+                paths such as ``clip.mp4#t=12.500``; videos are refused if None.
 
         Yields:
             Batches of at most ``batch_size`` embedded files, in the order of
@@ -128,7 +132,7 @@ class Embedder:
         """
         window: list[LoadedFile] = []
         pixels: list[Pixels] = []
-        for file in load_files(paths, known_sha256):
+        for file in load_files(paths, known_sha256, every):
             window.append(file)
             if file.pixels is not None:
                 pixels.append(file.pixels)

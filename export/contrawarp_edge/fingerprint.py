@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import mmap
+from collections.abc import Iterator
 
 from contrawarp_edge.errors import InputError
 
-_GRAPH_FIELD = 7  # of onnx.ModelProto
+# Of onnx.ModelProto.
+_GRAPH_FIELD = 7
+_METADATA_FIELD = 14
 
 
 def graph_fingerprint(model: bytes | memoryview | mmap.mmap) -> str:
@@ -32,8 +35,38 @@ def graph_fingerprint(model: bytes | memoryview | mmap.mmap) -> str:
             return hashlib.sha256(graph).hexdigest()
 
 
+def stored_metadata(model: bytes | memoryview | mmap.mmap) -> dict[str, str]:
+    """Reads the ``metadata_props`` of an ONNX file.
+
+    Args:
+        model: The content of the file.
+
+    Raises:
+        InputError: If the content is no serialised ONNX model.
+    """
+    found = {}
+    with memoryview(model) as view:
+        for field, start, end in _fields(view):
+            if field == _METADATA_FIELD:
+                with view[start:end] as entry:
+                    values = {f: bytes(entry[a:b]) for f, a, b in _fields(entry)}
+                key, value = values.get(1, b""), values.get(2, b"")
+                found[key.decode(errors="replace")] = value.decode(errors="replace")
+    return found
+
+
 def _find_graph(view: memoryview) -> tuple[int, int]:
-    graphs = []
+    graphs = [
+        (start, end) for field, start, end in _fields(view) if field == _GRAPH_FIELD
+    ]
+    # Of several graphs, a reader makes one: hashing the first would miss the others.
+    if len(graphs) != 1:
+        raise InputError("not a whole ONNX model")
+    return graphs[0]
+
+
+def _fields(view: memoryview) -> Iterator[tuple[int, int, int]]:
+    """Yields number, start and end of the fields of a message that have a length."""
     position = 0
     while position < len(view):
         key, position = _varint(view, position)
@@ -47,13 +80,11 @@ def _find_graph(view: memoryview) -> tuple[int, int]:
             size = 8 if kind == 1 else 4
         else:
             raise InputError("not a whole ONNX model")
-        if field == _GRAPH_FIELD and kind == 2:
-            graphs.append((position, position + size))
+        if position + size > len(view):
+            raise InputError("not a whole ONNX model")
+        if kind == 2:
+            yield field, position, position + size
         position += size
-    # Of several graphs, a reader makes one: hashing the first would miss the others.
-    if position > len(view) or len(graphs) != 1:
-        raise InputError("not a whole ONNX model")
-    return graphs[0]
 
 
 def _varint(view: memoryview, position: int) -> tuple[int, int]:

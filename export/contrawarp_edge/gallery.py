@@ -1,25 +1,27 @@
-"""A gallery of embedded images: one SQLite file, searched exactly."""
+"""A gallery of embedded images: one SQLite file."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from sqlite3 import Connection
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from contrawarp_edge import gallery_file, gallery_sql
+from contrawarp_edge import gallery_file, gallery_rows, gallery_sql
 from contrawarp_edge.errors import InputError
-from contrawarp_edge.gallery_sql import Scalar, sqlite_errors, transaction
+from contrawarp_edge.filters import Where, as_conditions
+from contrawarp_edge.gallery_rows import to_row
+from contrawarp_edge.gallery_sql import sqlite_errors, transaction
 from contrawarp_edge.matrix import Matrix
 from contrawarp_edge.model_file import ModelInfo
-from contrawarp_edge.nearest import Vectors, top_k
+from contrawarp_edge.nearest import unit_rows
 from contrawarp_edge.records import Hit, Record
+from contrawarp_edge.searcher import Searcher
 
 
 class Gallery:
@@ -40,7 +42,7 @@ class Gallery:
         self.path = path
         self.info = ModelInfo.from_metadata(json.loads(meta["model"]), path)
         self._connection = connection
-        self._matrix = Matrix.empty(self.info.dim)
+        self._searcher = Searcher(path, self.info.dim)
 
     @classmethod
     def create(cls, path: Path | str, info: ModelInfo) -> Gallery:
@@ -92,10 +94,7 @@ class Gallery:
 
     def __len__(self) -> int:
         with sqlite_errors(self.path):
-            (count,) = self._connection.execute(
-                "SELECT count(*) FROM images"
-            ).fetchone()
-        return int(count)
+            return gallery_sql.count(self._connection)
 
     @property
     def model_path(self) -> Path | None:
@@ -142,16 +141,9 @@ class Gallery:
                 stored then.
         """
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        rows: list[dict[str, Any]] = [
-            {
-                "path": record.path,
-                "sha256": record.sha256,
-                "embedding": self._unit(record.embedding)[0].astype("<f4").tobytes(),
-                "metadata": record.metadata_json(),
-                "added": now,
-            }
-            for record in records
-        ]
+        rows = [to_row(record, self.info.dim, now) for record in records]
+        if not rows:
+            return []
         ids = []
         with sqlite_errors(self.path), transaction(self._connection, "IMMEDIATE"):
             revision = gallery_sql.next_revision(self._connection)
@@ -166,47 +158,62 @@ class Gallery:
         Returns:
             How many were removed.
         """
+        rows = [(int(id),) for id in ids]
+        if not rows:
+            return 0
         with sqlite_errors(self.path), transaction(self._connection, "IMMEDIATE"):
             gallery_sql.next_revision(self._connection)
             cursor = self._connection.executemany(
-                "DELETE FROM images WHERE id = ?", [(int(id),) for id in ids]
+                "DELETE FROM images WHERE id = ?", rows
             )
         return max(cursor.rowcount, 0)
 
-    def get(self, id: int) -> Record | None:
-        """The image with an id, or None."""
+    def get(self, key: int | str) -> Record | None:
+        """The image with an id, or with a path; None if there is none."""
         with sqlite_errors(self.path):
-            row = self._connection.execute(
-                "SELECT path, sha256, embedding, metadata, added FROM images "
-                "WHERE id = ?",
-                (int(id),),
-            ).fetchone()
-        if row is None:
-            return None
-        path, sha256, embedding, metadata, added = row
-        vector = np.frombuffer(embedding, "<f4").astype(np.float32)
-        return Record(path, sha256, vector, json.loads(metadata), int(id), added)
+            return gallery_rows.find(self._connection, key)
+
+    def iter_paths(self, prefix: str = "") -> Iterator[tuple[int, str, str]]:
+        """Yields id, path and hash of the images whose path begins with something.
+
+        They come by path; the gallery may be changed meanwhile.
+        """
+        after = ""
+        while True:
+            with sqlite_errors(self.path):
+                rows = gallery_sql.page_of_paths(self._connection, prefix, after)
+            if not rows:
+                return
+            yield from rows
+            after = rows[-1][1]
 
     def sha256_of(self, path: str) -> str | None:
         """The hash stored for a path, or None if the path is unknown."""
         with sqlite_errors(self.path):
-            row = self._connection.execute(
-                "SELECT sha256 FROM images WHERE path = ?", (path,)
-            ).fetchone()
-        return None if row is None else str(row[0])
+            return gallery_rows.sha256_of(self._connection, path)
 
     def search(
         self,
         query_vectors: npt.NDArray[np.float32],
         k: int = 10,
-        where: Mapping[str, Scalar] | None = None,
+        where: Where | None = None,
+        *,
+        min_score: float | None = None,
+        distinct: float | None = None,
+        exclude: Collection[int] = (),
+        exact: bool = False,
     ) -> list[list[Hit]]:
-        """Finds the images most similar to each query, exactly.
+        """Finds the images most similar to each query.
 
         Args:
             query_vectors: float32 ``(Q, D)`` or ``(D,)``, of any length but zero.
             k: Hits wanted for each query; fewer are returned if there are fewer.
-            where: Metadata that hits must have, by name; all of it.
+            where: Metadata that hits must have, by name, or conditions; all of it.
+            min_score: Least score of a hit, -1 to 1.
+            distinct: Leave out hits whose cosine similarity with a better hit is at
+                least this.
+            exclude: Ids that are no hits.
+            exact: Never use the approximate index. There is one only if it was built.
 
         Returns:
             For each query its hits, best first, equal scores by ascending id.
@@ -217,33 +224,31 @@ class Gallery:
         """
         if k < 1:
             raise InputError(f"k has to be at least 1, not {k}")
-        queries = self._unit(query_vectors)
+        queries = unit_rows(query_vectors, self.info.dim)
         with sqlite_errors(self.path), transaction(self._connection, "DEFERRED"):
-            self._matrix = self._matrix.refreshed(self._connection)
-            ids, vectors = self._matrix.ids, self._matrix.vectors
-            rows = None
-            if where:
-                chosen = gallery_sql.ids_where(self._connection, where)
-                rows = np.searchsorted(ids, chosen)
-            found = top_k(vectors, queries, k, rows)
-            hit_ids = {int(id) for hits, _ in found for id in ids[hits]}
-            details = gallery_sql.details(self._connection, hit_ids)
-        return [
-            [
-                Hit(int(id), float(score), *details[int(id)])
-                for id, score in zip(ids[hits], scores, strict=True)
-            ]
-            for hits, scores in found
-        ]
-
-    def _unit(self, vectors: npt.NDArray[np.float32]) -> Vectors:
-        values = np.atleast_2d(np.asarray(vectors, np.float64))
-        if values.ndim != 2 or values.shape[1] != self.info.dim:
-            raise InputError(
-                f"{self.path}: holds vectors of length {self.info.dim}, which shape "
-                f"{np.shape(vectors)} does not fit"
+            return self._searcher.search(
+                self._connection,
+                queries,
+                k,
+                as_conditions(where),
+                min_score=min_score,
+                distinct=distinct,
+                exclude=exclude,
+                exact=exact,
             )
-        lengths = np.linalg.norm(values, axis=1, keepdims=True)
-        if not (np.isfinite(lengths) & (lengths > 0)).all():
-            raise InputError("a vector is zero or not finite")
-        return np.asarray(values / lengths, np.float32)
+
+    @property
+    def last_recall(self) -> float | None:
+        """Recall of the index that the last search used, None if it was exact."""
+        return self._searcher.last_recall
+
+    def mark(self, revision: int) -> str:
+        """The random mark of a revision, by which copies of it are known."""
+        with sqlite_errors(self.path):
+            token = gallery_sql.token(self._connection, revision)
+        return "" if token is None else token.hex()
+
+    def matrix(self) -> Matrix:
+        """All embeddings of the present moment, for work on the gallery as a whole."""
+        with sqlite_errors(self.path), transaction(self._connection, "DEFERRED"):
+            return self._searcher.matrix(self._connection)

@@ -9,12 +9,16 @@ from contextlib import closing
 from pathlib import Path
 
 from contrawarp_edge.errors import InputError
-from contrawarp_edge.gallery_sql import sqlite_errors
+from contrawarp_edge.gallery_sql import sqlite_errors, transaction
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
-# `revision` counts the write transactions, and each row keeps the one that wrote its
-# embedding last: whoever holds a copy of the embeddings can tell what is new.
+# `history` counts the write transactions, and each row keeps the one that wrote its
+# embedding last: whoever holds a copy of the embeddings can tell what is new. The
+# random mark of each transaction tells whether a copy is one of this gallery.
+_HISTORY = """
+CREATE TABLE history (revision INTEGER PRIMARY KEY, token BLOB NOT NULL);
+"""
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE images (
@@ -35,7 +39,7 @@ def create(path: Path, meta: Mapping[str, str], dim: int) -> None:
 
     Args:
         path: Where; nothing may be there yet.
-        meta: Entries of the meta table besides ``schema_version`` and ``revision``.
+        meta: Entries of the meta table besides ``schema_version``.
         dim: Length D of the embeddings.
 
     Raises:
@@ -46,7 +50,7 @@ def create(path: Path, meta: Mapping[str, str], dim: int) -> None:
     if not path.parent.is_dir():
         raise InputError(f"{path}: its folder does not exist")
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    entries = {"schema_version": str(SCHEMA_VERSION), "revision": "0", **meta}
+    entries = {"schema_version": str(SCHEMA_VERSION), **meta}
     try:
         with (
             sqlite_errors(path),
@@ -55,7 +59,8 @@ def create(path: Path, meta: Mapping[str, str], dim: int) -> None:
             # At the default of 4096, one row of dim 512 would leave half a page empty.
             connection.execute("PRAGMA page_size = 16384")
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.executescript("BEGIN;" + _SCHEMA.format(size=4 * dim))
+            connection.executescript("BEGIN;" + _HISTORY + _SCHEMA.format(size=4 * dim))
+            connection.execute("INSERT INTO history VALUES (0, randomblob(16))")
             connection.executemany("INSERT INTO meta VALUES (?, ?)", entries.items())
             connection.execute("COMMIT")
         _publish(draft, path)
@@ -98,8 +103,11 @@ def connect(path: Path, *, readonly: bool) -> tuple[sqlite3.Connection, dict[str
         uri = f"{path.resolve().as_uri()}?{modes.pop(0)}"
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)
         try:
+            meta = _read_meta(connection, path)
+            if meta["schema_version"] == "1":
+                _upgrade(connection)
             connection.execute(f"PRAGMA query_only = {readonly:d}")
-            return connection, _read_meta(connection, path)
+            return connection, meta
         except sqlite3.OperationalError as error:
             connection.close()
             if not modes:
@@ -126,9 +134,23 @@ def _read_meta(connection: sqlite3.Connection, path: Path) -> dict[str, str]:
     return meta
 
 
+def _upgrade(connection: sqlite3.Connection) -> None:
+    """Gives a gallery of version 1, which had no random marks, its history."""
+    with transaction(connection, "IMMEDIATE"):
+        query = "SELECT value FROM meta WHERE key = 'revision'"
+        if (row := connection.execute(query).fetchone()) is None:
+            return  # another process was quicker
+        connection.execute(_HISTORY)
+        connection.execute("INSERT INTO history VALUES (?, randomblob(16))", row)
+        connection.execute("DELETE FROM meta WHERE key = 'revision'")
+        connection.execute("UPDATE meta SET value = '2' WHERE key = 'schema_version'")
+
+
 def is_sqlite(path: Path) -> bool:
     """Whether a file begins like an SQLite database."""
     try:
+        if not path.is_file():  # opening a pipe would wait for ever
+            return False
         with path.open("rb") as file:
             return file.read(16) == b"SQLite format 3\0"
     except OSError:

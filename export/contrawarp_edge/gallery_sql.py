@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from contrawarp_edge.errors import InputError
+from contrawarp_edge.filters import Condition
 
-Scalar: TypeAlias = str | int | float | bool
-
+# A row whose embedding stays the same was not embedded again: only what is said of it
+# changes, and copies of its embedding hold.
 _UPSERT = """
 INSERT INTO images (path, sha256, embedding, metadata, added, revision)
 VALUES (:path, :sha256, :embedding, coalesce(:metadata, '{}'), :added, :revision)
 ON CONFLICT (path) DO UPDATE SET
     sha256 = :sha256, embedding = :embedding, metadata = coalesce(:metadata, metadata),
-    added = :added, revision = :revision
+    added = iif(embedding = :embedding, added, :added),
+    revision = iif(embedding = :embedding, revision, :revision)
 """
 
 
@@ -32,36 +37,94 @@ def upsert(connection: sqlite3.Connection, row: Mapping[str, Any]) -> int:
 
 def next_revision(connection: sqlite3.Connection) -> int:
     """Counts a write transaction, inside it, and returns its number."""
-    connection.execute("UPDATE meta SET value = value + 1 WHERE key = 'revision'")
-    return revision(connection)
+    cursor = connection.execute("INSERT INTO history (token) VALUES (randomblob(16))")
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
 
 
 def revision(connection: sqlite3.Connection) -> int:
     """The number of the last write transaction."""
-    query = "SELECT value FROM meta WHERE key = 'revision'"
-    return int(connection.execute(query).fetchone()[0])
+    (number,) = connection.execute("SELECT max(revision) FROM history").fetchone()
+    return int(number)
 
 
-def ids_where(connection: sqlite3.Connection, where: Mapping[str, Scalar]) -> list[int]:
-    """The ascending ids of images whose metadata has all of these values."""
-    test = "EXISTS (SELECT 1 FROM json_each(metadata) WHERE key = ? AND atom = ?)"
+def token(connection: sqlite3.Connection, revision: int) -> bytes | None:
+    """The random mark of a write transaction, None if it is not of this gallery.
+
+    Copies of a gallery share the marks up to the moment when they were parted, so
+    whoever kept a mark can tell whether what was read then still belongs here.
+    """
+    row = connection.execute(
+        "SELECT token FROM history WHERE revision = ?", (revision,)
+    ).fetchone()
+    return None if row is None else bytes(row[0])
+
+
+def count(connection: sqlite3.Connection, since: int = -1) -> int:
+    """How many images there are, or were embedded after a revision."""
+    query = "SELECT count(*) FROM images"
+    if since >= 0:
+        query += f" WHERE revision > {since:d}"
+    (number,) = connection.execute(query).fetchone()
+    return int(number)
+
+
+def all_ids(connection: sqlite3.Connection) -> npt.NDArray[np.int64]:
+    """The ascending ids of all images."""
+    # Unordered, SQLite answers this from its small index, not from the big table.
+    found = connection.execute("SELECT id FROM images")
+    return np.sort(np.fromiter((row[0] for row in found), np.int64))
+
+
+def page_of_paths(
+    connection: sqlite3.Connection, prefix: str, after: str
+) -> list[tuple[int, str, str]]:
+    """Id, path and hash of some images by path, beginning after a path."""
     found = connection.execute(
-        f"SELECT id FROM images WHERE {' AND '.join([test] * len(where))} ORDER BY id",
-        [part for item in where.items() for part in item],
+        "SELECT id, path, sha256 FROM images WHERE path >= ? AND path > ? AND path < ? "
+        "ORDER BY path LIMIT 4096",
+        (prefix, after, prefix + "\U0010ffff"),
     )
-    return [row[0] for row in found]
+    return found.fetchall()
+
+
+def ids_since(connection: sqlite3.Connection, revision: int) -> npt.NDArray[np.int64]:
+    """The ascending ids of images embedded after a revision."""
+    found = connection.execute("SELECT id FROM images WHERE revision > ?", (revision,))
+    return np.sort(np.fromiter((row[0] for row in found), np.int64))
+
+
+def ids_where(
+    connection: sqlite3.Connection, conditions: Iterable[Condition]
+) -> npt.NDArray[np.int64]:
+    """The ascending ids of images that fit all of some conditions, at least one."""
+    tests, values = zip(*(condition.to_sql() for condition in conditions), strict=True)
+    found = connection.execute(
+        f"SELECT id FROM images WHERE {' AND '.join(tests)} ORDER BY id",
+        [value for some in values for value in some],
+    )
+    return np.fromiter((row[0] for row in found), np.int64)
 
 
 def details(
     connection: sqlite3.Connection, ids: Collection[int]
-) -> dict[int, tuple[str, dict[str, Any]]]:
-    """Path and metadata of images by id."""
+) -> dict[int, tuple[str, dict[str, Any], bytes]]:
+    """Path, metadata and embedding of images by id."""
     found = connection.execute(
-        "SELECT id, path, metadata FROM images "
+        "SELECT id, path, metadata, embedding FROM images "
         "WHERE id IN (SELECT value FROM json_each(?))",
         (json.dumps(list(ids)),),
     )
-    return {id: (path, json.loads(metadata)) for id, path, metadata in found}
+    return {id: (path, json.loads(text), blob) for id, path, text, blob in found}
+
+
+def is_text(path: str) -> bool:
+    """Whether SQLite can hold a path: names of files may be no valid UTF-8."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @contextmanager
@@ -69,8 +132,12 @@ def sqlite_errors(path: Path) -> Iterator[None]:
     """Turns errors of SQLite, such as a full disk, into ones that name the file."""
     try:
         yield
+    except InputError:
+        raise
     except sqlite3.Error as error:
         raise InputError(f"{path}: {error}") from error
+    except (ValueError, TypeError) as error:  # of what is made from a damaged row
+        raise InputError(f"{path}: damaged ({error})") from error
 
 
 @contextmanager

@@ -39,13 +39,15 @@ def image_extensions() -> frozenset[str]:
     )
 
 
-def iter_images(root: Path) -> Iterator[Path]:
+def iter_images(root: Path, extensions: frozenset[str] | None = None) -> Iterator[Path]:
     """Yields the image files below a folder in a fixed order.
 
     Args:
         root: A folder, searched with all its sub-folders; hidden files and folders
             are passed over, and a folder that several links lead to is searched
             once. A single file is yielded as it is.
+        extensions: Lower-case extensions of the files to yield; those of images if
+            None.
 
     Yields:
         Paths that begin with ``root``, sorted within each folder.
@@ -58,7 +60,7 @@ def iter_images(root: Path) -> Iterator[Path]:
         return
     if not root.is_dir():
         raise InputError(f"{root}: no such file or folder")
-    extensions = image_extensions()
+    extensions = image_extensions() if extensions is None else extensions
     seen: set[str] = set()
     for folder, subfolders, names in os.walk(root, followlinks=True):
         if (real := os.path.realpath(folder)) in seen:  # a link that leads in a circle

@@ -2,49 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from contrawarp_edge.embedder import Embedder, FileBatch
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.gallery import Gallery
-from contrawarp_edge.images import iter_images
+from contrawarp_edge.inputs.metadata_file import Describe
+from contrawarp_edge.inputs.video import frame_path, split_frame_path
 from contrawarp_edge.records import Record
 
 
 @dataclass
 class Outcome:
-    """What became of the files: how many, and which of them failed why."""
+    """What became of the images: how many, and which of them failed why."""
 
     embedded: int = 0
     unchanged: int = 0
+    described: int = 0
     failed: list[tuple[Path, str]] = field(default_factory=list)
 
     @property
     def done(self) -> int:
-        """Files dealt with so far."""
+        """Images dealt with so far, frames of videos among them."""
         return self.embedded + self.unchanged + len(self.failed)
-
-
-def find_images(sources: Sequence[Path]) -> list[Path]:
-    """All image files below files and folders, each path once.
-
-    Raises:
-        InputError: If a source does not exist or there is no image in any.
-    """
-    paths = list(dict.fromkeys(path for root in sources for path in iter_images(root)))
-    if not paths:
-        raise InputError(f"{', '.join(map(str, sources))}: no image files found")
-    return paths
 
 
 def embed_into(
     gallery_path: Path,
     embedder: Embedder,
-    paths: Sequence[Path],
+    paths: Iterable[Path],
     on_batch: Callable[[Outcome], None] = lambda outcome: None,
+    *,
+    every: float | None = None,
+    describe: Describe = lambda path: {},
 ) -> Outcome:
     """Brings a gallery up to date with files.
 
@@ -55,11 +49,14 @@ def embed_into(
     Args:
         gallery_path: The gallery.
         embedder: The model, the same that the gallery was made with.
-        paths: Image files.
+        paths: Image files; videos too if ``every`` is given.
         on_batch: Called after each batch.
+        every: Seconds between two frames of a video.
+        describe: Metadata of a path. It replaces what the gallery has under the same
+            names, also where the file is passed over.
 
     Returns:
-        What became of the files.
+        What became of the files. ``described`` counts those with metadata.
 
     Raises:
         InputError: If the gallery belongs to another model or cannot be used.
@@ -77,14 +74,16 @@ def embed_into(
             gallery.model_path = embedder.path.resolve()
         elif not gallery_path.parent.is_dir():
             raise InputError(f"{gallery_path}: its folder does not exist")
-        for batch in embedder.embed_files(paths, known_sha256=known_sha256):
-            if batch.paths:
-                if gallery is None:
-                    gallery = stack.enter_context(
-                        Gallery.create(gallery_path, embedder.info)
-                    )
-                    gallery.model_path = embedder.path.resolve()
-                gallery.add(_records(batch))
+        for batch in embedder.embed_files(
+            paths, known_sha256=known_sha256, every=every
+        ):
+            if batch.paths and gallery is None:
+                gallery = stack.enter_context(
+                    Gallery.create(gallery_path, embedder.info)
+                )
+                gallery.model_path = embedder.path.resolve()
+            if gallery is not None:
+                outcome.described += _store(gallery, batch, describe)
             outcome.embedded += len(batch.paths)
             outcome.unchanged += len(batch.unchanged)
             outcome.failed += batch.failed
@@ -92,10 +91,53 @@ def embed_into(
     return outcome
 
 
-def _records(batch: FileBatch) -> list[Record]:
-    return [
+def _store(gallery: Gallery, batch: FileBatch, describe: Describe) -> int:
+    """Stores a batch and returns of how many images something was said."""
+    described = 0
+    records = []
+    for path in batch.unchanged:
+        if facts := describe(path):
+            described += 1
+            row = gallery.get(str(path))
+            if row is not None and not _says(row, facts):
+                records.append(_described(gallery, row, facts))
+    new = [
         Record(str(path), sha256, embedding)
         for path, sha256, embedding in zip(
             batch.paths, batch.sha256, batch.embeddings, strict=True
         )
     ]
+    _delete_outdated_frames(gallery, new)
+    for record in new:
+        facts = describe(Path(record.path))
+        described += bool(facts)
+        records.append(_described(gallery, record, facts))
+    gallery.add(records)
+    return described
+
+
+def _says(row: Record, facts: dict[str, Any]) -> bool:
+    """Whether metadata holds all of some facts."""
+    return {**(row.metadata or {}), **facts} == row.metadata
+
+
+def _described(gallery: Gallery, record: Record, facts: dict[str, Any]) -> Record:
+    """A record whose metadata keeps what is stored and not said anew."""
+    frame = split_frame_path(record.path)
+    if frame is not None:
+        facts = {"video": frame[0], "time": frame[1], **facts}
+    if not facts:
+        return record
+    stored = gallery.get(record.path)
+    before = (stored.metadata or {}) if stored else {}
+    return replace(record, metadata={**before, **facts})
+
+
+def _delete_outdated_frames(gallery: Gallery, new: list[Record]) -> None:
+    """Deletes frames of what a video was before it changed."""
+    frames = [(split_frame_path(record.path), record.sha256) for record in new]
+    videos = {(frame[0], sha256) for frame, sha256 in frames if frame is not None}
+    for video, sha256 in videos:
+        prefix = frame_path(video, 0).removesuffix("0.000")
+        rows = gallery.iter_paths(prefix)
+        gallery.delete([id for id, _, stored in rows if stored != sha256])

@@ -16,7 +16,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from contrawarp_edge.errors import InputError
+from contrawarp_edge.gallery_sql import is_text
 from contrawarp_edge.images import read_rgb, to_rgb
+from contrawarp_edge.inputs.video import frame_path, frame_times, frames, is_video
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 ImageLike: TypeAlias = Path | str | Image.Image | Pixels
@@ -74,12 +76,10 @@ def to_pixels(image: ImageLike) -> Pixels:
 
 def load_file(path: Path, known_sha256: str | None = None) -> LoadedFile:
     """Hashes a file and decodes it, unless its hash is the known one."""
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        return LoadedFile(path, problem="its name is not valid UTF-8; rename it")
-    if path.exists() and not path.is_file():  # opening a pipe would wait for ever
-        return LoadedFile(path, problem="not a regular file")
+    if problem := _not_loadable(path):
+        return LoadedFile(path, problem=problem)
+    if is_video(path):
+        return LoadedFile(path, problem="a video; --every SECONDS takes its frames")
     try:
         with path.open("rb") as file:
             sha256 = _sha256(file)
@@ -88,10 +88,56 @@ def load_file(path: Path, known_sha256: str | None = None) -> LoadedFile:
             file.seek(0)
             pixels = np.asarray(read_rgb(file, name=str(path)))
             return LoadedFile(path, sha256, pixels)
-    except InputError as error:
-        return LoadedFile(path, problem=str(error).removeprefix(f"{path}: "))
-    except OSError as error:
-        return LoadedFile(path, problem=error.strerror or type(error).__name__)
+    except (InputError, OSError) as error:
+        return LoadedFile(path, problem=_reason(path, error))
+
+
+def load_video(
+    path: Path, every: float, known_sha256: Callable[[Path], str | None]
+) -> Iterator[LoadedFile]:
+    """Hashes a video and decodes its frames, unless all are known with its hash.
+
+    Args:
+        path: The video.
+        every: Seconds between two frames.
+        known_sha256: The hash for which a frame's path need not be decoded again.
+
+    Yields:
+        An entry a frame, whose path ends in ``#t=SECONDS``, and one with the video's
+        own path if it cannot be decoded (from some point on).
+    """
+    if problem := _not_loadable(path):
+        yield LoadedFile(path, problem=problem)
+        return
+    try:
+        with path.open("rb") as file:
+            sha256 = _sha256(file)
+        expected = [Path(frame_path(path, t)) for t in frame_times(path, every)]
+        if expected and all(known_sha256(frame) == sha256 for frame in expected):
+            yield from (LoadedFile(frame, sha256) for frame in expected)
+            return
+        for seconds, image in frames(path, every):
+            frame = Path(frame_path(path, seconds))
+            if known_sha256(frame) == sha256:
+                yield LoadedFile(frame, sha256)
+            else:
+                yield LoadedFile(frame, sha256, np.asarray(image))
+    except (InputError, OSError) as error:
+        yield LoadedFile(path, problem=_reason(path, error))
+
+
+def _not_loadable(path: Path) -> str | None:
+    if not is_text(str(path)):
+        return "its name is not valid UTF-8; rename it"
+    if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+        return "not a regular file"
+    return None
+
+
+def _reason(path: Path, error: InputError | OSError) -> str:
+    if isinstance(error, InputError):
+        return str(error).removeprefix(f"{path}: ")
+    return error.strerror or type(error).__name__
 
 
 def _sha256(file: BinaryIO) -> str:
@@ -102,7 +148,9 @@ def _sha256(file: BinaryIO) -> str:
 
 
 def load_files(
-    paths: Iterable[Path], known_sha256: Callable[[Path], str | None]
+    paths: Iterable[Path],
+    known_sha256: Callable[[Path], str | None],
+    every: float | None = None,
 ) -> Iterator[LoadedFile]:
     """Reads files in a pool of threads, a few ahead of the consumer.
 
@@ -110,14 +158,21 @@ def load_files(
         paths: Files to read.
         known_sha256: The hash for which a path need not be decoded again, or None.
             Called in the consumer's thread.
+        every: Seconds between two frames of a video; None to refuse videos.
 
     Yields:
-        One entry a path, in the order of ``paths``, whether it could be read or not.
+        One entry a path, in the order of ``paths``, whether it could be read or not;
+        for a video one a frame.
     """
     ahead: deque[Future[LoadedFile]] = deque()
     pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="load")
     try:
         for path in paths:
+            if every is not None and is_video(path):  # FFmpeg has threads of its own
+                while ahead:
+                    yield ahead.popleft().result()
+                yield from load_video(path, every, known_sha256)
+                continue
             ahead.append(pool.submit(load_file, path, known_sha256(path)))
             if len(ahead) > 2 * _WORKERS:
                 yield ahead.popleft().result()

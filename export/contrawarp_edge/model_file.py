@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import mmap
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from contrawarp_edge.errors import InputError
-from contrawarp_edge.fingerprint import graph_fingerprint
 
 FORMAT_VERSION = 1
 """Version of the contract that this package writes; it reads none that is newer."""
@@ -132,77 +130,3 @@ class ModelInfo:
             ) from error
         except ValueError as error:
             raise InputError(f"{source}: {error}") from error
-
-
-def open_session(
-    path: Path, *, threads: int | None, providers: Sequence[str] | None
-) -> tuple[Any, ModelInfo]:
-    """Loads an exported model and checks that it keeps the contract.
-
-    Args:
-        path: The ``.onnx`` file.
-        threads: Threads for one operation; onnxruntime's choice if None.
-        providers: onnxruntime execution providers; the CPU if None.
-
-    Returns:
-        The ``onnxruntime.InferenceSession`` and the model's metadata.
-
-    Raises:
-        InputError: If the file is missing, no ONNX model, another kind of model, or
-            not as it was exported, or a provider is not available.
-    """
-    import onnxruntime  # here, since it takes longer to import than all the rest
-
-    if not path.is_file():
-        problem = "is a folder, not a model" if path.is_dir() else "no such model"
-        raise InputError(f"{path}: {problem}")
-    available = onnxruntime.get_available_providers()
-    for provider in providers or ():
-        if provider not in available:
-            raise InputError(
-                f"{provider}: not a provider of this onnxruntime, which has "
-                f"{', '.join(available)}"
-            )
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # whatever goes wrong is raised as well
-    if threads is not None:
-        options.intra_op_num_threads = threads
-    try:
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=list(providers or ["CPUExecutionProvider"])
-        )
-    except Exception as error:  # onnxruntime's errors share no base class
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f"{path}: not an ONNX model that runs here ({reason})"
-        ) from error
-    info = ModelInfo.from_metadata(session.get_modelmeta().custom_metadata_map, path)
-    _check_interface(session, path)
-    _check_fingerprint(path, info)
-    return session, info
-
-
-def _check_interface(session: Any, path: Path) -> None:
-    inputs = [(i.name, i.type, len(i.shape)) for i in session.get_inputs()]
-    outputs = [(o.name, o.type, len(o.shape)) for o in session.get_outputs()]
-    if inputs != [(INPUT_NAME, "tensor(uint8)", 4)]:
-        raise InputError(f"{path}: its input is not uint8 {INPUT_NAME!r} [N, H, W, 3]")
-    if outputs != [(OUTPUT_NAME, "tensor(float)", 2)]:
-        raise InputError(f"{path}: its output is not float32 {OUTPUT_NAME!r} [N, D]")
-
-
-def _check_fingerprint(path: Path, info: ModelInfo) -> None:
-    # Mapped, not read: the pages of a large model can leave memory again.
-    with (
-        path.open("rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
-    ):
-        try:
-            actual = graph_fingerprint(content)
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from error
-    if actual != info.fingerprint:
-        raise InputError(
-            f"{path}: was changed after its export (weights or preprocessing are not "
-            f"those of fingerprint {info.short_fingerprint}); export the model again"
-        )

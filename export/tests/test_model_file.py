@@ -110,7 +110,7 @@ def test_a_second_graph_is_refused(model: Path) -> None:
     addition = onnx.ModelProto()
     addition.graph.doc_string = "merged into the first one by protobuf"
     model.write_bytes(model.read_bytes() + addition.SerializeToString())
-    with pytest.raises(InputError, match=r"model\.onnx: not a whole ONNX model"):
+    with pytest.raises(InputError, match=r"model\.onnx: .*not a whole ONNX"):
         Embedder(model)
 
 

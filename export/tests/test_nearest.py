@@ -13,15 +13,13 @@ def unit(count: int, dim: int, seed: int = 0) -> np.ndarray:
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
-@pytest.fixture(params=[7, 64, 16384])
-def _block_rows(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(nearest, "_BLOCK_ROWS", request.param)
+@pytest.fixture(params=[35, 320, 1 << 20])
+def _blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nearest, "_BLOCK_SCORES", request.param)
     monkeypatch.setattr(nearest, "_BLOCK_QUERIES", 5)
 
 
-@pytest.mark.usefixtures("_block_rows")
+@pytest.mark.usefixtures("_blocks")
 @pytest.mark.parametrize("k", [1, 10, 500, 2000])
 def test_against_scikit_learn(k: int) -> None:
     vectors, queries = unit(1000, 32), unit(12, 32, seed=1)
@@ -34,7 +32,7 @@ def test_against_scikit_learn(k: int) -> None:
     assert agreement > 0.99  # neighbours closer than float32 resolves may swap
 
 
-@pytest.mark.usefixtures("_block_rows")
+@pytest.mark.usefixtures("_blocks")
 def test_ties_go_to_the_lower_row() -> None:
     vectors = np.tile(unit(3, 33), (40, 1))
     for rows, scores in top_k(vectors, unit(6, 33, seed=2), 25):
@@ -44,7 +42,7 @@ def test_ties_go_to_the_lower_row() -> None:
         assert len(set(scores)) == 1
 
 
-@pytest.mark.usefixtures("_block_rows")
+@pytest.mark.usefixtures("_blocks")
 def test_chosen_rows() -> None:
     vectors, queries = unit(300, 8), unit(4, 8, seed=3)
     chosen = np.arange(0, 300, 7)

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 
 from contrawarp_edge import Embedder, Gallery, InputError
-from contrawarp_edge.indexing import embed_into, find_images
+from contrawarp_edge.images import iter_images
+from contrawarp_edge.indexing import embed_into
 from lightly_contrawarp.checkpoint import load_backbone
 from lightly_contrawarp.data.drawn_faces import IDENTITY_PATTERN, save_drawn_faces
 from lightly_contrawarp.data.labelled import LabelledFolder
@@ -212,4 +213,4 @@ def _rows(gallery: Path) -> int:
 
 
 def _embed(files: DemoFiles) -> None:
-    embed_into(files.gallery, Embedder(files.model), find_images([files.test]))
+    embed_into(files.gallery, Embedder(files.model), iter_images(files.test))

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from contrawarp_edge import Gallery, InputError
-from contrawarp_edge import cli as cli_module
+from contrawarp_edge.cli import info as cli_module
 from contrawarp_edge.cli import main
 from contrawarp_edge.progress import describe
 
@@ -44,9 +44,9 @@ def test_embed_then_search(gallery: Path, tmp_path: Path) -> None:
     result = run("search", gallery, query, "-k", 3)
     assert result.exit_code == 0
     header, *lines = result.stdout.splitlines()
-    assert header.split() == ["rank", "score", "path"]
+    assert header.split() == ["rank", "score", "id", "path"]
     assert len(lines) == 3
-    assert lines[0].split() == ["1", "1.000", str(query)]
+    assert lines[0].split() == ["1", "1.000", "8", str(query)]
 
     hits = json.loads(run("search", gallery, query, "--json").stdout)
     assert [hit["rank"] for hit in hits] == list(range(1, 11))
@@ -62,7 +62,7 @@ def test_embed_is_idempotent(gallery: Path, model: Path, tmp_path: Path) -> None
         assert result.exit_code == 0
         assert counts in result.stdout
     top = run("search", gallery, faces / "0003.png", "-k", 1).stdout.splitlines()[1]
-    assert top.split() == ["1", "1.000", str(faces / "0003.png")]
+    assert top.split() == ["1", "1.000", "4", str(faces / "0003.png")]
 
 
 def test_bad_images_are_listed(
@@ -83,6 +83,7 @@ def test_bad_images_are_listed(
         "model": str(model),
         "embedded": 2,
         "unchanged": 0,
+        "gone": 0,
         "skipped": [{"path": str(bad), "reason": reason}],
     }
     assert run(*command).exit_code == 3

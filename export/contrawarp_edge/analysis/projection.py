@@ -1,0 +1,56 @@
+"""Images as points in a plane."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from contrawarp_edge.errors import InputError
+from contrawarp_edge.nearest import Vectors
+
+Points = npt.NDArray[np.float64]
+
+
+def pca(vectors: Vectors) -> tuple[Points, float]:
+    """The two directions in which vectors differ most.
+
+    Args:
+        vectors: ``(N, D)``.
+
+    Returns:
+        ``(N, 2)``, and the share of the whole variance that they show. The sign of an
+        axis is such that its largest weight is positive.
+    """
+    centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
+    values, axes = np.linalg.eigh(centred.T @ centred)
+    axes = axes[:, ::-1][:, :2]
+    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
+    points = np.zeros((len(vectors), 2))
+    points[:, : axes.shape[1]] = centred @ axes
+    total = values.sum()
+    return points, float(values[::-1][:2].sum() / total) if total > 0 else 1.0
+
+
+def tsne(vectors: Vectors) -> Points:
+    """Keeps neighbours together (t-SNE by scikit-learn, an optional extra).
+
+    Args:
+        vectors: ``(N, D)``.
+
+    Returns:
+        ``(N, 2)``, the same each time.
+
+    Raises:
+        InputError: If scikit-learn is missing, or there are fewer than 4 vectors.
+    """
+    try:
+        from sklearn.manifold import TSNE
+    except ImportError as error:
+        raise InputError(
+            "t-SNE needs scikit-learn; pip install 'contrawarp-edge[tsne]'"
+        ) from error
+    if len(vectors) < 4:
+        raise InputError(f"t-SNE needs at least 4 images, not {len(vectors)}")
+    perplexity = min(30.0, (len(vectors) - 1) / 3)
+    model = TSNE(perplexity=perplexity, init="pca", random_state=0, metric="cosine")
+    return np.asarray(model.fit_transform(vectors), np.float64)

@@ -1,0 +1,196 @@
+"""Approximate search in large galleries: faiss IVF-SQ8, ranked again exactly.
+
+Only a cache beside the gallery, like the snapshot: built by a command, believed only if
+the gallery still knows the transaction that it was built after. What was embedded since
+is searched exactly, and so is everything once that is too much.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from contrawarp_edge import gallery_sql
+from contrawarp_edge.files import atomic_write_text
+from contrawarp_edge.matrix import Matrix
+from contrawarp_edge.nearest import Rows, Vectors, exact_scores, merge, top_k
+from contrawarp_edge.refine import Found
+
+MIN_ROWS = 200_000
+"""Smaller galleries are always searched exactly."""
+
+MAX_HITS = 1000
+"""Searches for more hits are exact."""
+
+_MAX_CHANGED = 0.1
+# Candidates for each hit that is wanted, and at least.
+_CANDIDATES, _MIN_CANDIDATES = 4, 100
+
+
+@dataclass(frozen=True)
+class AnnFacts:
+    """What an index is, stored beside it.
+
+    Attributes:
+        revision: The revision of the gallery that was indexed.
+        token: The mark of that revision, in hex digits.
+        dim: Length D of the embeddings.
+        rows: Number of images indexed.
+        lists: Number of cells that the vectors are divided into.
+        probes: Number of cells that are searched for one query.
+        recall: Share of the ten nearest images that is found, measured when built.
+        file: Name of the index file beside the gallery.
+        size: Of that file, in bytes.
+    """
+
+    revision: int
+    token: str
+    dim: int
+    rows: int
+    lists: int
+    probes: int
+    recall: float
+    file: str
+    size: int
+
+
+@dataclass(frozen=True)
+class AnnIndex:
+    """An index that was loaded, and what the gallery holds besides.
+
+    Attributes:
+        facts: What the index is.
+        index: The ``faiss.IndexIVF``.
+        revision: The revision of the gallery that was followed to; -1 for none.
+        recent_ids: Ascending ids embedded after the index was built.
+        recent: Their embeddings.
+    """
+
+    facts: AnnFacts
+    index: Any
+    revision: int
+    recent_ids: Rows
+    recent: Vectors
+
+    def is_current(self, gallery: Path) -> bool:
+        """Whether no other index was built for the gallery meanwhile."""
+        return read_facts(gallery) == self.facts
+
+    def followed(
+        self, connection: sqlite3.Connection, matrix: Matrix
+    ) -> AnnIndex | None:
+        """The index with the gallery's present additions; None if they are too many."""
+        if matrix.revision == self.revision:
+            return self
+        since = self.facts.revision
+        if gallery_sql.count(connection, since) > _MAX_CHANGED * len(matrix):
+            return None
+        ids = gallery_sql.ids_since(connection, since)
+        return replace(
+            self,
+            revision=matrix.revision,
+            recent_ids=ids,
+            recent=matrix.take(ids),
+        )
+
+    def top_k(self, matrix: Matrix, queries: Vectors, k: int) -> list[Found]:
+        """Finds hits among the candidates of the index and all recent images.
+
+        Args:
+            matrix: At the revision that was followed to.
+            queries: float32 ``(Q, D)``, rows of unit length.
+            k: Number of hits wanted.
+
+        Returns:
+            For each query ids and exact scores, best first.
+        """
+        found = top_k(self.recent, queries, k)
+        candidates = search_candidates(self.index, queries, k, self.facts.probes)
+        result = []
+        for query, some, (rows, scores) in zip(queries, candidates, found, strict=True):
+            ids = np.unique(some[some >= 0])
+            ids = ids[matrix.contains(ids)]
+            ids = ids[~np.isin(ids, self.recent_ids, assume_unique=True)]
+            old = (ids, exact_scores(matrix.take(ids), query))
+            result.append(merge(old, (self.recent_ids[rows], scores), k))
+        return result
+
+
+def search_candidates(index: Any, queries: Vectors, k: int, probes: int) -> Rows:
+    """Ids ``(Q, n)`` among which the k nearest are likely to be; -1 for none."""
+    import faiss
+
+    wanted = min(index.ntotal, max(_CANDIDATES * k, _MIN_CANDIDATES))
+    parameters = faiss.SearchParametersIVF(nprobe=probes)
+    _, ids = index.search(np.ascontiguousarray(queries), wanted, params=parameters)
+    return np.asarray(ids, np.int64)
+
+
+def facts_path(gallery: Path) -> Path:
+    """Where the facts of a gallery's index are."""
+    return gallery.with_name(f"{gallery.name}-index.json")
+
+
+def read_facts(gallery: Path) -> AnnFacts | None:
+    """The facts of a gallery's index, None if there is none."""
+    try:
+        return AnnFacts(**json.loads(facts_path(gallery).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def load(gallery: Path, connection: sqlite3.Connection, dim: int) -> AnnIndex | None:
+    """Loads the index of a gallery, if there is one that can be believed.
+
+    Args:
+        gallery: The gallery file.
+        connection: To the gallery, inside a transaction.
+        dim: Length of its embeddings.
+
+    Returns:
+        The index; None if it or faiss is missing, or it is truncated or of another
+        gallery.
+    """
+    facts = read_facts(gallery)
+    if facts is None or facts.dim != dim or Path(facts.file).name != facts.file:
+        return None
+    token = gallery_sql.token(connection, facts.revision)
+    path = gallery.with_name(facts.file)
+    try:
+        import faiss
+
+        if (
+            token is None
+            or token.hex() != facts.token
+            or path.stat().st_size != facts.size
+        ):
+            return None
+        index = faiss.read_index(
+            str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY
+        )
+    except (ImportError, OSError, RuntimeError):
+        return None
+    if index.d != dim or index.ntotal != facts.rows:
+        return None
+    nothing = np.empty(0, np.int64), np.empty((0, dim), np.float32)
+    return AnnIndex(facts, index, -1, *nothing)
+
+
+def write_facts(gallery: Path, facts: AnnFacts) -> None:
+    """Makes an index the one that is used, and removes the one before.
+
+    Raises:
+        InputError: If the file cannot be written.
+    """
+    before = read_facts(gallery)
+    path = facts_path(gallery)
+    atomic_write_text(path, json.dumps(asdict(facts), indent=2) + "\n")
+    if before is not None and before.file != facts.file:
+        with contextlib.suppress(OSError):
+            gallery.with_name(before.file).unlink()

@@ -1,0 +1,36 @@
+"""The command ``contrawarp-edge``, one module for each of its commands."""
+
+from __future__ import annotations
+
+import click
+
+from contrawarp_edge.cli.cluster import cluster_command
+from contrawarp_edge.cli.dedupe import dedupe_command
+from contrawarp_edge.cli.embed import embed_command
+from contrawarp_edge.cli.index import index_command
+from contrawarp_edge.cli.info import info_command
+from contrawarp_edge.cli.map import map_command
+from contrawarp_edge.cli.prune import prune_command
+from contrawarp_edge.cli.search import search_command
+from contrawarp_edge.cli.watch import watch_command
+from contrawarp_edge.cli_errors import CleanGroup
+
+
+@click.group(cls=CleanGroup)
+@click.version_option(package_name="contrawarp-edge")
+def main() -> None:
+    """Embed faces by expression and search them."""
+
+
+for command in (
+    embed_command,
+    watch_command,
+    prune_command,
+    search_command,
+    index_command,
+    dedupe_command,
+    cluster_command,
+    map_command,
+    info_command,
+):
+    main.add_command(command)

@@ -1,0 +1,153 @@
+"""``contrawarp-edge embed``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from contrawarp_edge.cli.options import (
+    FILE,
+    describer,
+    every_option,
+    identity_option,
+    metadata_option,
+    say_skipped,
+)
+from contrawarp_edge.cli_errors import EXIT_SKIPPED, CleanCommand, printable
+from contrawarp_edge.embedder import Embedder
+from contrawarp_edge.errors import InputError
+from contrawarp_edge.files import atomic_write_text
+from contrawarp_edge.gallery import Gallery
+from contrawarp_edge.indexing import Outcome, embed_into
+from contrawarp_edge.inputs.metadata_file import MetadataFile
+from contrawarp_edge.inputs.sources import Sources
+from contrawarp_edge.progress import Progress
+from contrawarp_edge.pruning import prune
+
+
+@click.command("embed", cls=CleanCommand)
+@click.argument("model", type=FILE)
+@click.argument("images", type=FILE, nargs=-1)
+@click.option(
+    "--gallery", type=FILE, required=True, help="File to write or bring up to date."
+)
+@click.option(
+    "--list",
+    "lists",
+    type=FILE,
+    multiple=True,
+    help="File that names an image in each line; - for standard input.",
+)
+@click.option("--null", is_flag=True, help="Names in lists end with a zero byte.")
+@every_option
+@metadata_option
+@identity_option
+@click.option(
+    "--prune", "is_pruned", is_flag=True, help="Drop images of IMAGES that are gone."
+)
+@click.option("--report", type=FILE, help="Write what was done and skipped as JSON.")
+@click.pass_context
+def embed_command(
+    ctx: click.Context,
+    model: Path,
+    images: tuple[Path, ...],
+    gallery: Path,
+    lists: tuple[Path, ...],
+    null: bool,
+    every: float | None,
+    metadata: Path | None,
+    identity_pattern: str | None,
+    is_pruned: bool,
+    report: Path | None,
+) -> None:
+    """Embed IMAGES, files, whole folders or quoted patterns, into a gallery.
+
+    Images that the gallery knows are passed over, so that an interrupted run is
+    continued by repeating it. Exit code 3 means that some images were skipped.
+    """
+    sources = Sources(images, lists, null=null, every=every)
+    table = MetadataFile(metadata) if metadata else None
+    describe = describer(table, identity_pattern)
+    embedder = Embedder(model)
+    total = sources.count()
+    if total == 0:
+        raise InputError(f"{_names(sources)}: no image files found")
+    report_batch = BatchReporter(total)
+    outcome = embed_into(
+        gallery, embedder, sources, report_batch, every=every, describe=describe
+    )
+    report_batch.clear()
+    deleted = _prune(gallery, images) if is_pruned else 0
+    if report:
+        _write_report(report, gallery, model, outcome, deleted)
+    if not outcome.done:
+        raise InputError(f"{_names(sources)}: no image files found")
+    if outcome.done == len(outcome.failed):
+        raise InputError(f"none of the {outcome.done} images could be used")
+    click.echo(
+        f"{printable(gallery)}: {outcome.embedded} embedded, "
+        f"{outcome.unchanged} unchanged, {len(outcome.failed)} skipped"
+        + (f", {deleted} gone" if is_pruned else "")
+    )
+    if metadata or identity_pattern:
+        click.echo(f"metadata for {outcome.described} of {outcome.done} images")
+    if outcome.failed:
+        ctx.exit(EXIT_SKIPPED)
+
+
+class BatchReporter:
+    """Shows progress and names skipped files while images are embedded.
+
+    Args:
+        total: How many images there are; None if unknown.
+    """
+
+    def __init__(self, total: int | None) -> None:
+        self._total = total
+        self._progress = Progress(total)
+        self._listed = 0
+
+    def __call__(self, outcome: Outcome) -> None:
+        """Shows what was added to an outcome since the last call."""
+        if outcome.failed[self._listed :]:
+            self._progress.clear()
+        for path, reason in outcome.failed[self._listed :]:
+            say_skipped(path, reason)
+        self._listed = len(outcome.failed)
+        self._progress.update(outcome.done)
+        if self._total is not None and outcome.done >= self._total:
+            self._progress.clear()
+
+    def clear(self) -> None:
+        """Removes the progress line from a terminal."""
+        self._progress.clear()
+
+
+def _names(sources: Sources) -> str:
+    return ", ".join(map(str, (*sources.paths, *sources.lists)))
+
+
+def _prune(gallery: Path, images: tuple[Path, ...]) -> int:
+    folders = [path for path in images if path.is_dir()]
+    if not folders or not gallery.exists():
+        return 0
+    with Gallery.open(gallery) as opened:
+        return len(prune(opened, folders).gone)
+
+
+def _write_report(
+    report: Path, gallery: Path, model: Path, outcome: Outcome, deleted: int
+) -> None:
+    facts = {
+        "gallery": str(gallery),
+        "model": str(model),
+        "embedded": outcome.embedded,
+        "unchanged": outcome.unchanged,
+        "gone": deleted,
+        "skipped": [
+            {"path": str(path), "reason": reason} for path, reason in outcome.failed
+        ],
+    }
+    atomic_write_text(report, json.dumps(facts, indent=2) + "\n")

@@ -1,0 +1,114 @@
+"""What several commands share: options, the model of a gallery, a line for a skip."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from contrawarp_edge.cli_errors import printable
+from contrawarp_edge.errors import InputError
+from contrawarp_edge.filters import ADDED, Condition, parse_condition, parse_date
+from contrawarp_edge.gallery import Gallery
+from contrawarp_edge.inputs.metadata_file import (
+    Describe,
+    MetadataFile,
+    identity_from_path,
+)
+
+FILE = click.Path(path_type=Path)
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+every_option = click.option(
+    "--every", type=float, metavar="SECONDS", help="Also embed videos, a frame each."
+)
+metadata_option = click.option(
+    "--metadata", type=FILE, help="CSV or JSON lines: what to store, by `path`."
+)
+identity_option = click.option(
+    "--identity-pattern",
+    metavar="REGEX",
+    help="Finds who it is in the path; stored as `identity`.",
+)
+
+
+def filter_options(command: _Command) -> _Command:
+    """Adds the options that ``conditions`` reads."""
+    for option in (
+        click.option("--added-before", metavar="DATE", help="Embedded before."),
+        click.option("--added-since", metavar="DATE", help="Embedded then or later."),
+        click.option(
+            "--where",
+            multiple=True,
+            metavar="CONDITION",
+            help="On metadata: KEY=VALUE, or with != < <= > >=. May be repeated.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def conditions(
+    where: tuple[str, ...], added_since: str | None, added_before: str | None
+) -> list[Condition]:
+    """Conditions from the options that ``filter_options`` adds.
+
+    Raises:
+        InputError: If one is malformed.
+    """
+    found = [parse_condition(text) for text in where]
+    if added_since:
+        found.append(Condition(ADDED, ">=", parse_date(added_since)))
+    if added_before:
+        found.append(Condition(ADDED, "<", parse_date(added_before)))
+    return found
+
+
+def describer(metadata: MetadataFile | None, identity_pattern: str | None) -> Describe:
+    """What is known of a path from both; the file comes before the pattern."""
+    by_path = identity_from_path(identity_pattern) if identity_pattern else None
+
+    def describe(path: Path) -> dict[str, Any]:
+        facts = by_path(path) if by_path else {}
+        return {**facts, **metadata(path)} if metadata else facts
+
+    return describe
+
+
+def remembered_model(gallery: Gallery) -> Path:
+    """The model that a gallery was last written with.
+
+    Raises:
+        InputError: If it is not known or not there any more.
+    """
+    path = gallery.model_path
+    if path is None or not path.is_file():
+        raise InputError(
+            f"{gallery.path}: its model {path or ''} is gone; name it with --model"
+        )
+    return path
+
+
+def say_skipped(path: Path, reason: str) -> None:
+    """Names a file that could not be used, on one line of stderr."""
+    click.echo(f"skipped {printable(f'{path}: {reason}')}", err=True)
+
+
+class Steps:
+    """Shows the present step of long work on a terminal, else nothing."""
+
+    def __init__(self) -> None:
+        self._is_terminal = sys.stderr.isatty()
+
+    def __call__(self, step: str) -> None:
+        """Shows a step in place of the one before."""
+        if self._is_terminal:
+            click.echo(f"\r\x1b[K{step}", err=True, nl=False)
+
+    def clear(self) -> None:
+        """Removes what is shown."""
+        self("")

@@ -1,0 +1,93 @@
+"""``contrawarp-edge watch``."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import click
+
+from contrawarp_edge.cli.embed import BatchReporter
+from contrawarp_edge.cli.options import (
+    FILE,
+    describer,
+    every_option,
+    identity_option,
+    metadata_option,
+)
+from contrawarp_edge.cli_errors import CleanCommand, printable
+from contrawarp_edge.embedder import Embedder
+from contrawarp_edge.errors import InputError
+from contrawarp_edge.gallery import Gallery
+from contrawarp_edge.indexing import Outcome
+from contrawarp_edge.inputs.metadata_file import MetadataFile
+from contrawarp_edge.inputs.sources import Sources
+from contrawarp_edge.watching import Watcher
+
+
+@click.command("watch", cls=CleanCommand)
+@click.argument("model", type=FILE)
+@click.argument("folders", type=FILE, nargs=-1, required=True)
+@click.option(
+    "--gallery", type=FILE, required=True, help="File to write or bring up to date."
+)
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=0.05),
+    default=2.0,
+    show_default=True,
+    help="Seconds between two looks.",
+)
+@every_option
+@metadata_option
+@identity_option
+def watch_command(
+    model: Path,
+    folders: tuple[Path, ...],
+    gallery: Path,
+    interval: float,
+    every: float | None,
+    metadata: Path | None,
+    identity_pattern: str | None,
+) -> None:
+    """Keep a gallery in step with FOLDERS until Ctrl-C.
+
+    New and changed images are embedded once they have not changed from one look to the
+    next, and images whose files are gone are dropped. A folder that is missing or empty
+    is taken for a disk that is away: nothing is dropped then.
+    """
+    for folder in folders:
+        if not folder.is_dir():
+            raise InputError(f"{folder}: no such folder")
+    if not gallery.parent.is_dir():
+        raise InputError(f"{gallery}: its folder does not exist")
+    embedder = Embedder(model)
+    if gallery.exists():
+        with Gallery.open(gallery) as opened:
+            opened.check_model(embedder.info)
+    table = MetadataFile(metadata) if metadata else None
+    watcher = Watcher(
+        gallery,
+        embedder,
+        Sources(folders, every=every),
+        describer(table, identity_pattern),
+        BatchReporter,
+    )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
+    click.echo(f"watching {', '.join(map(printable, folders))}; Ctrl-C ends", err=True)
+    try:
+        watcher.run(interval, _say, _say_problem)
+    except KeyboardInterrupt:
+        click.echo("ended", err=True)
+
+
+def _say_problem(error: InputError) -> None:
+    click.echo(f"Error: {printable(error)}; trying again", err=True)
+
+
+def _say(outcome: Outcome, deleted: int) -> None:
+    if outcome.done or deleted:
+        click.echo(
+            f"{outcome.embedded} embedded, {outcome.unchanged} unchanged, "
+            f"{len(outcome.failed)} skipped, {deleted} gone"
+        )

@@ -1,0 +1,91 @@
+"""Loading an exported model into onnxruntime, if it keeps the contract."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from contrawarp_edge import optimised
+from contrawarp_edge.errors import InputError
+from contrawarp_edge.fingerprint import graph_fingerprint, stored_metadata
+from contrawarp_edge.model_file import INPUT_NAME, OUTPUT_NAME, ModelInfo
+
+_CPU = "CPUExecutionProvider"
+
+
+def open_session(
+    path: Path, *, threads: int | None, providers: Sequence[str] | None
+) -> tuple[Any, ModelInfo]:
+    """Loads an exported model and checks that it keeps the contract.
+
+    Args:
+        path: The ``.onnx`` file.
+        threads: Threads for one operation; onnxruntime's choice if None.
+        providers: onnxruntime execution providers; the CPU if None.
+
+    Returns:
+        The ``onnxruntime.InferenceSession`` and the model's metadata.
+
+    Raises:
+        InputError: If the file is missing, no ONNX model, another kind of model, or
+            not as it was exported, or a provider is not available.
+    """
+    import onnxruntime  # here, since it takes longer to import than all the rest
+
+    if not path.is_file():
+        problem = "is a folder, not a model" if path.is_dir() else "no such model"
+        raise InputError(f"{path}: {problem}")
+    available = onnxruntime.get_available_providers()
+    for provider in providers or ():
+        if provider not in available:
+            raise InputError(
+                f"{provider}: not a provider of this onnxruntime, which has "
+                f"{', '.join(available)}"
+            )
+    fingerprint, metadata = _read(path)
+    info = ModelInfo.from_metadata(metadata, path)
+    is_whole = fingerprint == info.fingerprint
+    chosen = list(providers or [_CPU])
+    try:
+        session = None
+        if is_whole and chosen == [_CPU]:
+            session = optimised.open_session(path, fingerprint, threads)
+        session = session or onnxruntime.InferenceSession(
+            str(path), optimised.options(threads), providers=chosen
+        )
+    except Exception as error:  # onnxruntime's errors share no base class
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{path}: not an ONNX model that runs here ({reason})"
+        ) from error
+    _check_interface(session, path)
+    if not is_whole:
+        raise InputError(
+            f"{path}: was changed after its export (weights or preprocessing are not "
+            f"those of fingerprint {info.short_fingerprint}); export the model again"
+        )
+    return session, info
+
+
+def _read(path: Path) -> tuple[str, dict[str, str]]:
+    """The fingerprint that a file really has, and what it says about itself."""
+    try:
+        # Mapped, not read: the pages of a large model can leave memory again.
+        with (
+            path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        ):
+            return graph_fingerprint(content), stored_metadata(content)
+    except (InputError, ValueError) as error:  # the latter for an empty file
+        raise InputError(f"{path}: not an ONNX model ({error})") from error
+
+
+def _check_interface(session: Any, path: Path) -> None:
+    inputs = [(i.name, i.type, len(i.shape)) for i in session.get_inputs()]
+    outputs = [(o.name, o.type, len(o.shape)) for o in session.get_outputs()]
+    if inputs != [(INPUT_NAME, "tensor(uint8)", 4)]:
+        raise InputError(f"{path}: its input is not uint8 {INPUT_NAME!r} [N, H, W, 3]")
+    if outputs != [(OUTPUT_NAME, "tensor(float)", 2)]:
+        raise InputError(f"{path}: its output is not float32 {OUTPUT_NAME!r} [N, D]")

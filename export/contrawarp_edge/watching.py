@@ -1,0 +1,135 @@
+"""Keeping a gallery in step with folders by looking at them again and again."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from contrawarp_edge.embedder import Embedder
+from contrawarp_edge.errors import InputError
+from contrawarp_edge.gallery import Gallery
+from contrawarp_edge.indexing import Outcome, embed_into
+from contrawarp_edge.inputs.metadata_file import Describe
+from contrawarp_edge.inputs.sources import Sources
+from contrawarp_edge.pruning import prune
+
+_Stamp = tuple[int, int]
+
+
+def _say_nothing(outcome: Outcome) -> None:
+    pass
+
+
+@dataclass
+class Watcher:
+    """Looks at folders and brings a gallery up to date with what changed.
+
+    Polling sees changes on every file system, network shares too, where notices of
+    the operating system do not arrive.
+
+    Attributes:
+        gallery: The gallery file.
+        embedder: The model.
+        sources: The folders to watch.
+        describe: Metadata of a path.
+        reporter: Called with the number of files that are about to be embedded; what it
+            returns is called after each batch.
+    """
+
+    gallery: Path
+    embedder: Embedder
+    sources: Sources
+    describe: Describe = lambda path: {}
+    reporter: Callable[[int], Callable[[Outcome], None]] = lambda total: _say_nothing
+    _seen: dict[Path, _Stamp] = field(default_factory=dict)
+    _done: dict[Path, _Stamp] = field(default_factory=dict)
+
+    def poll(self) -> tuple[Outcome, int]:
+        """Looks once: embeds what is new or changed, forgets what is gone.
+
+        A file is embedded once its size and time have been the same in two polls, so
+        that none is read while it is written.
+
+        Returns:
+            What became of the files that were embedded, and how many images were
+            deleted from the gallery because their files are gone.
+
+        Raises:
+            InputError: If the gallery cannot be used.
+        """
+        now = dict(self._stamps())
+        stable = [
+            path
+            for path, stamp in now.items()
+            if self._seen.get(path) == stamp and self._done.get(path) != stamp
+        ]
+        has_vanished = not self._seen.keys() <= now.keys()
+        is_first = not self._seen
+        self._seen = now
+        outcome = Outcome()
+        if stable:
+            outcome = embed_into(
+                self.gallery,
+                self.embedder,
+                stable,
+                self.reporter(len(stable)),
+                every=self.sources.every,
+                describe=self.describe,
+            )
+        self._done.update((path, now[path]) for path in stable)
+        deleted = self._prune() if has_vanished or is_first else 0
+        self._done = {path: stamp for path, stamp in self._done.items() if path in now}
+        return outcome, deleted
+
+    def run(
+        self,
+        interval: float,
+        on_poll: Callable[[Outcome, int], None],
+        on_problem: Callable[[InputError], None],
+    ) -> None:
+        """Polls until ``KeyboardInterrupt``.
+
+        Args:
+            interval: Seconds between two polls.
+            on_poll: Called after each poll with its result.
+            on_problem: Called instead when the gallery could not be used; what is left
+                to do is tried again.
+
+        Raises:
+            InputError: If it cannot be used the first time.
+        """
+        on_poll(*self.poll())
+        while True:
+            time.sleep(interval)
+            try:
+                on_poll(*self.poll())
+            except InputError as error:
+                on_problem(error)
+
+    def _stamps(self) -> Iterator[tuple[Path, _Stamp]]:
+        for path in self._files(self.sources.paths):
+            try:
+                facts = os.stat(path)
+            except OSError:  # gone since it was listed, or a dangling link
+                continue
+            yield path, (facts.st_mtime_ns, facts.st_size)
+
+    def _files(self, folders: Sequence[Path]) -> Iterator[Path]:
+        there = [folder for folder in folders if folder.is_dir()]
+        if there:
+            yield from replace(self.sources, paths=there)
+
+    def _prune(self) -> int:
+        # An empty folder is more often a disk that is not mounted than an emptied one.
+        folders = [
+            folder
+            for folder in self.sources.paths
+            if next(self._files([folder]), None) is not None
+        ]
+        if not folders or not self.gallery.exists():
+            return 0
+        with Gallery.open(self.gallery) as gallery:
+            return len(prune(gallery, folders, force=True).gone)
