@@ -14,6 +14,7 @@ from contrawarp_edge.cli_errors import (
     CleanGroup,
     printable,
 )
+from contrawarp_edge.cli_serve import serve
 from contrawarp_edge.embedder import Embedder
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.gallery import Gallery
@@ -30,6 +31,9 @@ _FILE = click.Path(path_type=Path)
 @click.version_option(package_name="contrawarp-edge")
 def main() -> None:
     """Embed faces by expression and search them."""
+
+
+main.add_command(serve)
 
 
 @main.command()
