@@ -15,6 +15,7 @@ from contrawarp_edge.cli_errors import (
     printable,
 )
 from contrawarp_edge.cli_serve import serve
+from contrawarp_edge.cli_web import web
 from contrawarp_edge.embedder import Embedder
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.gallery import Gallery
@@ -34,6 +35,7 @@ def main() -> None:
 
 
 main.add_command(serve)
+main.add_command(web)
 
 
 @main.command()

@@ -25,7 +25,6 @@ from contrawarp_edge.server.uploads import Uploads
 
 _FIELDS_SECONDS = 30.0
 _FIELDS_IMAGES = 50_000
-_FIELD_VALUES = 200
 
 
 class NotFoundError(InputError):
@@ -193,18 +192,10 @@ class Service:
     def _fields_of(self, gallery: Gallery) -> list[schemas.MetadataField]:
         read, fields = self._fields
         if time.monotonic() - read > _FIELDS_SECONDS:
-            found = metadata_fields(
-                hit.metadata for hit in list_images(gallery, _FIELDS_IMAGES)
-            )
+            found = list_images(gallery, _FIELDS_IMAGES)
             fields = [
-                schemas.MetadataField(
-                    name=name,
-                    values=[
-                        schemas.FieldValue(value=value, count=count)
-                        for value, count in values.most_common(_FIELD_VALUES)
-                    ],
-                )
-                for name, values in sorted(found.items())
+                schemas.MetadataField(**facts)
+                for facts in metadata_fields(hit.metadata for hit in found)
             ]
             self._fields = (time.monotonic(), fields)
         return fields

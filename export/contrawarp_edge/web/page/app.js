@@ -6,7 +6,7 @@ import { askCrop, drawGuide } from "./crop.js";
 import { ask, askMetadata, showFacts } from "./dialogs.js";
 import { NOTHING, showExamples, withExample, without } from "./examples.js";
 import { clearFilters, readFilters, setUpFilters } from "./filters.js";
-import { fileName, setUpGrid, showHits } from "./grid.js";
+import { fileName, formatScore, setUpGrid, showHits } from "./grid.js";
 import { drawPicture, isReady, openPicture, toBlob } from "./picture.js";
 
 const $ = (id) => document.getElementById(id);
@@ -41,7 +41,7 @@ async function busy(work, again) {
 }
 
 function show(hits, status, nothing = "") {
-  showHits(hits);
+  showHits(hits, query.like.length > 0);
   document.body.classList.toggle("found", hits.length > 0);
   $("status").textContent = status;
   $("nothing").firstElementChild.textContent = nothing;
@@ -80,7 +80,7 @@ async function findHits() {
     $("nothing-clear").hidden = !filtered;
     return;
   }
-  const best = hits[0].score.toFixed(3);
+  const best = formatScore(hits[0].score);
   show(hits, `${hits.length} of ${images.toLocaleString("en")} faces, best score ${best}`);
   $("more").hidden = hits.length < wanted || wanted >= info.limits.hits;
 }

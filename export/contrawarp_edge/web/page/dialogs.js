@@ -54,8 +54,11 @@ export async function askMetadata(names) {
   return Object.fromEntries(inputs.filter(({ value }) => value).map(({ name, value }) => [name, value]));
 }
 
-/** Asks for the service's token. */
-export async function askToken() {
+/** Asks for the service's token; wrong says that one was tried. */
+export async function askToken(wrong) {
+  $("token-help").textContent = wrong
+    ? "That was not the right one. The service printed it when it started."
+    : "The service printed it when it started.";
   $("token-value").value = "";
   await ask($("token"));
   return $("token-value").value.trim();

@@ -10,19 +10,22 @@ let active = 0;
 
 export const fileName = (path) => path.split(/[\\/]/).pop();
 
+export const formatScore = (score) => score.toFixed(3).replace("-0.000", "0.000");
+
 /** Metadata in one line. */
 export function describe(metadata) {
   return Object.values(metadata).filter((value) => typeof value !== "object").join(" · ");
 }
 
-/** Makes the list; handlers: pick, like, unlike, info, each given a hit, and thumbnail. */
+/** Sets what to do with a hit: pick, like, unlike, info; and thumbnail(id), its url. */
 export function setUpGrid(given) {
   handlers = given;
 }
 
-/** Shows hits, best first. */
-export function showHits(hits) {
+/** Shows hits, best first; their scores only if they say anything. */
+export function showHits(hits, scored) {
   const focused = list.contains(document.activeElement);
+  list.classList.toggle("scored", scored);
   shown = hits;
   list.replaceChildren(...hits.map(card));
   activate(0, focused);
@@ -33,9 +36,10 @@ function card(hit, rank) {
   const find = (selector) => item.querySelector(selector);
   const name = fileName(hit.path);
   const facts = describe(hit.metadata);
-  const score = hit.score.toFixed(3);
+  const score = formatScore(hit.score);
   const pick = find(".pick");
-  pick.setAttribute("aria-label", `Hit ${rank + 1}, score ${score}, ${name}, ${facts}. Search like this.`);
+  const label = list.classList.contains("scored") ? `Hit ${rank + 1}, score ${score}` : `Face ${rank + 1}`;
+  pick.setAttribute("aria-label", `${label}, ${name}, ${facts}. Search like this.`);
   find(".number").textContent = score;
   find(".meter span").style.setProperty("--share", Math.max(0, hit.score));
   find(".name").textContent = name;

@@ -32,7 +32,7 @@ async function call(path, options = {}) {
     throw new Error("The connection is lost. Is the service still running?");
   }
   if (response.status === 401) {
-    asking ??= askToken().then(useToken).finally(() => { asking = null; });
+    asking ??= askToken(Boolean(token)).then(useToken).finally(() => { asking = null; });
     await asking;
     return call(path, options);
   }
