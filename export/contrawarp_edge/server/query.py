@@ -43,7 +43,8 @@ def combined(like: Sequence[Vector], unlike: Sequence[Vector]) -> Embeddings:
 
 def _mean_direction(vectors: Sequence[Vector]) -> npt.NDArray[np.float64]:
     stacked = np.stack(vectors).astype(np.float64)
-    lengths = np.linalg.norm(stacked, axis=1, keepdims=True)
+    with np.errstate(over="ignore"):
+        lengths = np.linalg.norm(stacked, axis=1, keepdims=True)
     if not (np.isfinite(lengths) & (lengths > 0)).all():
         raise InputError("an embedding is zero or not finite")
     return np.asarray((stacked / lengths).mean(axis=0))

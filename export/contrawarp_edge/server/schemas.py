@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
+
+def _valid_unicode(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:  # JSON can name halves of a character
+        raise ValueError("not valid Unicode") from error
+    return text
+
+
 Id = Annotated[int, Field(ge=1, lt=1 << 63, description="Id of an image.")]
+Text = Annotated[str, AfterValidator(_valid_unicode)]
 Integer = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Where = Annotated[
-    dict[str, str | Integer | Number | bool],
+    dict[Text, Text | Integer | Number | bool],
     Field(description="Metadata that hits must have; all of it."),
 ]
 MinScore = Annotated[

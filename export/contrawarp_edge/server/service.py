@@ -35,6 +35,10 @@ class ReadonlyError(InputError):
     """Clients may not change the gallery."""
 
 
+class StorageError(InputError):
+    """The machine could not store something."""
+
+
 class Service:
     """A gallery and its model, for many clients at once.
 
@@ -145,16 +149,21 @@ class Service:
             sha256 = hashlib.sha256(data).hexdigest()
             path = uploads.path(sha256, extension)
             record = Record(str(path), sha256, vectors[0], metadata)
-            record.metadata_json()
+            if len(record.metadata_json() or "") > self._limits.metadata_bytes:
+                raise InputError(
+                    f"metadata is longer than the {self._limits.metadata_bytes:,} "
+                    "bytes allowed"
+                )
             with self._writing:
                 new = gallery.sha256_of(record.path) is None
-                uploads.save(path, data)
                 try:
+                    uploads.save(path, data)
                     (id,) = gallery.add([record])
-                except BaseException:
+                except (InputError, OSError) as error:
                     if new:
                         uploads.remove(record.path)
-                    raise
+                    reason = getattr(error, "strerror", None) or error
+                    raise StorageError(f"cannot store the image: {reason}") from error
                 values = vars(_known(gallery, id))
             return schemas.ImageRecord(**_only(schemas.ImageRecord, values)), new
 

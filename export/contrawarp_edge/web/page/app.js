@@ -156,7 +156,8 @@ function adjust() {
 }
 
 async function details(hit) {
-  const facts = { score: hit.score.toFixed(4), path: hit.path, id: hit.id, ...hit.metadata };
+  const score = query.like.length ? { score: hit.score.toFixed(4) } : {};
+  const facts = { ...score, path: hit.path, id: hit.id, ...hit.metadata };
   const picture = await backend.picture(hit.id).catch(() => "");
   const answer = await showFacts(fileName(hit.path), picture, facts, info.writable);
   if (answer === "search") await pick(hit);
