@@ -16,7 +16,7 @@ from contrawarp_edge.server.errors import add_error_handlers
 from contrawarp_edge.server.guard import Guard
 from contrawarp_edge.server.page import page_router
 from contrawarp_edge.server.pool import GalleryPool
-from contrawarp_edge.server.routes import api_router
+from contrawarp_edge.server.routes import api_router, health_router
 from contrawarp_edge.server.service import Service
 from contrawarp_edge.server.settings import Access, Limits
 from contrawarp_edge.server.uploads import Uploads
@@ -59,6 +59,7 @@ def create_app(
         lifespan=lifespan,
     )
     bearer = [] if access.token is None else [Security(HTTPBearer(auto_error=False))]
+    app.include_router(health_router())
     app.include_router(api_router(service, gallery.name), dependencies=bearer)
     app.include_router(page_router())
     add_error_handlers(app)

@@ -22,23 +22,35 @@ _Ids = Annotated[list[schemas.Id], Form()]
 _JPEG: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/jpeg": {}}, "description": "A JPEG without metadata."}
 }
+_ANYWHERE: dict[int | str, dict[str, Any]] = {
+    status: {"model": schemas.Error} for status in (401, 403, 413, 422, 503)
+}
+_KNOWN: dict[int | str, dict[str, Any]] = {
+    200: {"model": schemas.ImageRecord, "description": "The image was there already."}
+}
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": schemas.Error}}
-_READONLY: dict[int | str, dict[str, Any]] = {403: {"model": schemas.Error}}
+
+
+def health_router() -> APIRouter:
+    """The endpoint that needs no token."""
+    router = APIRouter(prefix="/api", tags=["service"])
+
+    @router.get("/health")
+    async def health() -> schemas.Health:
+        """Whether the service runs. Needs no token."""
+        return schemas.Health(status="ok")
+
+    return router
 
 
 def api_router(service: Service, gallery_name: str) -> APIRouter:
-    """The endpoints of a service.
+    """The endpoints of a service, all but the one for its health.
 
     Args:
         service: What answers.
         gallery_name: What clients are told the gallery is called.
     """
-    router = APIRouter(prefix="/api")
-
-    @router.get("/health", tags=["service"])
-    async def health() -> schemas.Health:
-        """Whether the service runs. Needs no token."""
-        return schemas.Health(status="ok")
+    router = APIRouter(prefix="/api", responses=_ANYWHERE)
 
     @router.get("/stats", tags=["service"])
     async def stats() -> schemas.Stats:
@@ -105,7 +117,7 @@ def api_router(service: Service, gallery_name: str) -> APIRouter:
         """A larger picture of an image."""
         return _jpeg(await service.picture(id, IMAGE_SIDE))
 
-    @router.post("/images", tags=["images"], status_code=201, responses=_READONLY)
+    @router.post("/images", tags=["images"], status_code=201, responses=_KNOWN)
     async def add_image(
         response: Response,
         image: Annotated[UploadFile, File()],
@@ -121,7 +133,8 @@ def api_router(service: Service, gallery_name: str) -> APIRouter:
         "/images/{id}",
         tags=["images"],
         status_code=204,
-        responses=_NOT_FOUND | _READONLY,
+        response_class=Response,
+        responses=_NOT_FOUND,
     )
     async def delete_image(id: _Id) -> None:
         """Remove an image from the gallery, and its file if a client added it."""
