@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import secrets
@@ -89,13 +90,19 @@ def build_site(
         if not len(opened):
             raise InputError(f"{gallery}: holds no images; embed some first")
         hits = list_images(opened, len(opened))
-        vectors = _vectors(opened, hits).astype(
-            f"<f{2 if '16' in settings.precision else 4}"
-        )
+        dtype = "<f2" if settings.precision == "float16" else "<f4"
+        contents = {
+            "model": model.read_bytes(),
+            "vectors": _vectors(opened, hits).astype(dtype).tobytes(),
+        }
         site = Site(len(hits))
         meter = _Meter(site, settings.max_bytes)
-        meter.write("model", draft / "model.onnx", model.read_bytes())
-        meter.write("vectors", draft / "vectors.bin", vectors.tobytes())
+        files = {}
+        for part, content in contents.items():
+            # Named by content, so that no cache mixes the files of two sites.
+            name = f"{part}-{hashlib.sha256(content).hexdigest()[:12]}.bin"
+            meter.write(part, draft / name, content)
+            files[part] = {"name": name, "bytes": len(content)}
         for name, content in runtime.items():
             meter.write("runtime", draft / _RUNTIME / name, content)
         for name, content in page_files("browser").items():
@@ -113,10 +120,7 @@ def build_site(
             "name": gallery.name,
             "model": asdict(opened.info),
             "precision": settings.precision,
-            "files": {
-                "model": {"name": "model.onnx", "bytes": site.sizes["model"]},
-                "vectors": {"name": "vectors.bin", "bytes": site.sizes["vectors"]},
-            },
+            "files": files,
             "fields": metadata_fields(hit.metadata for hit in hits),
             "images": images,
         }

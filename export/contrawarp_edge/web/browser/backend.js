@@ -60,7 +60,7 @@ function rgb(canvas) {
 
 /** Loads gallery, model and runtime; report is told in words how far that is. */
 export async function openBackend(report) {
-  const response = await fetch("gallery.json").catch(() => null);
+  const response = await fetch("gallery.json", { cache: "no-cache" }).catch(() => null);
   if (!response?.ok) throw new Error("gallery.json is missing, or the connection is lost.");
   const gallery = await response.json();
   const { vectors, model } = gallery.files;
