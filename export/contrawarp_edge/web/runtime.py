@@ -57,7 +57,13 @@ def _from_npm() -> dict[str, bytes]:
             "give the folder node_modules/onnxruntime-web/dist with --runtime"
         )
     with tempfile.TemporaryDirectory() as folder:
-        command = [npm, "pack", "--silent", f"onnxruntime-web@{VERSION}"]
+        command = [
+            npm,
+            "pack",
+            "--silent",
+            "--prefer-offline",
+            f"onnxruntime-web@{VERSION}",
+        ]
         try:
             done = subprocess.run(
                 command, cwd=folder, capture_output=True, text=True, timeout=_SECONDS
@@ -80,10 +86,11 @@ def _unpack(packed: Path) -> dict[str, bytes]:
         raise InputError(
             f"npm delivered another onnxruntime-web {VERSION} than the one known here"
         )
+    wanted = {f"package/dist/{name}": name for name in FILES}
     files = {}
-    with tarfile.open(packed) as archive:
-        for name in FILES:
-            member = archive.extractfile(f"package/dist/{name}")
-            assert member is not None  # the digest says what is in there
-            files[name] = member.read()
+    with tarfile.open(packed, "r|gz") as archive:  # in one go: it is large
+        for member in archive:
+            content = archive.extractfile(member)
+            if member.name in wanted and content is not None:
+                files[wanted[member.name]] = content.read()
     return files
