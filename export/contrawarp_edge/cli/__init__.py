@@ -12,7 +12,9 @@ from contrawarp_edge.cli.info import info_command
 from contrawarp_edge.cli.map import map_command
 from contrawarp_edge.cli.prune import prune_command
 from contrawarp_edge.cli.search import search_command
+from contrawarp_edge.cli.serve import serve_command
 from contrawarp_edge.cli.watch import watch_command
+from contrawarp_edge.cli.web import web_command
 from contrawarp_edge.cli_errors import CleanGroup
 
 
@@ -32,5 +34,7 @@ for command in (
     cluster_command,
     map_command,
     info_command,
+    serve_command,
+    web_command,
 ):
     main.add_command(command)

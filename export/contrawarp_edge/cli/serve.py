@@ -1,0 +1,131 @@
+"""``contrawarp-edge serve``."""
+
+from __future__ import annotations
+
+import secrets
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from contrawarp_edge.cli_errors import CleanCommand, printable
+from contrawarp_edge.embedder import Embedder
+from contrawarp_edge.errors import InputError
+from contrawarp_edge.gallery import Gallery
+from contrawarp_edge.server.settings import Access, Limits, is_loopback
+
+_FILE = click.Path(path_type=Path)
+_SHORTEST_TOKEN = 16
+
+
+@click.command("serve", cls=CleanCommand)
+@click.argument("gallery", type=_FILE)
+@click.option("--model", type=_FILE, help="The model, if it is not where it was.")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@click.option(
+    "--token",
+    envvar="CONTRAWARP_TOKEN",
+    show_envvar=True,
+    help="What clients have to send. Made up if left out and others can reach --host.",
+)
+@click.option(
+    "--allow-add/--readonly",
+    help="Whether clients may add and delete images.  [default: readonly]",
+)
+@click.option(
+    "--allowed-host",
+    multiple=True,
+    metavar="NAME",
+    help="A name by which the service is reached, such as that of a proxy.",
+)
+@click.option(
+    "--max-upload-mb", type=click.FloatRange(0.1, 1024), default=16, show_default=True
+)
+@click.option(
+    "--max-megapixels", type=click.FloatRange(0.1, 64), default=24, show_default=True
+)
+@click.option(
+    "--max-requests",
+    type=click.IntRange(1, 1024),
+    default=32,
+    show_default=True,
+    help="Requests at the same time.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0.1, 3600),
+    default=30,
+    show_default=True,
+    help="Seconds for one request.",
+)
+def serve_command(
+    gallery: Path,
+    model: Path | None,
+    host: str,
+    port: int,
+    token: str | None,
+    allow_add: bool,
+    allowed_host: tuple[str, ...],
+    max_upload_mb: float,
+    max_megapixels: float,
+    max_requests: int,
+    timeout: float,
+) -> None:
+    """Serve GALLERY as a page and as REST, until SIGTERM or Ctrl-C.
+
+    Only this machine can reach it, unless another --host is given; a token is needed
+    then. What clients send is searched with and not stored, unless they add it.
+    """
+    for module in ("fastapi", "uvicorn", "python_multipart"):
+        if find_spec(module) is None:
+            raise InputError(
+                f"serve needs {module}: pip install 'contrawarp-edge[serve]'"
+            )
+    from contrawarp_edge.server.app import create_app
+    from contrawarp_edge.server.run import listen, run
+
+    if token is None and not is_loopback(host):
+        token = secrets.token_urlsafe(24)
+    elif token is not None and len(token) < _SHORTEST_TOKEN:
+        raise InputError(f"--token has to have at least {_SHORTEST_TOKEN} characters")
+    access = Access(token, frozenset(map(str.lower, (host, *allowed_host))), allow_add)
+    limits = Limits(
+        upload_bytes=int(max_upload_mb * (1 << 20)),
+        pixels=int(max_megapixels * 1e6),
+        requests=max_requests,
+        seconds=timeout,
+    )
+    with Gallery.open(gallery, readonly=True) as opened:
+        embedder = Embedder(model or _remembered_model(opened))
+        count = len(opened)
+    app = create_app(gallery, embedder, access, limits)
+    with listen(host, port) as listener:
+        url = _url(host, listener.getsockname()[1], token)
+
+        def on_start() -> None:
+            click.echo(f"{printable(gallery)}: {count:,} images at {url}")
+            click.echo("Stop with Ctrl-C.")
+            if token is not None and not is_loopback(host):
+                click.echo(
+                    "The connection is not encrypted: whoever can read the network's "
+                    "traffic can read the token.",
+                    err=True,
+                )
+
+        run(app, listener, limits, on_start)
+
+
+def _remembered_model(gallery: Gallery) -> Path:
+    path = gallery.model_path
+    if path is None or not path.is_file():
+        raise InputError(
+            f"{gallery.path}: its model {path or ''} is gone; name it with --model"
+        )
+    return path
+
+
+def _url(host: str, port: int, token: str | None) -> str:
+    name = f"[{host}]" if ":" in host else host
+    # Browsers keep what follows # to themselves, so it gets into nobody's log.
+    return f"http://{name}:{port}/" + (f"#token={token}" if token else "")

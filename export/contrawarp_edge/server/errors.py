@@ -1,0 +1,51 @@
+"""Every error as JSON with one clear message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from contrawarp_edge.cli_errors import printable
+from contrawarp_edge.errors import InputError
+from contrawarp_edge.server.service import NotFoundError, ReadonlyError, StorageError
+
+_INPUT_STATUS = {NotFoundError: 404, ReadonlyError: 403, StorageError: 507}
+_MESSAGE_LENGTH = 500
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Makes an application answer errors with ``{"error": message}``."""
+
+    @app.exception_handler(InputError)
+    async def unusable(request: Request, error: InputError) -> JSONResponse:
+        return error_response(_INPUT_STATUS.get(type(error), 422), str(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        return error_response(422, _first_problem(error.errors()))
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> JSONResponse:
+        return error_response(error.status_code, error.detail)
+
+    @app.exception_handler(Exception)
+    async def failed(request: Request, error: Exception) -> JSONResponse:
+        return error_response(500, "internal error; the service's log says more")
+
+
+def error_response(status: int, message: object) -> JSONResponse:
+    """An error as it goes out: one line, not too long."""
+    text = printable(" ".join(str(message).split()))
+    return JSONResponse({"error": text[:_MESSAGE_LENGTH]}, status)
+
+
+def _first_problem(problems: Any) -> str:
+    problem = problems[0]
+    # The first place is "body", "query" or "path"; numbers point into lists.
+    place = ".".join(str(part) for part in problem["loc"][1:])
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message

@@ -1,0 +1,149 @@
+"""The endpoints below ``/api``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Form, Path, Response, UploadFile
+from pydantic import Json, JsonValue
+
+from contrawarp_edge.server import schemas
+from contrawarp_edge.server.service import Service
+
+THUMBNAIL_SIDE = 224
+"""Most pixels of height and width of a thumbnail."""
+
+IMAGE_SIDE = 1280
+"""Most pixels of height and width of an image."""
+
+_Id = Annotated[int, Path(ge=1, lt=1 << 63)]
+_Files = Annotated[list[UploadFile], File()]
+_Ids = Annotated[list[schemas.Id], Form()]
+_JPEG: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/jpeg": {}}, "description": "A JPEG without metadata."}
+}
+_ANYWHERE: dict[int | str, dict[str, Any]] = {
+    status: {"model": schemas.Error} for status in (401, 403, 413, 422, 503)
+}
+_KNOWN: dict[int | str, dict[str, Any]] = {
+    200: {"model": schemas.ImageRecord, "description": "The image was there already."}
+}
+_NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": schemas.Error}}
+
+
+def health_router() -> APIRouter:
+    """The endpoint that needs no token."""
+    router = APIRouter(prefix="/api", tags=["service"])
+
+    @router.get("/health")
+    async def health() -> schemas.Health:
+        """Whether the service runs. Needs no token."""
+        return schemas.Health(status="ok")
+
+    return router
+
+
+def api_router(service: Service, gallery_name: str) -> APIRouter:
+    """The endpoints of a service, all but the one for its health.
+
+    Args:
+        service: What answers.
+        gallery_name: What clients are told the gallery is called.
+    """
+    router = APIRouter(prefix="/api", responses=_ANYWHERE)
+
+    @router.get("/stats", tags=["service"])
+    async def stats() -> schemas.Stats:
+        """What there is to search, and what a request may use."""
+        return await service.stats(gallery_name)
+
+    @router.post("/embed", tags=["search"])
+    async def embed(image: _Files) -> schemas.EmbedResult:
+        """Embed one image or several."""
+        vectors = await service.embed([await file.read() for file in image])
+        return schemas.EmbedResult(
+            fingerprint=service.fingerprint, embeddings=vectors.tolist()
+        )
+
+    @router.post("/search", tags=["search"], responses=_NOT_FOUND)
+    async def search(request: schemas.SearchRequest) -> schemas.SearchResult:
+        """Search by ids and embeddings, like some and unlike others."""
+        return await service.search(request)
+
+    @router.post("/search/image", tags=["search"], responses=_NOT_FOUND)
+    async def search_image(
+        image: _Files,
+        unlike_image: _Files = [],  # noqa: B006 FastAPI copies it
+        like_id: _Ids = [],  # noqa: B006
+        unlike_id: _Ids = [],  # noqa: B006
+        k: Annotated[int, Form(ge=1)] = 20,
+        where: Annotated[Json[schemas.Where] | None, Form()] = None,
+        min_score: Annotated[schemas.MinScore, Form()] = None,
+    ) -> schemas.SearchResult:
+        """Search by uploaded images, and by ids beside them; they are not stored."""
+        uploads = [*image, *unlike_image]
+        vectors = await service.embed([await file.read() for file in uploads])
+        given = [schemas.Example(embedding=vector.tolist()) for vector in vectors]
+        like = [*given[: len(image)], *(schemas.Example(id=id) for id in like_id)]
+        unlike = [*given[len(image) :], *(schemas.Example(id=id) for id in unlike_id)]
+        return await service.search(
+            schemas.SearchRequest(
+                like=like, unlike=unlike, k=k, where=where or {}, min_score=min_score
+            )
+        )
+
+    @router.get("/images/{id}", tags=["images"], responses=_NOT_FOUND)
+    async def get_image(id: _Id) -> schemas.ImageRecord:
+        """What the gallery knows of an image."""
+        return await service.get(id)
+
+    @router.get(
+        "/images/{id}/thumbnail",
+        tags=["images"],
+        response_class=Response,
+        responses=_JPEG | _NOT_FOUND,
+    )
+    async def thumbnail(id: _Id) -> Response:
+        """A small picture of an image."""
+        return _jpeg(await service.picture(id, THUMBNAIL_SIDE))
+
+    @router.get(
+        "/images/{id}/picture",
+        tags=["images"],
+        response_class=Response,
+        responses=_JPEG | _NOT_FOUND,
+    )
+    async def picture(id: _Id) -> Response:
+        """A larger picture of an image."""
+        return _jpeg(await service.picture(id, IMAGE_SIDE))
+
+    @router.post("/images", tags=["images"], status_code=201, responses=_KNOWN)
+    async def add_image(
+        response: Response,
+        image: Annotated[UploadFile, File()],
+        metadata: Annotated[Json[dict[str, JsonValue]] | None, Form()] = None,
+    ) -> schemas.ImageRecord:
+        """Add an image; the same file again only gets the new metadata (200)."""
+        record, new = await service.add(await image.read(), metadata)
+        if not new:
+            response.status_code = 200
+        return record
+
+    @router.delete(
+        "/images/{id}",
+        tags=["images"],
+        status_code=204,
+        response_class=Response,
+        responses=_NOT_FOUND,
+    )
+    async def delete_image(id: _Id) -> Response:
+        """Remove an image from the gallery, and its file if a client added it."""
+        await service.delete(id)
+        return Response(status_code=204)
+
+    return router
+
+
+def _jpeg(data: bytes) -> Response:
+    headers = {"cache-control": "private, max-age=60"}
+    return Response(data, media_type="image/jpeg", headers=headers)

@@ -1,0 +1,71 @@
+"""Who may use the service, and how much of it."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request may use; all of them together are bounded by that.
+
+    Attributes:
+        upload_bytes: Largest body of a request.
+        pixels: Most pixels of an uploaded image, before it is decoded.
+        examples: Most images, ids and embeddings that one search may name.
+        hits: Most hits that one search may ask for.
+        metadata_bytes: Longest metadata of an added image, as JSON.
+        requests: Most requests at the same time; others are told to come back.
+        seconds: Longest time from a request to the start of its response.
+        threads: Threads that decode, embed and search, each with the gallery open.
+    """
+
+    upload_bytes: int = 16 << 20
+    pixels: int = 24_000_000
+    examples: int = 32
+    hits: int = 200
+    metadata_bytes: int = 16 << 10
+    requests: int = 32
+    seconds: float = 30.0
+    threads: int = 2
+
+
+@dataclass(frozen=True)
+class Access:
+    """Whose requests are answered.
+
+    Attributes:
+        token: What ``Authorization: Bearer`` has to say; nothing is asked if None.
+        hosts: Lower-case names by which the service may be addressed, besides
+            ``localhost`` and IP addresses.
+        writable: Whether clients may add and delete images.
+    """
+
+    token: str | None = None
+    hosts: frozenset[str] = frozenset()
+    writable: bool = False
+
+    def knows_host(self, name: str) -> bool:
+        """Whether a request may be addressed to a host.
+
+        A page elsewhere can make its own name resolve to this machine (DNS
+        rebinding), but never an IP address or ``localhost``.
+        """
+        return name == "localhost" or name in self.hosts or is_ip_address(name)
+
+
+def is_ip_address(host: str) -> bool:
+    """Whether a host is an IPv4 or IPv6 address rather than a name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens on a host."""
+    return host == "localhost" or (
+        is_ip_address(host) and ipaddress.ip_address(host).is_loopback
+    )

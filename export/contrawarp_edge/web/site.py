@@ -1,0 +1,210 @@
+"""A static folder that embeds and searches in the visitor's browser."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from contrawarp_edge.embedder import Embedder
+from contrawarp_edge.errors import InputError
+from contrawarp_edge.gallery import Gallery
+from contrawarp_edge.images import read_rgb
+from contrawarp_edge.listing import list_images, metadata_fields
+from contrawarp_edge.records import Hit
+from contrawarp_edge.web import page_files
+
+Precision = Literal["float16", "float32"]
+
+_DESCRIPTION = "gallery.json"
+_THUMBNAILS = "thumbnails"
+_RUNTIME = "runtime"
+
+
+@dataclass
+class Site:
+    """What was written.
+
+    Attributes:
+        images: Number of images.
+        sizes: Bytes by part: model, runtime, vectors, page, thumbnails.
+        without_picture: Originals that could not be read, each with the reason. They
+            can be found, but not seen.
+    """
+
+    images: int
+    sizes: dict[str, int] = field(default_factory=dict)
+    without_picture: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class SiteSettings:
+    """How a site is made.
+
+    Attributes:
+        precision: Of the vectors. Half precision changes scores by less than 0.001.
+        thumbnail: Most pixels of height and width of the pictures.
+        max_bytes: Most bytes of the whole site.
+    """
+
+    precision: Precision = "float16"
+    thumbnail: int = 160
+    max_bytes: int = 200 << 20
+
+
+def build_site(
+    model: Path,
+    gallery: Path,
+    out: Path,
+    runtime: dict[str, bytes],
+    settings: SiteSettings,
+    on_image: Callable[[int, int], None] = lambda done, total: None,
+) -> Site:
+    """Writes the site, whole or not at all.
+
+    Args:
+        model: The model.
+        gallery: A gallery that was made with it.
+        out: Where to; missing, empty, or an earlier site, which is replaced.
+        runtime: The files of onnxruntime-web, by name.
+        settings: How.
+        on_image: Told how many of how many pictures are done.
+
+    Raises:
+        InputError: If model and gallery do not belong together or the gallery is
+            empty, if the site gets larger than allowed, or cannot be written.
+    """
+    embedder = Embedder(model)
+    with Gallery.open(gallery, readonly=True) as opened, _draft(out) as draft:
+        opened.check_model(embedder.info)
+        if not len(opened):
+            raise InputError(f"{gallery}: holds no images; embed some first")
+        hits = list_images(opened, len(opened))
+        dtype = "<f2" if settings.precision == "float16" else "<f4"
+        contents = {
+            "model": model.read_bytes(),
+            "vectors": _vectors(opened, hits).astype(dtype).tobytes(),
+        }
+        site = Site(len(hits))
+        meter = _Meter(site, settings.max_bytes)
+        files = {}
+        for part, content in contents.items():
+            # Named by content, so that no cache mixes the files of two sites.
+            name = f"{part}-{hashlib.sha256(content).hexdigest()[:12]}.bin"
+            meter.write(part, draft / name, content)
+            files[part] = {"name": name, "bytes": len(content)}
+        for name, content in runtime.items():
+            meter.write("runtime", draft / _RUNTIME / name, content)
+        for name, content in page_files("browser").items():
+            meter.write("page", draft / name, content)
+        images = []
+        pictures = _pictures(hits, settings.thumbnail)
+        for done, (hit, picture) in enumerate(zip(hits, pictures, strict=True), 1):
+            images.append(_image_facts(hit, isinstance(picture, bytes)))
+            if isinstance(picture, bytes):
+                meter.write("thumbnails", draft / images[-1]["thumbnail"], picture)
+            else:
+                site.without_picture.append((hit.path, picture))
+            on_image(done, len(hits))
+        description = {
+            "name": gallery.name,
+            "model": asdict(opened.info),
+            "precision": settings.precision,
+            "files": files,
+            "fields": metadata_fields(hit.metadata for hit in hits),
+            "images": images,
+        }
+        text = json.dumps(description, separators=(",", ":"))
+        meter.write("page", draft / _DESCRIPTION, text.encode())
+    return site
+
+
+class _Meter:
+    """Writes files, counts their bytes, and stops before they get too many."""
+
+    def __init__(self, site: Site, limit: int) -> None:
+        self._site = site
+        self._limit = limit
+
+    def write(self, part: str, path: Path, content: bytes) -> None:
+        sizes = self._site.sizes
+        sizes[part] = sizes.get(part, 0) + len(content)
+        if (total := sum(sizes.values())) > self._limit:
+            raise InputError(
+                f"the site would be larger than {self._limit / 1e6:g} MB (it has "
+                f"{total / 1e6:.1f} MB with its {', '.join(sizes)}); allow more with "
+                "--max-mb, or take a smaller model or gallery"
+            )
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+
+
+@contextmanager
+def _draft(out: Path) -> Iterator[Path]:
+    """A folder that takes the place of ``out`` at the end, if nothing fails."""
+    replaces = out.is_dir() and any(out.iterdir())
+    if replaces and not (out / _DESCRIPTION).is_file():
+        raise InputError(f"{out}: holds something other than a site; give a new folder")
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file; give a new folder")
+    if not out.absolute().parent.is_dir():
+        raise InputError(f"{out}: its folder does not exist")
+    mark = secrets.token_hex(4)
+    draft = out.with_name(f".{out.name}.{mark}")
+    old = out.with_name(f".{out.name}.{mark}.old")
+    draft.mkdir()
+    try:
+        yield draft
+        if replaces:
+            out.rename(old)
+        draft.replace(out)
+    finally:
+        for folder in (draft, old):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _vectors(gallery: Gallery, hits: list[Hit]) -> Any:
+    vectors = np.empty((len(hits), gallery.info.dim), np.float32)
+    for row, hit in enumerate(hits):
+        record = gallery.get(hit.id)
+        if record is None:
+            raise InputError(f"{gallery.path}: changed meanwhile; start again")
+        vectors[row] = record.embedding
+    return vectors
+
+
+def _pictures(hits: list[Hit], side: int) -> Iterator[bytes | str]:
+    """A small JPEG of each image, or why there is none."""
+    with ThreadPoolExecutor(thread_name_prefix="thumbnail") as pool:
+        yield from pool.map(lambda hit: _picture(hit.path, side), hits)
+
+
+def _picture(path: str, side: int) -> bytes | str:
+    try:
+        image = read_rgb(path)
+    except InputError as error:
+        return str(error).removeprefix(f"{path}: ")
+    image.thumbnail((side, side))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=80)
+    return buffer.getvalue()
+
+
+def _image_facts(hit: Hit, visible: bool) -> dict[str, Any]:
+    # Only the file's name: where it lies is nobody else's business.
+    return {
+        "id": hit.id,
+        "name": Path(hit.path).name,
+        "metadata": hit.metadata,
+        "thumbnail": f"{_THUMBNAILS}/{hit.id}.jpg" if visible else None,
+    }

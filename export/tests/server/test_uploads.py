@@ -1,0 +1,235 @@
+"""Images that clients send: to search with, to add, and to break things."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import struct
+import threading
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+from contrawarp_edge import Gallery
+
+MakeClient = Callable[..., TestClient]
+
+
+def encoded(format: str, size: tuple[int, int] = (20, 30), **options: Any) -> bytes:
+    rng = np.random.default_rng(size[0])
+    pixels = rng.integers(0, 256, (size[1], size[0], 3)).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def png_of_size(width: int, height: int) -> bytes:
+    """A PNG that says it is large, and has no pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        checksum = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + checksum
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"")
+
+
+def embed(client: TestClient, data: bytes, name: str = "a.png") -> Any:
+    return client.post("/api/embed", files={"image": (name, data, "image/png")})
+
+
+def add(client: TestClient, data: bytes, metadata: object = None) -> Any:
+    form = {} if metadata is None else {"metadata": json.dumps(metadata)}
+    files = {"image": ("../../etc/passwd", data, "image/png")}
+    return client.post("/api/images", files=files, data=form)
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
+def test_formats(client: TestClient, format: str) -> None:
+    assert embed(client, encoded(format)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "no image in JPEG"),
+        (b"GIF89a", "no image in JPEG"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "no image in JPEG"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "no image in JPEG"),
+        (encoded("TGA"), "no image in JPEG"),
+        (encoded("JPEG", (99, 99))[:900], "truncated"),
+        (encoded("PNG", (99, 99))[:900], "the upload: "),
+        (png_of_size(5000, 5000), "24 million pixels"),
+        (png_of_size(20_000, 20_000), "24 million pixels"),
+        (png_of_size((1 << 31) - 1, 9), "24 million pixels"),
+    ],
+)
+def test_bad_images(client: TestClient, data: bytes, message: str) -> None:
+    answer = embed(client, data)
+    assert answer.status_code == 422
+    assert message in answer.json()["error"]
+    assert client.get("/api/health").status_code == 200
+
+
+def test_bomb_is_refused_before_it_is_decoded(make_client: MakeClient) -> None:
+    bomb = io.BytesIO()
+    Image.new("1", (20_000, 9_000)).save(bomb, "PNG", optimize=True)
+    assert len(bomb.getvalue()) < 100_000
+    answer = embed(make_client(), bomb.getvalue())
+    assert "24 million pixels" in answer.json()["error"]
+    smaller = make_client(pixels=599)
+    assert embed(smaller, encoded("PNG")).status_code == 422
+    assert embed(smaller, encoded("PNG", (20, 29))).status_code == 200
+
+
+def test_rotation_is_applied(client: TestClient) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = Image.new("RGB", (16, 8), "navy")
+    turned, plain = io.BytesIO(), io.BytesIO()
+    image.save(turned, "PNG", exif=exif)
+    image.rotate(-90, expand=True).save(plain, "PNG")
+    answers = [
+        embed(client, f.getvalue()).json()["embeddings"] for f in (turned, plain)
+    ]
+    np.testing.assert_allclose(*answers, atol=1e-6)
+
+
+def test_too_many_images(make_client: MakeClient) -> None:
+    client = make_client(examples=2)
+    files = [("image", ("a.png", encoded("PNG"), "image/png"))] * 3
+    answer = client.post("/api/embed", files=files)
+    assert answer.status_code == 422
+    assert "1 to 2 examples" in answer.json()["error"]
+
+
+def test_add_search_and_delete(make_client: MakeClient, gallery_path: Path) -> None:
+    client = make_client(writable=True)
+    data = encoded("JPEG")
+    answer = add(client, data, {"person": "new", "tags": ["a"]})
+    assert answer.status_code == 201
+    record = answer.json()
+    stored = Path(record["path"])
+    assert stored.parent == gallery_path.with_name("faces.gallery.uploads")
+    assert stored.name == hashlib.sha256(data).hexdigest() + ".jpg"
+    assert stored.read_bytes() == data
+    assert record["metadata"] == {"person": "new", "tags": ["a"]}
+    found = client.post("/api/search/image", files={"image": data}, data={"k": "1"})
+    assert found.json()["hits"][0]["id"] == record["id"]
+    assert client.get(f"/api/images/{record['id']}/thumbnail").status_code == 200
+
+    again = add(client, data, {"person": "renamed"})
+    assert (again.status_code, again.json()["id"]) == (200, record["id"])
+    assert again.json()["metadata"] == {"person": "renamed"}
+    assert client.get("/api/stats").json()["images"] == 31
+
+    assert client.delete(f"/api/images/{record['id']}").status_code == 204
+    assert client.delete(f"/api/images/{record['id']}").status_code == 404
+    assert not list(stored.parent.iterdir())
+    assert client.get(f"/api/images/{record['id']}").status_code == 404
+
+
+def test_originals_are_never_deleted(
+    make_client: MakeClient, faces: list[Path]
+) -> None:
+    client = make_client(writable=True)
+    assert client.delete("/api/images/1").status_code == 204
+    assert faces[0].is_file()
+    assert client.get("/api/images/1").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        "[]",
+        "{",
+        '{"a": NaN}',
+        '"text"',
+        '{"a": "\\ud800"}',
+        '{"a": "' + "x" * 20_000 + '"}',
+    ],
+)
+def test_bad_metadata_adds_nothing(
+    make_client: MakeClient, gallery_path: Path, metadata: str
+) -> None:
+    client = make_client(writable=True)
+    answer = client.post(
+        "/api/images", files={"image": encoded("PNG")}, data={"metadata": metadata}
+    )
+    assert answer.status_code == 422
+    assert list(answer.json()) == ["error"]
+    assert client.get("/api/stats").json()["images"] == 30
+    assert not gallery_path.with_name("faces.gallery.uploads").exists()
+
+
+def test_broken_image_adds_nothing(make_client: MakeClient, gallery_path: Path) -> None:
+    client = make_client(writable=True)
+    assert add(client, b"broken").status_code == 422
+    assert client.get("/api/stats").json()["images"] == 30
+    assert not gallery_path.with_name("faces.gallery.uploads").exists()
+
+
+def test_full_disk_adds_nothing(
+    make_client: MakeClient, gallery_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = make_client(writable=True)
+
+    def full(path: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device", str(target))
+
+    monkeypatch.setattr(Path, "replace", full)
+    answer = add(client, encoded("PNG"))
+    assert (answer.status_code, list(answer.json())) == (507, ["error"])
+    assert client.get("/api/stats").json()["images"] == 30
+    assert not list(gallery_path.with_name("faces.gallery.uploads").iterdir())
+
+
+def test_searching_while_adding(make_client: MakeClient, gallery_path: Path) -> None:
+    client = make_client(writable=True, threads=3)
+    statuses: list[int] = []
+    counts: list[int] = []
+
+    def search() -> None:
+        while len(statuses) < 24:
+            answer = client.post("/api/search", json={"like": [{"id": 1}], "k": 200})
+            assert answer.status_code == 200
+            found = answer.json()
+            assert len(found["hits"]) <= found["images"]
+            counts.append(len(found["hits"]))
+
+    readers = [threading.Thread(target=search) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for side in range(10, 34):
+        statuses.append(add(client, encoded("PNG", (side, side))).status_code)
+    for reader in readers:
+        reader.join(timeout=30)
+        assert not reader.is_alive()
+    assert statuses == [201] * 24
+    assert counts[-1] == 53
+    with Gallery.open(gallery_path, readonly=True) as gallery:
+        assert len(gallery) == 54
+
+
+def test_same_image_from_many(make_client: MakeClient) -> None:
+    client = make_client(writable=True, threads=4)
+    data = encoded("PNG")
+    ids: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: ids.append(add(client, data).json()["id"]))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(ids) == 8
+    assert len(set(ids)) == 1
+    assert client.get("/api/stats").json()["images"] == 31
