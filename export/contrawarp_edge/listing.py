@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from contrawarp_edge.filters import Scalar
 from contrawarp_edge.gallery import Gallery
-from contrawarp_edge.gallery_sql import Scalar
 from contrawarp_edge.records import Hit
 
 _MOST_VALUES = 200

@@ -3,9 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from contrawarp_edge import InputError, refine
+from contrawarp_edge import refine
 from contrawarp_edge.nearest import top_k
-from contrawarp_edge.query import combined
 from contrawarp_edge.refine import first_distinct, kept_hits
 
 
@@ -71,23 +70,3 @@ def test_min_score_and_exclude() -> None:
     expected = [i for i in order if scores[i] >= 0.4 and i not in left_out][:50]
     assert ids.tolist() == expected
     assert (found >= 0.4).all()
-
-
-def test_combined() -> None:
-    likes, nots = unit(3, seed=1), unit(2, seed=2)
-
-    def direction(vector: np.ndarray) -> np.ndarray:
-        return vector / np.linalg.norm(vector)
-
-    expected = direction(likes.mean(axis=0))
-    np.testing.assert_allclose(combined(likes), expected, atol=1e-6)
-    np.testing.assert_allclose(combined(likes, nots[:0]), expected, atol=1e-6)
-    expected = direction(expected - 0.5 * direction(nots.mean(axis=0)))
-    np.testing.assert_allclose(combined(likes, nots), expected, atol=1e-6)
-    assert combined(likes, nots).dtype == np.float32
-
-
-def test_examples_that_cancel_out() -> None:
-    (one,) = unit(1)
-    with pytest.raises(InputError, match="cancel"):
-        combined(np.stack([one, -one]))

@@ -16,10 +16,10 @@ from contrawarp_edge.embedder import Embedder, Embeddings
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.gallery import Gallery
 from contrawarp_edge.listing import list_images, metadata_fields
+from contrawarp_edge.query import Vector, combined
 from contrawarp_edge.records import Record
 from contrawarp_edge.server import pictures, schemas
 from contrawarp_edge.server.pool import GalleryPool
-from contrawarp_edge.server.query import Vector, combined
 from contrawarp_edge.server.settings import Limits
 from contrawarp_edge.server.uploads import Uploads
 

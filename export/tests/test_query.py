@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from contrawarp_edge import InputError
-from contrawarp_edge.server.query import combined
+from contrawarp_edge.query import combined
 
 
 def test_combined() -> None:
@@ -13,6 +13,22 @@ def test_combined() -> None:
     np.testing.assert_allclose(combined([x, 9 * y], []), (x + y) / np.sqrt(2))
     np.testing.assert_allclose(combined([x], [y, z]), (4 * x - y - z) / 18**0.5)
     np.testing.assert_allclose(combined([x], [x]), x)  # half of it is left
+
+
+def test_combined__rows_of_a_matrix() -> None:
+    rng = np.random.default_rng(0)
+    likes, nots = (rng.normal(size=(n, 6)).astype(np.float32) for n in (3, 2))
+    means = [
+        (part / np.linalg.norm(part, axis=1, keepdims=True)).mean(axis=0)
+        for part in (likes, nots)
+    ]
+    for nothing in ((), nots[:0]):
+        expected = means[0] / np.linalg.norm(means[0])
+        np.testing.assert_allclose(combined(likes, nothing), expected, atol=1e-6)
+    expected = means[0] - 0.5 * means[1]
+    query = combined(likes, nots)
+    np.testing.assert_allclose(query, expected / np.linalg.norm(expected), atol=1e-6)
+    assert query.dtype == np.float32
 
 
 @pytest.mark.parametrize(
