@@ -24,7 +24,7 @@ _PERCENT = ("linear", "mean_class", "macro_f1", "knn20", "spatial", "tells_warpe
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean over seeds with its 95 % t interval; the half-width is NaN for one."""
+    """A mean over seeds and the half of its 95 % t interval, NaN for fewer than 3."""
 
     value: float
     half: float
@@ -34,13 +34,13 @@ class Mean:
         """The mean of at least one value."""
         count = len(values)
         half = float("nan")
-        if count > 1:
+        if count > 2:
             quantile = stats.t.ppf(0.975, count - 1)
             half = float(quantile * np.std(values, ddof=1) / np.sqrt(count))
         return cls(float(np.mean(values)), half)
 
     def is_apart_from(self, other: Mean) -> bool:
-        """Whether the two intervals do not touch; never for a single run."""
+        """Whether the two intervals do not touch; never without intervals."""
         return abs(self.value - other.value) > self.half + other.half
 
 

@@ -142,7 +142,7 @@ def test_mean_has_the_t_interval_of_scipy() -> None:
     assert (mean.value - mean.half, mean.value + mean.half) == pytest.approx(
         (low, high)
     )
-    assert math.isnan(Mean.of([1.0]).half)
+    assert math.isnan(Mean.of([1.0, 2.0]).half)
     assert Mean(50.0, 1.0).is_apart_from(Mean(47.0, 1.5))
     assert not Mean(50.0, 1.0).is_apart_from(Mean(48.0, 1.0))
     assert not Mean.of([50.0]).is_apart_from(Mean(1.0, 1.0))
