@@ -16,6 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from contrawarp_edge.runtime import load_onnxruntime
+
 MIN_BYTES = 1 << 20
 """Smaller models are optimised about as quickly as they are read."""
 
@@ -25,7 +27,7 @@ MAX_KEPT = 8
 
 def options(threads: int | None) -> Any:
     """Session options as all sessions have them."""
-    import onnxruntime
+    onnxruntime = load_onnxruntime()
 
     made = onnxruntime.SessionOptions()
     made.log_severity_level = 4  # whatever goes wrong is raised as well
@@ -72,7 +74,7 @@ def cache_folder() -> Path | None:
 
 
 def _kept(folder: Path, key: str, threads: int | None) -> Any:
-    import onnxruntime
+    onnxruntime = load_onnxruntime()
 
     for file in folder.glob(f"{key}.*.onnx"):
         if _hash(file) != file.name.split(".")[-2]:
@@ -104,7 +106,7 @@ def _made(folder: Path, key: str, path: Path, threads: int | None) -> Any:
 
 
 def _session(path: Path, chosen: Any) -> Any:
-    import onnxruntime
+    onnxruntime = load_onnxruntime()
 
     return onnxruntime.InferenceSession(
         str(path), chosen, providers=["CPUExecutionProvider"]
@@ -121,7 +123,7 @@ def _hash(file: Path) -> str:
 
 def _device() -> str:
     """What an optimised model fits: onnxruntime's version and the processor."""
-    import onnxruntime
+    onnxruntime = load_onnxruntime()
 
     facts = [platform.machine(), platform.processor()]
     with contextlib.suppress(OSError):

@@ -11,6 +11,7 @@ from contrawarp_edge import optimised
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.fingerprint import graph_fingerprint, stored_metadata
 from contrawarp_edge.model_file import INPUT_NAME, OUTPUT_NAME, ModelInfo
+from contrawarp_edge.runtime import load_onnxruntime
 
 _CPU = "CPUExecutionProvider"
 
@@ -32,8 +33,7 @@ def open_session(
         InputError: If the file is missing, no ONNX model, another kind of model, or
             not as it was exported, or a provider is not available.
     """
-    import onnxruntime  # here, since it takes longer to import than all the rest
-
+    onnxruntime = load_onnxruntime()
     if not path.is_file():
         problem = "is a folder, not a model" if path.is_dir() else "no such model"
         raise InputError(f"{path}: {problem}")

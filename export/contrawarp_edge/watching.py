@@ -68,7 +68,6 @@ class Watcher:
         ]
         has_vanished = not self._seen.keys() <= now.keys()
         is_first = not self._seen
-        self._seen = now
         outcome = Outcome()
         if stable:
             outcome = embed_into(
@@ -82,6 +81,7 @@ class Watcher:
         self._done.update((path, now[path]) for path in stable)
         deleted = self._prune() if has_vanished or is_first else 0
         self._done = {path: stamp for path, stamp in self._done.items() if path in now}
+        self._seen = now  # only now, so that after an error all is tried again
         return outcome, deleted
 
     def run(

@@ -189,8 +189,7 @@ def test_bad_inputs(model: Path, tmp_path: Path, reference: Reference) -> None:
     assert f"0 embedded, {len(good)} unchanged, {len(bad)} skipped" in result.stdout
 
     for path in sorted(bad):
-        # A query may be a pipe, whose other end is waited for, and have any name.
-        if path.name == "pipe.png" or b"\xff" in os.fsencode(path):
+        if b"\xff" in os.fsencode(path):  # as a query it is as good as any
             continue
         for arguments in (
             [*command[:2], path, "--gallery", tmp_path / "b.gallery"],
@@ -202,6 +201,8 @@ def test_bad_inputs(model: Path, tmp_path: Path, reference: Reference) -> None:
             [*command, tmp_path / "good", "--metadata", path],
             ["embed", path, tmp_path / "good", "--gallery", gallery],
         ):
+            if path.name == "pipe.png" and "--metadata" in arguments:
+                continue  # which may come through a pipe, so it is waited for
             assert run(*arguments).exit_code == 2, arguments
     assert not (tmp_path / "b.gallery").exists()
     for path in bad | good.keys():  # as if they had been good when they were embedded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import venv
@@ -44,6 +45,21 @@ def test_no_heavy_imports(arguments: list[Path]) -> None:
         [sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_no_telemetry(arguments: list[Path], tmp_path: Path) -> None:
+    model, _, query, *_ = arguments
+    program = (
+        "import sys, contrawarp_edge as c; c.Embedder(sys.argv[1]).embed(sys.argv[2])"
+    )
+    quiet = ("CI", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS")
+    environment = {key: os.environ[key] for key in os.environ.keys() - set(quiet)}
+    cache = tmp_path / "cache"
+    environment["XDG_CACHE_HOME"] = environment["HOME"] = str(cache)
+    subprocess.run(
+        [sys.executable, "-c", program, model, query], check=True, env=environment
+    )
+    assert not cache.exists()  # onnxruntime would keep an identifier of the device
 
 
 @pytest.mark.slow

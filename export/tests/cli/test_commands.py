@@ -153,7 +153,7 @@ def test_errors_leave_nothing_behind(
         (["search", text, query], ["text.txt: not a gallery"]),
         (["search", faces, query], ["faces: is a folder"]),
         (["search", gallery, none], ["none: No such file"]),
-        (["search", gallery, faces], ["faces: Is a directory"]),
+        (["search", gallery, faces], ["faces: not a regular file"]),
         (["search", gallery, text], ["text.txt: not an image"]),
         (["search", gallery, query, "--model", other], ["made with model", "faces.g"]),
         (["search", gallery, query, "--model", text], ["text.txt: not an ONNX"]),
