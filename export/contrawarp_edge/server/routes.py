@@ -136,9 +136,10 @@ def api_router(service: Service, gallery_name: str) -> APIRouter:
         response_class=Response,
         responses=_NOT_FOUND,
     )
-    async def delete_image(id: _Id) -> None:
+    async def delete_image(id: _Id) -> Response:
         """Remove an image from the gallery, and its file if a client added it."""
         await service.delete(id)
+        return Response(status_code=204)
 
     return router
 
