@@ -19,9 +19,10 @@ UNLIKE_WEIGHT = 0.5
 def combined(
     like: Sequence[Vector] | Vector, unlike: Sequence[Vector] | Vector = ()
 ) -> Embeddings:
-    """Combines examples as Rocchio's method does, for "like these, not like those".
+    """Combines examples: the mean direction of the ones less half that of the others.
 
-    ``q = unit(mean(unit(like)) - 0.5 mean(unit(unlike)))``.
+    ``unit(unit(mean(like)) - 0.5 * unit(mean(unlike)))``, after each vector was given
+    unit length.
 
     Args:
         like: Vectors ``(D,)`` of any length, at least one; or rows of ``(N, D)``.
@@ -31,18 +32,12 @@ def combined(
         float32 ``(D,)`` of unit length.
 
     Raises:
-        InputError: If vectors differ in length or are no directions, or cancel each
-            other out.
+        InputError: If vectors are no directions, or cancel each other out.
     """
-    if len({vector.shape for vector in (*like, *unlike)}) != 1:
-        raise InputError("the embeddings differ in length")
     query = _mean_direction(like)
     if len(unlike):
-        query = query - UNLIKE_WEIGHT * _mean_direction(unlike)
-    length = np.linalg.norm(query)
-    if not length > 1e-6:
-        raise InputError("the examples cancel each other out; leave some away")
-    return np.asarray(query / length, np.float32)
+        query = _unit(query - UNLIKE_WEIGHT * _mean_direction(unlike))
+    return np.asarray(query, np.float32)
 
 
 def _mean_direction(vectors: Sequence[Vector] | Vector) -> npt.NDArray[np.float64]:
@@ -51,4 +46,11 @@ def _mean_direction(vectors: Sequence[Vector] | Vector) -> npt.NDArray[np.float6
         lengths = np.linalg.norm(stacked, axis=1, keepdims=True)
     if not (np.isfinite(lengths) & (lengths > 0)).all():
         raise InputError("an embedding is zero or not finite")
-    return np.asarray((stacked / lengths).mean(axis=0))
+    return _unit((stacked / lengths).mean(axis=0))
+
+
+def _unit(vector: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    length = np.linalg.norm(vector)
+    if not length > 1e-6:
+        raise InputError("the examples cancel each other out; leave some away")
+    return np.asarray(vector / length)

@@ -78,7 +78,7 @@ def test_search_like_and_unlike(client: TestClient, vectors: np.ndarray) -> None
     hits = search(
         client, like=[{"id": 1}, {"id": 5}, {"embedding": given}], unlike=[{"id": 9}]
     )
-    query = (vectors[0] + vectors[4] - vectors[20]) / 3 - 0.5 * vectors[8]
+    query = unit(vectors[0] + vectors[4] - vectors[20]) - 0.5 * vectors[8]
     expected = expected_ids(unit(query), vectors, 20, {1, 5, 9})
     assert [hit["id"] for hit in hits] == expected
     score = unit(query) @ vectors[expected[0] - 1]
@@ -91,7 +91,8 @@ def test_images_and_ids_together(
     files = upload(faces[2]) + upload(faces[8], name="unlike_image")
     data = {"like_id": ["5", "6"], "unlike_id": ["11"]}
     answer = client.post("/api/search/image", files=files, data=data).json()
-    query = vectors[[2, 4, 5]].mean(axis=0) - 0.5 * vectors[[8, 10]].mean(axis=0)
+    query = unit(vectors[[2, 4, 5]].mean(axis=0))
+    query = query - 0.5 * unit(vectors[[8, 10]].mean(axis=0))
     found = [hit["id"] for hit in answer["hits"]]
     assert found == expected_ids(unit(query), vectors, 20, {5, 6, 11})
 

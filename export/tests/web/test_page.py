@@ -125,7 +125,8 @@ def test_like_and_not_like(
     page.locator("#unlike li").wait_for()
     wait_for_hits(page)
     like, unlike = int(shown[2][:4]), int(second[5][:4])
-    query = (vectors[6] + vectors[like]) / 2 - 0.5 * vectors[unlike]
+    mean = vectors[6] + vectors[like]
+    query = mean / np.linalg.norm(mean) - 0.5 * vectors[unlike]
     expected = ranking(gallery_path, query)
     for example in (shown[2], second[5]):
         expected.remove(example)

@@ -15,23 +15,24 @@ export function fromFloat16(buffer) {
   return Float32Array.from(halves, (bits) => table[bits]);
 }
 
-export function unit(vector) {
+function unit(vector) {
   const length = Math.hypot(...vector);
   if (!(length > 1e-6)) throw new Error("These examples cancel each other out. Leave some away.");
   return Float64Array.from(vector, (value) => value / length);
 }
 
-function mean(vectors) {
+function meanDirection(vectors) {
   const sum = new Float64Array(vectors[0].length);
   for (const vector of vectors) unit(vector).forEach((value, i) => { sum[i] += value / vectors.length; });
-  return sum;
+  return unit(sum);
 }
 
-/** One query of unit length: the mean of the ones minus a part of the mean of the others. */
+/** One query of unit length: the mean direction of the ones less half that of the others. */
 export function combined(like, unlike) {
-  const query = mean(like);
-  if (unlike.length) mean(unlike).forEach((value, i) => { query[i] -= UNLIKE_WEIGHT * value; });
-  return unit(query);
+  const query = meanDirection(like);
+  if (!unlike.length) return query;
+  const other = meanDirection(unlike);
+  return unit(query.map((value, i) => value - UNLIKE_WEIGHT * other[i]));
 }
 
 /** The k best of some rows of a matrix: [{row, score}], equal scores by ascending row. */
