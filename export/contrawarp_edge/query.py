@@ -41,7 +41,7 @@ def combined(
 
 
 def _mean_direction(vectors: Sequence[Vector] | Vector) -> npt.NDArray[np.float64]:
-    stacked = np.stack(vectors).astype(np.float64)
+    stacked = np.stack(list(vectors)).astype(np.float64)
     with np.errstate(over="ignore"):
         lengths = np.linalg.norm(stacked, axis=1, keepdims=True)
     if not (np.isfinite(lengths) & (lengths > 0)).all():
