@@ -159,7 +159,7 @@ def test_errors_leave_nothing_behind(
         (["search", gallery, query, "--model", text], ["text.txt: not an ONNX"]),
         (
             ["search", gallery, query, "--html", none / "a.html"],
-            ["none/a.html: No such"],
+            ["none/a.html: cannot be written: No such"],
         ),
         (["embed", none, faces, "--gallery", new], ["none: no such model"]),
         (["embed", text, faces, "--gallery", new], ["text.txt: not an ONNX"]),
