@@ -40,7 +40,8 @@ class Gallery:
         self, path: Path, connection: Connection, meta: Mapping[str, str]
     ) -> None:
         self.path = path
-        self.info = ModelInfo.from_metadata(json.loads(meta["model"]), path)
+        with sqlite_errors(path):
+            self.info = ModelInfo.from_metadata(json.loads(meta["model"]), path)
         self._connection = connection
         self._searcher = Searcher(path, self.info.dim)
 

@@ -136,7 +136,12 @@ def sqlite_errors(path: Path) -> Iterator[None]:
         raise
     except sqlite3.Error as error:
         raise InputError(f"{path}: {error}") from error
-    except (ValueError, TypeError) as error:  # of what is made from a damaged row
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+    ) as error:  # of what is made from a damaged row
         raise InputError(f"{path}: damaged ({error})") from error
 
 
