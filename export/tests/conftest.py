@@ -85,6 +85,31 @@ def reference_embedding(pixels: np.ndarray, seed: int = 0) -> np.ndarray:
     return projected / np.linalg.norm(projected)
 
 
+def write_images(root: Path, count: int, size: int = 16) -> list[Path]:
+    rng = np.random.default_rng(count)
+    root.mkdir(exist_ok=True)
+    paths = [root / f"{number:04}.png" for number in range(count)]
+    for path in paths:
+        tint = rng.integers(1, 256, 3)
+        pixels = rng.integers(0, tint + 1, (size, size, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(path)
+    return paths
+
+
+@pytest.fixture(scope="session")
+def shared_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For tests that do not change it."""
+    path = tmp_path_factory.mktemp("shared") / "model.onnx"
+    path.write_bytes(model_bytes())
+    return path
+
+
+@pytest.fixture(scope="session")
+def shared_images(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Thirty, for tests that do not change them."""
+    return write_images(tmp_path_factory.mktemp("shared") / "faces", 30)
+
+
 @pytest.fixture
 def make_model(tmp_path: Path) -> MakeModel:
     def make(name: str = "model.onnx", **settings: object) -> Path:
@@ -113,14 +138,6 @@ def reference() -> Callable[..., np.ndarray]:
 @pytest.fixture
 def make_images(tmp_path: Path) -> MakeImages:
     def make(count: int, folder: str = "faces", size: int = 16) -> list[Path]:
-        rng = np.random.default_rng(count)
-        root = tmp_path / folder
-        root.mkdir(exist_ok=True)
-        paths = [root / f"{number:04}.png" for number in range(count)]
-        for path in paths:
-            tint = rng.integers(1, 256, 3)
-            pixels = rng.integers(0, tint + 1, (size, size, 3)).astype(np.uint8)
-            Image.fromarray(pixels).save(path)
-        return paths
+        return write_images(tmp_path / folder, count, size)
 
     return make

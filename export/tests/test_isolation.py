@@ -27,6 +27,7 @@ for command in (
     assert not main(command, standalone_mode=False)
 loaded = {name.partition(".")[0] for name in sys.modules}
 unwanted = {"torch", "torchvision", "lightly", "lightly_contrawarp", "onnx", "sklearn"}
+unwanted |= {"fastapi", "pydantic", "uvicorn"}
 assert not loaded & unwanted, loaded & unwanted
 """
 
@@ -82,3 +83,6 @@ def test_fresh_environment(arguments: list[Path], tmp_path: Path) -> None:
     )
     assert str(query) in done.stdout.splitlines()[1]
     assert page.stat().st_size > 1000
+    done = subprocess.run([command, "serve", gallery], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "pip install 'contrawarp-edge[serve]'" in done.stderr

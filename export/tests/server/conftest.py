@@ -25,8 +25,11 @@ def faces(make_images: Callable[..., list[Path]]) -> list[Path]:
 
 @pytest.fixture
 def gallery_path(tmp_path: Path, model: Path, faces: list[Path]) -> Path:
+    return make_gallery(tmp_path / "faces.gallery", model, faces)
+
+
+def make_gallery(path: Path, model: Path, faces: list[Path]) -> Path:
     """Image i has id i + 1, the parity of i, and one of three people."""
-    path = tmp_path / "faces.gallery"
     embedder = Embedder(model)
     with Gallery.create(path, embedder.info) as gallery:
         gallery.add(
@@ -44,6 +47,14 @@ def gallery_path(tmp_path: Path, model: Path, faces: list[Path]) -> Path:
     return path
 
 
+def start(gallery: Path, model: Path, access: Access, limits: Limits) -> TestClient:
+    return TestClient(
+        create_app(gallery, Embedder(model), access, limits),
+        base_url="http://127.0.0.1:8000",
+        raise_server_exceptions=False,
+    )
+
+
 @pytest.fixture
 def make_client(gallery_path: Path, model: Path) -> Iterator[Callable[..., TestClient]]:
     """Starts the real application; keyword arguments change access and limits."""
@@ -52,23 +63,21 @@ def make_client(gallery_path: Path, model: Path) -> Iterator[Callable[..., TestC
         def make(
             *, token: str | None = None, writable: bool = False, **limits: float
         ) -> TestClient:
-            app = create_app(
-                gallery_path,
-                Embedder(model),
-                Access(token=token, writable=writable),
-                replace(Limits(), **limits),
-            )
-            return stack.enter_context(
-                TestClient(
-                    app,
-                    base_url="http://127.0.0.1:8000",
-                    raise_server_exceptions=False,
-                )
-            )
+            access = Access(token=token, writable=writable)
+            bounds = replace(Limits(), **limits)
+            return stack.enter_context(start(gallery_path, model, access, bounds))
 
         yield make
 
 
-@pytest.fixture
-def client(make_client: Callable[..., TestClient]) -> TestClient:
-    return make_client()
+@pytest.fixture(scope="session")
+def client(
+    shared_model: Path,
+    shared_images: list[Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[TestClient]:
+    """One application that only reads, for tests that change no file of it."""
+    path = tmp_path_factory.mktemp("shared") / "faces.gallery"
+    make_gallery(path, shared_model, shared_images)
+    with start(path, shared_model, Access(), Limits()) as started:
+        yield started

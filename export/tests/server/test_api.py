@@ -14,12 +14,13 @@ from starlette.testclient import TestClient
 from contrawarp_edge import Gallery, ModelInfo
 from contrawarp_edge.images import read_rgb
 
+MakeClient = Callable[..., TestClient]
 Reference = Callable[[np.ndarray], np.ndarray]
 
 
 @pytest.fixture
-def vectors(faces: list[Path], reference: Reference) -> np.ndarray:
-    return np.stack([reference(np.asarray(read_rgb(path))) for path in faces])
+def vectors(shared_images: list[Path], reference: Reference) -> np.ndarray:
+    return np.stack([reference(np.asarray(read_rgb(path))) for path in shared_images])
 
 
 def search(client: TestClient, **request: Any) -> list[dict[str, Any]]:
@@ -43,26 +44,26 @@ def unit(vector: np.ndarray) -> np.ndarray:
 
 
 def test_embed(
-    client: TestClient, faces: list[Path], vectors: np.ndarray, info: ModelInfo
+    client: TestClient, shared_images: list[Path], vectors: np.ndarray, info: ModelInfo
 ) -> None:
-    answer = client.post("/api/embed", files=upload(*faces[:3]))
+    answer = client.post("/api/embed", files=upload(*shared_images[:3]))
     assert answer.status_code == 200
     assert answer.json()["fingerprint"] == info.fingerprint
     np.testing.assert_allclose(answer.json()["embeddings"], vectors[:3], atol=1e-6)
 
 
 def test_search_by_image(
-    client: TestClient, faces: list[Path], vectors: np.ndarray
+    client: TestClient, shared_images: list[Path], vectors: np.ndarray
 ) -> None:
     answer = client.post(
-        "/api/search/image", files=upload(faces[6]), data={"k": "5"}
+        "/api/search/image", files=upload(shared_images[6]), data={"k": "5"}
     ).json()
     assert [hit["id"] for hit in answer["hits"]] == expected_ids(
         vectors[6], vectors, 5, set()
     )
     best = answer["hits"][0]
     assert best["score"] == pytest.approx(1, abs=1e-6)
-    assert (best["id"], best["path"]) == (7, str(faces[6]))
+    assert (best["id"], best["path"]) == (7, str(shared_images[6]))
     assert best["metadata"] == {"odd": False, "person": "p0"}
 
 
@@ -86,9 +87,9 @@ def test_search_like_and_unlike(client: TestClient, vectors: np.ndarray) -> None
 
 
 def test_images_and_ids_together(
-    client: TestClient, faces: list[Path], vectors: np.ndarray
+    client: TestClient, shared_images: list[Path], vectors: np.ndarray
 ) -> None:
-    files = upload(faces[2]) + upload(faces[8], name="unlike_image")
+    files = upload(shared_images[2]) + upload(shared_images[8], name="unlike_image")
     data = {"like_id": ["5", "6"], "unlike_id": ["11"]}
     answer = client.post("/api/search/image", files=files, data=data).json()
     query = unit(vectors[[2, 4, 5]].mean(axis=0))
@@ -97,12 +98,14 @@ def test_images_and_ids_together(
     assert found == expected_ids(unit(query), vectors, 20, {5, 6, 11})
 
 
-def test_filters(client: TestClient, faces: list[Path], vectors: np.ndarray) -> None:
+def test_filters(
+    client: TestClient, shared_images: list[Path], vectors: np.ndarray
+) -> None:
     where = {"odd": True, "person": "p2"}
     hits = search(client, like=[{"id": 1}], where=where, k=30)
     assert {hit["id"] for hit in hits} == {6, 12, 18, 24, 30}
     form = {"where": json.dumps(where), "k": "30"}
-    answer = client.post("/api/search/image", files=upload(faces[0]), data=form)
+    answer = client.post("/api/search/image", files=upload(shared_images[0]), data=form)
     assert [hit["id"] for hit in answer.json()["hits"]] == [hit["id"] for hit in hits]
     assert search(client, like=[{"id": 1}], where={"odd": "True"}) == []
     assert search(client, like=[{"id": 1}], where={"nothing": 1 << 70}) == []
@@ -117,7 +120,8 @@ def test_min_score(client: TestClient, vectors: np.ndarray) -> None:
     assert search(client, like=[{"id": 1}], min_score=1) == []
 
 
-def test_record_and_pictures(client: TestClient, faces: list[Path]) -> None:
+def test_record_and_pictures(make_client: MakeClient, faces: list[Path]) -> None:
+    client = make_client()
     record = client.get("/api/images/3").json()
     assert record["path"] == str(faces[2])
     assert len(record["sha256"]) == 64
@@ -131,7 +135,8 @@ def test_record_and_pictures(client: TestClient, faces: list[Path]) -> None:
         np.testing.assert_allclose(picture.getpixel((9, 9)), (0, 128, 128), atol=3)
 
 
-def test_originals_that_are_gone(client: TestClient, faces: list[Path]) -> None:
+def test_originals_that_are_gone(make_client: MakeClient, faces: list[Path]) -> None:
+    client = make_client()
     faces[0].unlink()
     faces[1].write_bytes(b"broken")
     faces[2].unlink()
@@ -143,7 +148,8 @@ def test_originals_that_are_gone(client: TestClient, faces: list[Path]) -> None:
         assert client.get(f"/api/images/{id}").status_code == 200
 
 
-def test_pictures_carry_no_metadata(client: TestClient, faces: list[Path]) -> None:
+def test_pictures_carry_no_metadata(make_client: MakeClient, faces: list[Path]) -> None:
+    client = make_client()
     exif = Image.Exif()
     exif[0x010E] = "secret place"
     Image.new("RGB", (50, 50)).save(faces[0], exif=exif)
@@ -167,7 +173,8 @@ def test_stats(client: TestClient, info: ModelInfo) -> None:
     assert client.get("/api/health").json() == {"status": "ok"}
 
 
-def test_empty_gallery(client: TestClient, gallery_path: Path) -> None:
+def test_empty_gallery(make_client: MakeClient, gallery_path: Path) -> None:
+    client = make_client()
     with Gallery.open(gallery_path) as gallery:
         gallery.delete(range(1, 31))
     stats = client.get("/api/stats").json()

@@ -278,8 +278,9 @@ def test_loopback(host: str, expected: bool) -> None:
 
 
 def test_gallery_is_not_touched_when_readonly(
-    client: TestClient, gallery_path: Path
+    make_client: MakeClient, gallery_path: Path
 ) -> None:
+    client = make_client()
     before = gallery_path.read_bytes()
     client.post("/api/search", json={"like": [{"id": 1}]})
     assert client.delete("/api/images/1").status_code == 403

@@ -95,6 +95,7 @@ def answer_of(connection: socket.socket) -> tuple[int, Any]:
     raise AssertionError(f"no whole answer: {data!r}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_start_and_stop(
     serve: Callable[..., Served], gallery_path: Path, number: int
@@ -108,6 +109,7 @@ def test_start_and_stop(
     assert beside == ["faces", "faces.gallery", "model.onnx"]  # no -wal, no -shm
 
 
+@pytest.mark.slow
 def test_requests_that_began_are_ended(serve: Callable[..., Served]) -> None:
     served = serve()
     body = b'{"like": [{"id": 1}], "k": 3}'
@@ -126,6 +128,7 @@ def test_requests_that_began_are_ended(serve: Callable[..., Served]) -> None:
     assert served.process.returncode == 0
 
 
+@pytest.mark.slow
 def test_slow_client_is_let_go(serve: Callable[..., Served]) -> None:
     served = serve("--timeout", "1")
     with served.connect() as connection:
@@ -139,6 +142,7 @@ def test_slow_client_is_let_go(serve: Callable[..., Served]) -> None:
     assert served.stop() == (0, "")
 
 
+@pytest.mark.slow
 def test_large_upload_is_not_read(serve: Callable[..., Served]) -> None:
     served = serve("--max-upload-mb", "1")
     with served.connect() as connection:
@@ -149,6 +153,7 @@ def test_large_upload_is_not_read(serve: Callable[..., Served]) -> None:
     assert served.stop() == (0, "")
 
 
+@pytest.mark.slow
 def test_others_need_the_token(serve: Callable[..., Served]) -> None:
     served = serve("--host", "0.0.0.0")
     assert served.host == "0.0.0.0"
@@ -165,6 +170,7 @@ def test_others_need_the_token(serve: Callable[..., Served]) -> None:
     assert serve("--host", "0.0.0.0").token != served.token
 
 
+@pytest.mark.slow
 def test_allowed_host(serve: Callable[..., Served]) -> None:
     served = serve("--allowed-host", "Faces.example")
     assert served.get("/api/health", Host="faces.example:80") == {"status": "ok"}
