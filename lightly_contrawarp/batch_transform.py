@@ -51,7 +51,7 @@ class ContraWarpBatchTransform(nn.Module):
         >>> views = ContraWarpBatchTransform(ContraWarpTransform(64))
         >>> faces = torch.randint(0, 256, (8, 3, 72, 72), dtype=torch.uint8)
         >>> len(views(faces)), views(faces)[0].shape
-        (8, torch.Size([8, 3, 64, 64]))
+        (4, torch.Size([8, 3, 64, 64]))
     """
 
     def __init__(self, transform: ContraWarpTransform) -> None:

@@ -23,10 +23,10 @@ def trained(
     faces: Tensor, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[ContraWarp, Trainer, Path]:
     folder = tmp_path_factory.mktemp("run")
-    views = ContraWarpBatchTransform(ContraWarpTransform(32, 1, paired=False))
+    views = ContraWarpBatchTransform(ContraWarpTransform(32))
     model = ContraWarp(
-        NAME, batch_transform=views, input_size=32, num_negatives=1, paired=False,
-        projection_hidden_dim=16, projection_dim=8, commercial_use="no",
+        NAME, batch_transform=views, input_size=32, projection_dim=8,
+        commercial_use="no",
     )  # fmt: skip
     trainer = Trainer(
         max_epochs=1, accelerator="cpu", logger=False, enable_progress_bar=False,

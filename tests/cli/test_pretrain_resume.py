@@ -69,7 +69,7 @@ def test_resume_goes_on_until_the_epochs_are_done(folder: Path, out: Path) -> No
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--lr", 0.1), "was started with lr=0.001, not 0.1"),
+        (("--lr", 0.1), "was started with lr=0.003, not 0.1"),
         (("--unpaired",), "was started with paired=True, not False"),
         (("--commercial-use", "yes"), "commercial_use=unknown, not yes"),
     ],
