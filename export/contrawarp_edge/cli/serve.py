@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from contrawarp_edge.cli.options import remembered_model
 from contrawarp_edge.cli_errors import CleanCommand, printable
 from contrawarp_edge.embedder import Embedder
 from contrawarp_edge.errors import InputError
@@ -97,7 +98,7 @@ def serve_command(
         seconds=timeout,
     )
     with Gallery.open(gallery, readonly=True) as opened:
-        embedder = Embedder(model or _remembered_model(opened))
+        embedder = Embedder(model or remembered_model(opened))
         count = len(opened)
     app = create_app(gallery, embedder, access, limits)
     with listen(host, port) as listener:
@@ -114,15 +115,6 @@ def serve_command(
                 )
 
         run(app, listener, limits, on_start)
-
-
-def _remembered_model(gallery: Gallery) -> Path:
-    path = gallery.model_path
-    if path is None or not path.is_file():
-        raise InputError(
-            f"{gallery.path}: its model {path or ''} is gone; name it with --model"
-        )
-    return path
 
 
 def _url(host: str, port: int, token: str | None) -> str:
