@@ -108,7 +108,7 @@ def write_results(scale: Scale, folder: Path, target: Path) -> str:
         verdicts=verdicts(parts["main"], parts["controls"], parts["drawn"]),
     )
     atomic_write_text(target / "RESULTS.md", text)
-    curves = {row.says: [run["curve"] for run in row.runs] for row in parts["main"]}
+    curves = {row.name: [run["curve"] for run in row.runs] for row in parts["main"]}
     atomic_write(target / "accuracy.svg", plot_curves(curves))
     return f"{target / 'RESULTS.md'}: {len(runs)} runs, {len(missing)} to be done"
 
