@@ -147,7 +147,7 @@ def with_metadata(content: bytes, info: ModelInfo) -> bytes:
     # Serialised messages may be joined, so the graph stays as it was hashed.
     tail = onnx.ModelProto()
     onnx.helper.set_model_props(tail, info.to_metadata())
-    return content + tail.SerializeToString()
+    return content + bytes(tail.SerializeToString())
 
 
 @torch.inference_mode()

@@ -1,0 +1,16 @@
+"""The model card: what is known about an exported model, and what is not."""
+
+from lightly_contrawarp.model_card.card import (
+    CardFile,
+    check_replaceable,
+    render_card,
+)
+from lightly_contrawarp.model_card.measured import Measured, read_evaluation
+
+__all__ = [
+    "CardFile",
+    "Measured",
+    "check_replaceable",
+    "read_evaluation",
+    "render_card",
+]
