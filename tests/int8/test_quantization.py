@@ -1,0 +1,104 @@
+"""The int8 model: what is quantised, what is not, and that it says so."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from contrawarp_edge import Embedder, InputError
+from contrawarp_edge.fingerprint import graph_fingerprint
+from lightly_contrawarp.int8.quantization import kept_in_fp32, quantize
+from lightly_contrawarp.onnx_export import with_metadata
+
+
+@pytest.fixture(scope="module")
+def int8(
+    fp32: Embedder, photos: list[Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    path = tmp_path_factory.mktemp("int8") / "model.onnx"
+    content, info, read = quantize(fp32.path, fp32.info, photos[:100])
+    assert read == 100
+    path.write_bytes(with_metadata(content, info))
+    return path
+
+
+def test_says_what_it_is(int8: Path, fp32: Embedder) -> None:
+    info = Embedder(int8).info
+    assert info.precision == "int8"
+    assert info.fingerprint == graph_fingerprint(int8.read_bytes())
+    assert info.fingerprint != fp32.info.fingerprint
+    for name in ("input_size", "crop", "backbone", "dim", "commercial_use"):
+        assert getattr(info, name) == getattr(fp32.info, name)
+    keys = [entry.key for entry in onnx.load(int8).metadata_props]
+    assert len(keys) == len(set(keys))
+
+
+def test_all_but_the_first_convolution_is_8_bits(int8: Path, fp32: Embedder) -> None:
+    model = onnx.load(int8)
+    onnx.checker.check_model(model)
+    made_by = {out: node.op_type for node in model.graph.node for out in node.output}
+    first, *others = (node for node in model.graph.node if node.op_type == "Conv")
+    assert made_by[first.input[0]] != "DequantizeLinear"
+    assert len(others) == 5
+    weights = {w.name: numpy_helper.to_array(w) for w in model.graph.initializer}
+    for node in others:
+        sources = [made_by[name] for name in node.input[:2]]
+        assert sources == ["DequantizeLinear"] * 2
+    quantised = [w for w in weights.values() if w.dtype == np.int8 and w.ndim == 4]
+    assert len(quantised) == 5
+    # A product of an 8-bit and a 7-bit number, twice, fits into 16 bits.
+    assert max(abs(w.astype(int)).max() for w in quantised) == 64
+    norm = next(node for node in model.graph.node if node.op_type == "ReduceL2")
+    assert made_by[norm.input[0]] != "DequantizeLinear"
+    assert int8.stat().st_size < 0.6 * fp32.path.stat().st_size
+
+
+def test_scales_are_per_channel(int8: Path) -> None:
+    weights = {
+        w.name: numpy_helper.to_array(w) for w in onnx.load(int8).graph.initializer
+    }
+    scales = [w for name, w in weights.items() if name.endswith("weight_scale")]
+    assert sorted(len(np.atleast_1d(scale)) for scale in scales) == [
+        32,
+        32,
+        64,
+        64,
+        128,
+    ]
+
+
+def test_embeds_nearly_as_fp32(int8: Path, fp32: Embedder, photos: list[Path]) -> None:
+    held_out = photos[100:]
+    cosines = (Embedder(int8).embed(held_out) * fp32.embed(held_out)).sum(1)
+    assert 0.99 < cosines.min() < 1 - 1e-7
+
+
+def test_is_the_same_every_time(
+    int8: Path,
+    fp32: Embedder,
+    photos: list[Path],
+    progress: tuple[list[int], Callable[[int], None]],
+) -> None:
+    broken = photos[0].with_name("broken.png")
+    broken.write_bytes(b"no picture")
+    seen, report = progress
+    paths = [*photos[:50], broken, *photos[50:100]]
+    _, info, read = quantize(fp32.path, fp32.info, paths, on_progress=report)
+    broken.unlink()
+    assert info.fingerprint == Embedder(int8).info.fingerprint
+    assert read == 100
+    assert seen == list(range(1, 102))
+
+
+def test_what_cannot_be_quantised(fp32: Embedder, photos: list[Path]) -> None:
+    with pytest.raises(InputError, match="only 99 of 99 images to calibrate on can be"):
+        quantize(fp32.path, fp32.info, photos[:99])
+    tensor = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["y"], name="r")], "g", [tensor], [tensor]
+    )
+    with pytest.raises(InputError, match="only networks with convolutions"):
+        kept_in_fp32(graph)
