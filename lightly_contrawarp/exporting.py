@@ -19,6 +19,7 @@ from lightly_contrawarp.model_card import (
     check_replaceable,
     read_evaluation,
     render_card,
+    select_results,
 )
 from lightly_contrawarp.onnx_export import stage_onnx
 from lightly_contrawarp.safetensors_export import to_safetensors, weights_fingerprint
@@ -103,19 +104,7 @@ def export(
             text = json.dumps(done.int8.to_dict(), indent=2, allow_nan=False) + "\n"
             stage(request.report, text.encode())
         if request.card_path:
-            prints = {file.fingerprint for file in done.files}
-            prints.add(weights_fingerprint(backbone, info))
-            card = render_card(
-                info,
-                training_facts(checkpoint),
-                done.files,
-                int8=done.int8,
-                measured=(
-                    read_evaluation(request.evaluation, prints)
-                    if request.evaluation
-                    else None
-                ),
-            )
+            card = _card(checkpoint, backbone, info, request, done)
             stage(request.card_path, card.encode())
             done.lines.append(f"{request.card_path}: model card")
     return done
@@ -131,6 +120,29 @@ def _check_distinct(request: ExportRequest) -> None:
         paths.append(int8_path(request.onnx))
     if repeated := [path for path in paths if paths.count(path) > 1]:
         raise InputError(f"{repeated[0]}: is named for two files; give each its own")
+
+
+def _card(
+    checkpoint: Path,
+    backbone: nn.Module,
+    info: BackboneInfo,
+    request: ExportRequest,
+    done: Exported,
+) -> str:
+    fingerprints = {file.fingerprint for file in done.files}
+    fingerprints.add(weights_fingerprint(backbone, info))
+    measured = []
+    if request.evaluation:
+        measured.append(read_evaluation(request.evaluation, fingerprints))
+    if done.int8 and done.int8.tasks:
+        measured.append(select_results(done.int8.tasks, fingerprints))
+    return render_card(
+        info,
+        training_facts(checkpoint),
+        done.files,
+        int8=done.int8,
+        measured=measured,
+    )
 
 
 def _stage_safetensors(

@@ -5,7 +5,11 @@ from lightly_contrawarp.model_card.card import (
     check_replaceable,
     render_card,
 )
-from lightly_contrawarp.model_card.measured import Measured, read_evaluation
+from lightly_contrawarp.model_card.measured import (
+    Measured,
+    read_evaluation,
+    select_results,
+)
 
 __all__ = [
     "CardFile",
@@ -13,4 +17,5 @@ __all__ = [
     "check_replaceable",
     "read_evaluation",
     "render_card",
+    "select_results",
 ]

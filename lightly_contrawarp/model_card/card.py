@@ -11,7 +11,7 @@ import jinja2
 
 from contrawarp_edge.errors import InputError
 from lightly_contrawarp.checkpoint import BackboneInfo
-from lightly_contrawarp.evaluation.table import Table, tables
+from lightly_contrawarp.evaluation.table import Table
 from lightly_contrawarp.int8.report import Int8Report
 from lightly_contrawarp.model_card.measured import Measured
 from lightly_contrawarp.preprocess import PREPROCESSING
@@ -60,7 +60,7 @@ def render_card(
     files: Sequence[CardFile],
     *,
     int8: Int8Report | None = None,
-    measured: Measured | None = None,
+    measured: Sequence[Measured] = (),
 ) -> str:
     """Writes the card of a model as Markdown.
 
@@ -69,7 +69,7 @@ def render_card(
         training: What it says about its training; see `training_facts`.
         files: What was exported.
         int8: What quantisation changed, if there is an int8 model.
-        measured: Results on labelled images, if there are any.
+        measured: Results on labelled images.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("lightly_contrawarp", "model_card"),
@@ -87,7 +87,6 @@ def render_card(
         training=training,
         files=files,
         int8=int8,
-        int8_tasks=tables(int8.tasks["encoders"]) if int8 and int8.tasks else [],
         measured=measured,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,12 @@ class Measured:
 
     Attributes:
         data: The facts about the labelled set.
-        versions: Of the software.
         results: The measures by the name of the encoder: the model itself, and
             untrained encoders beside it.
         own: Names in ``results`` of the model itself.
     """
 
     data: dict[str, Any]
-    versions: dict[str, str]
     results: dict[str, dict[str, Any]]
     own: list[str]
 
@@ -62,29 +60,43 @@ def read_evaluation(path: Path, fingerprints: Collection[str]) -> Measured:
     except ValueError as error:
         raise InputError(f"{path}: no JSON ({error})") from error
     try:
-        encoders: dict[str, Any] = content["encoders"]
-        own = [
-            name
-            for name, result in encoders.items()
-            if result["encoder"]["fingerprint"] in fingerprints
-        ]
-        results = {
-            name: result
-            for name, result in encoders.items()
-            if name in own or result["encoder"]["kind"] == "random"
-        }
-        measured = Measured(content["data"], content["versions"], results, own)
-        if own:
-            measured.tables()  # what is missing is noticed here
+        measured = select_results(content, fingerprints)
     except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
         raise InputError(
             f"{path}: not written by contrawarp evaluate --json of this version"
         ) from error
-    if not own:
+    if not measured.own:
         raise InputError(
-            f"{path}: has results of other models only ({', '.join(encoders)}); "
-            "evaluate this checkpoint, or a file that was exported from it"
+            f"{path}: has results of other models only "
+            f"({', '.join(content['encoders'])}); evaluate this checkpoint, or a file "
+            "that was exported from it"
         )
+    return measured
+
+
+def select_results(
+    content: Mapping[str, Any], fingerprints: Collection[str]
+) -> Measured:
+    """Takes out what concerns a model; see `Measured`.
+
+    Args:
+        content: What a ``Comparison`` gives as plain values.
+        fingerprints: Those of the model.
+    """
+    encoders: dict[str, Any] = content["encoders"]
+    own = [
+        name
+        for name, result in encoders.items()
+        if result["encoder"]["fingerprint"] in fingerprints
+    ]
+    results = {
+        name: result
+        for name, result in encoders.items()
+        if name in own or result["encoder"]["kind"] == "random"
+    }
+    measured = Measured(content["data"], results, own)
+    if own:
+        measured.tables()  # what is missing is noticed here
     return measured
 
 
