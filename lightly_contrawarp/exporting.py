@@ -192,6 +192,6 @@ def _stage_models(
         f"{int8.path}: int8, {int8.size / 1e6:.1f} MB, "
         f"fingerprint {int8.info.short_fingerprint}"
     )
-    done.unreadable += report.agreement.unreadable
+    done.unreadable += report.unreadable
     if report.tasks:
         done.unreadable += report.tasks["data"]["unreadable"]

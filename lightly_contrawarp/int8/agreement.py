@@ -31,7 +31,6 @@ class Agreement:
         mean_cosine: Mean cosine of the two embeddings of an image. It is close to 1
             long before searches agree, so it is for information only.
         lowest_cosine: The lowest of these cosines.
-        unreadable: A line for each image that was left out.
     """
 
     images: int
@@ -39,7 +38,6 @@ class Agreement:
     overlap: Estimate
     mean_cosine: float
     lowest_cosine: float
-    unreadable: list[str]
 
 
 def measure_agreement(
@@ -48,7 +46,7 @@ def measure_agreement(
     paths: Sequence[Path],
     *,
     on_progress: Callable[[int], None] = lambda done: None,
-) -> Agreement:
+) -> tuple[Agreement, list[str]]:
     """Embeds images with both models and compares the results.
 
     Args:
@@ -57,6 +55,9 @@ def measure_agreement(
         paths: Image files; those that cannot be used are left out.
         on_progress: Called now and then with the number of images that have been
             embedded so far, those of both models added up.
+
+    Returns:
+        The agreement, and a line for each image that was left out.
 
     Raises:
         InputError: If fewer than `MIN_IMAGES` can be used.
@@ -72,17 +73,18 @@ def measure_agreement(
             done += len(batch.paths) + len(batch.failed)
             on_progress(done)
         embedded.append(vectors)
+    lines = [f"{path}: {why}" for path, why in unreadable.items()]
     usable = [path for path in paths if path not in unreadable]
     if len(usable) < MIN_IMAGES:
         raise InputError(
             f"only {len(usable)} images to compare models on can be used, and "
             f"{MIN_IMAGES} are needed; the first problem: "
-            + next((f"{path}: {why}" for path, why in unreadable.items()), "none")
+            + (lines[0] if lines else "none")
         )
     first, second = (np.stack([one[path] for path in usable]) for one in embedded)
     shared = neighbour_overlap(first, second, NEAREST)
     cosines = (first.astype(np.float64) * second).sum(axis=1)
-    return Agreement(
+    agreement = Agreement(
         images=len(usable),
         nearest=NEAREST,
         overlap=Estimate(
@@ -92,8 +94,8 @@ def measure_agreement(
         ),
         mean_cosine=float(cosines.mean()),
         lowest_cosine=float(cosines.min()),
-        unreadable=[f"{path}: {why}" for path, why in unreadable.items()],
     )
+    return agreement, lines
 
 
 def neighbour_overlap(first: Floats, second: Floats, k: int) -> NDArray[np.float64]:

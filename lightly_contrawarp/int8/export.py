@@ -62,13 +62,14 @@ def stage_int8(
     sample = draw_sample(folder)
     steps = len(sample.calibration), len(sample.held_out)
     progress = Progress(steps[0] + 2 * steps[1])
-    content, info, calibrated_on = quantize(
+    quantized = quantize(
         fp32.path, fp32.info, sample.calibration, on_progress=progress.update
     )
-    content = with_metadata(content, info)
+    info = quantized.info
+    content = with_metadata(quantized.content, info)
     target = int8_path(path)
     int8 = Embedder(stage(target, content))
-    agreement = measure_agreement(
+    agreement, unreadable = measure_agreement(
         fp32,
         int8,
         sample.held_out,
@@ -87,9 +88,10 @@ def stage_int8(
         fp32=ModelFile(path, fp32.path.stat().st_size, fp32.info),
         int8=ModelFile(target, len(content), info),
         folder=folder,
-        calibrated_on=calibrated_on,
+        calibrated_on=quantized.images,
         seed=SEED,
         agreement=agreement,
+        unreadable=quantized.unreadable + unreadable,
         speed=measure_speed(fp32.path, int8.path, noise),
         tasks=_tasks({path: fp32, target: int8}, labelled) if labelled else None,
         versions=versions(),

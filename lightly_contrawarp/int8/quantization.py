@@ -7,7 +7,7 @@ import io
 import logging
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +30,29 @@ from lightly_contrawarp.int8.sampling import MIN_IMAGES
 
 Pixels = NDArray[np.uint8]
 
+_FLOAT_CONVOLUTIONS = 2
+"""How many convolutions stay in fp32, from the input on. They hold few weights; what
+is rounded there spreads through all other layers."""
+
 # Histograms of all activations of this many images are taken at a time.
 _CHUNK = 4
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """An int8 model.
+
+    Attributes:
+        content: The serialised model, without metadata.
+        info: The metadata that it should have.
+        images: Number of images that it was calibrated on.
+        unreadable: A line for each image that was passed over.
+    """
+
+    content: bytes
+    info: ModelInfo
+    images: int
+    unreadable: list[str]
 
 
 def quantize(
@@ -40,13 +61,13 @@ def quantize(
     paths: Sequence[Path],
     *,
     on_progress: Callable[[int], None] = lambda done: None,
-) -> tuple[bytes, ModelInfo, int]:
+) -> Quantized:
     """Quantises the convolutions of a model: QDQ format, weights per channel.
 
-    The first convolution and all that is no convolution stay in fp32: preprocessing,
-    additions, pooling, the L2 norm. Weights get 7 bits. With 8, sums of products
-    overflow on processors without VNNI instructions, and embeddings would depend on
-    where they are computed.
+    The first two convolutions and all that is no convolution stay in fp32:
+    preprocessing, additions, pooling, the L2 norm. Weights get 7 bits. With 8, sums of
+    products overflow on processors without VNNI instructions, and embeddings would
+    depend on where they are computed.
 
     Args:
         model: The ``.onnx`` file in fp32.
@@ -55,26 +76,28 @@ def quantize(
             be read are passed over.
         on_progress: Called with the number of images that are done.
 
-    Returns:
-        A serialised model without metadata, the metadata that it should have, and the
-        number of images that it was calibrated on.
-
     Raises:
         InputError: If fewer than `MIN_IMAGES` can be read, or there is no convolution
             to quantise.
     """
-    first, *others = _convolutions(onnx.load(model).graph)
-    if not others:
+    nodes = onnx.load(model).graph.node
+    convolutions = [node.name for node in nodes if node.op_type == "Conv"]
+    if len(convolutions) <= _FLOAT_CONVOLUTIONS:
         raise InputError(
             f"int8 needs a network of convolutions, and {info.backbone} is none"
         )
     # Images are decoded again when it is their turn: photographs fill the memory.
-    files = load_files(paths, lambda path: None)
-    readable = [file.path for file in files if file.pixels is not None]
+    readable, unreadable = [], []
+    for file in load_files(paths, lambda path: None):
+        if file.problem:
+            unreadable.append(f"{file.path}: {file.problem}")
+        else:
+            readable.append(file.path)
     if len(readable) < MIN_IMAGES:
         raise InputError(
             f"only {len(readable)} of {len(paths)} images to calibrate on can be read, "
-            f"and {MIN_IMAGES} are needed"
+            f"and {MIN_IMAGES} are needed; the first problem: "
+            + (unreadable[0] if unreadable else "none")
         )
     readable = readable[: len(readable) - len(readable) % _CHUNK]
     with tempfile.TemporaryDirectory() as folder, _quiet():
@@ -90,7 +113,7 @@ def quantize(
             reduce_range=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            nodes_to_exclude=[first],
+            nodes_to_exclude=convolutions[:_FLOAT_CONVOLUTIONS],
             # Leaves out the 0.001 % of the values that are farthest off on each side.
             calibrate_method=CalibrationMethod.Percentile,
             extra_options={
@@ -102,16 +125,7 @@ def quantize(
     quantized.ClearField("metadata_props")
     content = quantized.SerializeToString(deterministic=True)
     metadata = replace(info, precision="int8", fingerprint=graph_fingerprint(content))
-    return content, metadata, len(readable)
-
-
-def _convolutions(graph: onnx.GraphProto) -> list[str]:
-    """Names of the convolutions, from the input on.
-
-    The first one reads three channels: rounding the pixels costs more neighbours than
-    rounding in any other layer, and most networks get no faster by it.
-    """
-    return [node.name for node in graph.node if node.op_type == "Conv"]
+    return Quantized(content, metadata, len(readable), unreadable)
 
 
 class _Images(CalibrationDataReader):  # type: ignore[misc]

@@ -50,6 +50,7 @@ class Int8Report:
         calibrated_on: Number of images that it was calibrated on.
         seed: Seed by which they were drawn.
         agreement: On images that it was not calibrated on.
+        unreadable: A line for each image of the folder that could not be used.
         speed: An entry for each size of batch.
         tasks: What ``contrawarp evaluate`` measures on labelled images for both, or
             None.
@@ -62,6 +63,7 @@ class Int8Report:
     calibrated_on: int
     seed: int
     agreement: Agreement
+    unreadable: list[str]
     speed: list[Speed]
     tasks: dict[str, Any] | None
     versions: dict[str, str]
@@ -82,6 +84,7 @@ class Int8Report:
                 "seed": self.seed,
             },
             "agreement": asdict(self.agreement),
+            "unreadable": self.unreadable,
             "lowest_overlap_allowed": MIN_OVERLAP,
             "speed": {"threads": THREADS, "batches": [asdict(s) for s in self.speed]},
             "tasks": self.tasks,

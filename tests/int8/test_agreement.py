@@ -40,14 +40,16 @@ def test_a_model_agrees_with_itself(
     broken = photos[0].with_name("broken.png")
     broken.write_bytes(b"no picture")
     seen, report = progress
-    found = measure_agreement(fp32, fp32, [broken, *photos[:120]], on_progress=report)
+    found, unreadable = measure_agreement(
+        fp32, fp32, [broken, *photos[:120]], on_progress=report
+    )
     broken.unlink()
     assert (found.images, found.nearest) == (120, 10)
     assert found.overlap.value == 1
     assert found.overlap.interval == (1, 1)
     assert found.overlap.chance == pytest.approx(10 / 119)
     assert found.lowest_cosine == pytest.approx(1, abs=1e-5)
-    assert found.unreadable == [f"{broken}: not an image that Pillow can read"]
+    assert unreadable == [f"{broken}: not an image that Pillow can read"]
     assert seen == sorted(seen)
     assert seen[-1] == 2 * 121
 
