@@ -14,6 +14,7 @@ from contrawarp_edge.errors import InputError
 from lightly_contrawarp.checkpoint import BackboneInfo, load_backbone, training_facts
 from lightly_contrawarp.int8.export import LabelledParts, int8_path, stage_int8
 from lightly_contrawarp.int8.report import Int8Report
+from lightly_contrawarp.int8.sampling import ImageSample
 from lightly_contrawarp.model_card import (
     CardFile,
     check_replaceable,
@@ -32,7 +33,7 @@ class ExportRequest:
 
     Attributes:
         onnx: The ``.onnx`` file.
-        calibration: Folder of images for an int8 model beside it.
+        int8_images: Images for an int8 model beside it.
         labelled: A training and a test set to evaluate both models on.
         report: JSON file for what the int8 model was measured to be.
         force: Whether to write it whatever it loses.
@@ -42,7 +43,7 @@ class ExportRequest:
     """
 
     onnx: Path | None
-    calibration: Path | None = None
+    int8_images: ImageSample | None = None
     labelled: LabelledParts | None = None
     report: Path | None = None
     force: bool = False
@@ -116,7 +117,7 @@ def _check_distinct(request: ExportRequest) -> None:
         *(path for path in (request.onnx, request.safetensors, request.report) if path),
         *(path for path in (request.card_path, request.evaluation) if path),
     ]
-    if request.onnx and request.calibration:
+    if request.onnx and request.int8_images:
         paths.append(int8_path(request.onnx))
     if repeated := [path for path in paths if paths.count(path) > 1]:
         raise InputError(f"{repeated[0]}: is named for two files; give each its own")
@@ -174,12 +175,12 @@ def _stage_models(
         f"parity with PyTorch on {parity.images} images: largest difference "
         f"{parity.max_difference:.1e}, lowest cosine {parity.min_cosine:.7f}",
     ]
-    if request.calibration is None:
+    if request.int8_images is None:
         return
     report = done.int8 = stage_int8(
         fp32,
         path,
-        request.calibration,
+        request.int8_images,
         stage,
         labelled=request.labelled,
         force=request.force,

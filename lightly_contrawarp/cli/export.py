@@ -95,15 +95,18 @@ def main(
         raise InputError(
             "--calibrate, --data, --part, --report and --force belong to --int8"
         )
+    if part and not data:
+        raise InputError("--part goes with --data")
     _check_target("--onnx", onnx_path)
     _check_target("--safetensors", safetensors)
     _check_target("--report", report)
     from lightly_contrawarp.cli.evaluate import _open_sets
     from lightly_contrawarp.exporting import ExportRequest, export
+    from lightly_contrawarp.int8.sampling import draw_sample
 
     request = ExportRequest(
         onnx=onnx_path,
-        calibration=calibrate,
+        int8_images=draw_sample(calibrate) if calibrate else None,
         labelled=_open_sets(data, part, None, None, None) if data else None,
         report=report,
         force=force,

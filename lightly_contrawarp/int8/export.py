@@ -16,7 +16,7 @@ from lightly_contrawarp.evaluation.evaluate import EvaluationSettings
 from lightly_contrawarp.int8.agreement import measure_agreement
 from lightly_contrawarp.int8.quantization import quantize
 from lightly_contrawarp.int8.report import MIN_OVERLAP, Int8Report, ModelFile
-from lightly_contrawarp.int8.sampling import SEED, draw_sample
+from lightly_contrawarp.int8.sampling import SEED, ImageSample
 from lightly_contrawarp.int8.speed import measure_speed
 from lightly_contrawarp.onnx_export import with_metadata
 from lightly_contrawarp.staging import Stage
@@ -36,7 +36,7 @@ def int8_path(path: Path) -> Path:
 def stage_int8(
     fp32: Embedder,
     path: Path,
-    folder: Path,
+    sample: ImageSample,
     stage: Stage,
     *,
     labelled: LabelledParts | None = None,
@@ -47,7 +47,7 @@ def stage_int8(
     Args:
         fp32: The fp32 model, where it waits.
         path: Where that model will be; see `int8_path` for the int8 one.
-        folder: Images to calibrate and to compare on.
+        sample: Images to calibrate and to compare on.
         stage: Writes files; see `staged_files`.
         labelled: A training and a test set to evaluate both models on.
         force: Whether to accept any loss of neighbours.
@@ -59,7 +59,6 @@ def stage_int8(
         InputError: If the images are too few, the network cannot be quantised, or
             the models share fewer than `MIN_OVERLAP` of the nearest neighbours.
     """
-    sample = draw_sample(folder)
     steps = len(sample.calibration), len(sample.held_out)
     progress = Progress(steps[0] + 2 * steps[1])
     quantized = quantize(
@@ -87,7 +86,7 @@ def stage_int8(
     return Int8Report(
         fp32=ModelFile(path, fp32.path.stat().st_size, fp32.info),
         int8=ModelFile(target, len(content), info),
-        folder=folder,
+        folder=sample.folder,
         calibrated_on=quantized.images,
         seed=SEED,
         agreement=agreement,

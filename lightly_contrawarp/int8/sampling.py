@@ -24,10 +24,12 @@ class ImageSample:
     """Images drawn from a folder; no image is in both lists.
 
     Attributes:
+        folder: The folder.
         calibration: Images to take the ranges of activations from.
         held_out: Other images, to compare models on.
     """
 
+    folder: Path
     calibration: list[Path]
     held_out: list[Path]
 
@@ -55,5 +57,7 @@ def draw_sample(folder: Path) -> ImageSample:
     drawn = [found[position] for position in order.tolist()]
     calibration = min(CALIBRATION_IMAGES, len(drawn) // 2)
     return ImageSample(
-        drawn[:calibration], drawn[calibration : calibration + HELD_OUT_IMAGES]
+        folder,
+        drawn[:calibration],
+        drawn[calibration : calibration + HELD_OUT_IMAGES],
     )
