@@ -65,7 +65,7 @@ def test_tells_how_it_was_trained(trained: tuple[ContraWarp, Trainer, Path]) -> 
     _, trainer, folder = trained
     facts = training_facts(folder / "full.ckpt")
     assert facts["optimizer_steps"] == trainer.global_step == 3
-    assert facts["projection_hidden_dim"] == 16
+    assert facts["projection_dim"] == 8
     torch.save({"state_dict": {}}, folder / "bare.ckpt")
     assert training_facts(folder / "bare.ckpt") == {}
 
