@@ -99,6 +99,25 @@ def load_backbone(
     return backbone.eval(), info
 
 
+def training_facts(path: Path | str) -> dict[str, Any]:
+    """What a checkpoint tells about its training.
+
+    Args:
+        path: The ``.ckpt`` file.
+
+    Returns:
+        ``optimizer_steps`` and the settings of the module, as far as they are there: a
+        weights-only checkpoint may have neither.
+
+    Raises:
+        InputError: If the file is missing or no checkpoint.
+    """
+    content = _read(Path(path))
+    steps = content.get("global_step")
+    facts: dict[str, Any] = {} if steps is None else {"optimizer_steps": steps}
+    return facts | dict(content.get("hyper_parameters", {}))
+
+
 def _read(path: Path) -> dict[str, Any]:
     if path.is_dir():
         raise InputError(

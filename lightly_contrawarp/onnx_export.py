@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from contrawarp_edge.model_file import (
 )
 from lightly_contrawarp.checkpoint import BackboneInfo
 from lightly_contrawarp.preprocess import preprocess
+from lightly_contrawarp.staging import Stage, staged_files
 
 OPSET = 18
 """Lowest opset in which antialiased resizing exists."""
@@ -93,6 +93,33 @@ def export_onnx(
         InputError: If the file cannot be written, or its embeddings differ from
             PyTorch's by more than ``TOLERANCE``; an earlier file is left as it was.
     """
+    with staged_files() as stage:
+        embedder, parity = stage_onnx(backbone, info, path, images, stage)
+    return embedder.info, parity
+
+
+def stage_onnx(
+    backbone: nn.Module,
+    info: BackboneInfo,
+    path: Path,
+    images: Sequence[Image.Image],
+    stage: Stage,
+) -> tuple[Embedder, Parity]:
+    """As :func:`export_onnx`, as one of several files that are to appear together.
+
+    Args:
+        backbone: The encoder, in evaluation mode, on the CPU.
+        info: What its checkpoint says about it.
+        path: The ``.onnx`` file to write.
+        images: RGB images to compare the file with PyTorch on.
+        stage: Writes files; see `staged_files`.
+
+    Returns:
+        The file where it waits, opened, and the agreement.
+
+    Raises:
+        InputError: See :func:`export_onnx`.
+    """
     model = EmbeddingModel(backbone, info.input_size).eval()
     content = _to_onnx(model)
     metadata = ModelInfo(
@@ -105,24 +132,22 @@ def export_onnx(
         commercial_use=info.commercial_use,
         fingerprint=graph_fingerprint(content),
     )
+    embedder = Embedder(stage(path, with_metadata(content, metadata)))
+    parity = compare(model, embedder, images)
+    if not parity.max_difference <= TOLERANCE:
+        raise InputError(
+            f"{path}: not written, because its embeddings differ from PyTorch's "
+            f"by {parity.max_difference:.2e}, more than {TOLERANCE:.0e}"
+        )
+    return embedder, parity
+
+
+def with_metadata(content: bytes, info: ModelInfo) -> bytes:
+    """Adds the contract's metadata to a serialised model that has none."""
     # Serialised messages may be joined, so the graph stays as it was hashed.
     tail = onnx.ModelProto()
-    onnx.helper.set_model_props(tail, metadata.to_metadata())
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        partial.write_bytes(content + tail.SerializeToString())
-        parity = compare(model, Embedder(partial), images)
-        if not parity.max_difference <= TOLERANCE:
-            raise InputError(
-                f"{path}: not written, because its embeddings differ from PyTorch's "
-                f"by {parity.max_difference:.2e}, more than {TOLERANCE:.0e}"
-            )
-        partial.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)
-    return metadata, parity
+    onnx.helper.set_model_props(tail, info.to_metadata())
+    return content + bytes(tail.SerializeToString())
 
 
 @torch.inference_mode()

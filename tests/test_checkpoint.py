@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from contrawarp_edge.errors import InputError
 from lightly_contrawarp import ContraWarp, ContraWarpTransform, load_backbone
 from lightly_contrawarp.batch_transform import ContraWarpBatchTransform
+from lightly_contrawarp.checkpoint import training_facts
 from lightly_contrawarp.crop import FACE_CROP
 
 NAME = "shufflenet_v2_x0_5"
@@ -58,6 +59,15 @@ def test_every_form_gives_the_trained_encoder(
     assert expected.shape[1] == info.dim == 1024
     assert (info.name, info.input_size, info.commercial_use) == (NAME, 32, "no")
     assert info.crop["name"] == FACE_CROP.name
+
+
+def test_tells_how_it_was_trained(trained: tuple[ContraWarp, Trainer, Path]) -> None:
+    _, trainer, folder = trained
+    facts = training_facts(folder / "full.ckpt")
+    assert facts["optimizer_steps"] == trainer.global_step == 3
+    assert facts["projection_dim"] == 8
+    torch.save({"state_dict": {}}, folder / "bare.ckpt")
+    assert training_facts(folder / "bare.ckpt") == {}
 
 
 def test_in_place_compilation_keeps_the_keys_clean(

@@ -7,53 +7,154 @@ from typing import TYPE_CHECKING
 
 import click
 
-from contrawarp_edge.cli_errors import CleanCommand
+from contrawarp_edge.cli_errors import EXIT_SKIPPED, CleanCommand
 from contrawarp_edge.errors import InputError
 
 if TYPE_CHECKING:
     from PIL import Image
 
+    from lightly_contrawarp.exporting import Exported
+
+_PATH = click.Path(path_type=Path)
 _PARITY_IMAGES = 16
 
 
 @click.command(cls=CleanCommand)
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=_PATH)
+@click.option("--onnx", "onnx_path", type=_PATH, help="The .onnx file to write.")
 @click.option(
-    "--onnx",
-    "path",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="The file to write.",
+    "--int8",
+    is_flag=True,
+    help="Write an 8-bit model too: model.int8.onnx beside model.onnx.",
 )
 @click.option(
+    "--calibrate",
+    type=_PATH,
+    metavar="FOLDER",
+    help="200 images or more, such as will be embedded; for --int8.",
+)
+@click.option(
+    "--data",
+    metavar="SPEC",
+    help="Labelled set, as for contrawarp evaluate, to judge --int8 by accuracy too.",
+)
+@click.option(
+    "--part",
+    type=click.Choice(["validation", "test"]),
+    help="What of --data to be scored on, if it has both.",
+)
+@click.option("--report", type=_PATH, help="JSON file for all that --int8 measures.")
+@click.option("--force", is_flag=True, help="Write an int8 model that finds others.")
+@click.option(
+    "--safetensors",
+    type=_PATH,
+    help="File for the backbone's weights under torchvision's names.",
+)
+@click.option(
+    "--evaluation",
+    type=_PATH,
+    help="What contrawarp evaluate --json wrote of this model, for the model card.",
+)
+@click.option("--no-card", is_flag=True, help="Write no model card.")
+@click.option(
     "--images",
-    type=click.Path(path_type=Path),
+    type=_PATH,
     help="Folder of images to check the file on; drawn faces by default.",
 )
 @click.version_option(package_name="lightly-contrawarp")
-def main(checkpoint: Path, path: Path, images: Path | None) -> None:
+@click.pass_context
+def main(
+    ctx: click.Context,
+    checkpoint: Path,
+    onnx_path: Path | None,
+    int8: bool,
+    calibrate: Path | None,
+    data: str | None,
+    part: str | None,
+    report: Path | None,
+    force: bool,
+    safetensors: Path | None,
+    evaluation: Path | None,
+    no_card: bool,
+    images: Path | None,
+) -> None:
     """Export the encoder of CHECKPOINT to one self-contained ONNX file.
 
     The file takes uint8 RGB images of any size and returns unit embeddings. It is
-    compared with PyTorch before it is put in place.
+    compared with PyTorch before it is put in place. A model card in Markdown goes
+    beside it, under the same name.
+
+    With --int8 an 8-bit model goes beside it too. It is smaller and faster, and finds
+    somewhat other neighbours; how much, is measured and shown. If it finds too many
+    others, nothing is written.
+
+    Exit code 3 means that all is written but some images could not be read.
     """
+    _check_options(onnx_path, int8, calibrate, safetensors, no_card, evaluation)
+    if not int8 and (calibrate or data or part or report or force):
+        raise InputError(
+            "--calibrate, --data, --part, --report and --force belong to --int8"
+        )
+    if part and not data:
+        raise InputError("--part goes with --data")
+    _check_target("--onnx", onnx_path)
+    _check_target("--safetensors", safetensors)
+    _check_target("--report", report)
+    from lightly_contrawarp.cli.evaluate import _open_sets
+    from lightly_contrawarp.exporting import ExportRequest, export
+    from lightly_contrawarp.int8.sampling import draw_sample
+
+    request = ExportRequest(
+        onnx=onnx_path,
+        int8_images=draw_sample(calibrate) if calibrate else None,
+        labelled=_open_sets(data, part, None, None, None) if data else None,
+        report=report,
+        force=force,
+        safetensors=safetensors,
+        evaluation=evaluation,
+        card=not no_card,
+    )
+    exported = export(checkpoint, request, lambda: _parity_images(images))
+    _tell(exported)
+    if exported.unreadable:
+        click.echo(
+            f"{len(exported.unreadable):,} images could not be read, the first: "
+            f"{exported.unreadable[0]}",
+            err=True,
+        )
+        ctx.exit(EXIT_SKIPPED)
+
+
+def _check_options(
+    onnx_path: Path | None,
+    int8: bool,
+    calibrate: Path | None,
+    safetensors: Path | None,
+    no_card: bool,
+    evaluation: Path | None,
+) -> None:
+    if onnx_path is None and safetensors is None:
+        raise InputError("give --onnx or --safetensors, the file to write")
+    if int8 and (onnx_path is None or calibrate is None):
+        raise InputError("--int8 needs --onnx and --calibrate FOLDER")
+    if no_card and evaluation:
+        raise InputError("--evaluation goes into the model card; leave out --no-card")
+
+
+def _check_target(option: str, path: Path | None) -> None:
+    if path is None:
+        return
     if path.is_dir():
-        raise InputError(f"{path}: is a folder; --onnx has to be a file")
+        raise InputError(f"{path}: is a folder; {option} has to be a file")
     if not path.parent.is_dir():
         raise InputError(f"{path.parent}: no such folder to write {path.name} to")
-    from lightly_contrawarp.checkpoint import load_backbone
-    from lightly_contrawarp.onnx_export import export_onnx
 
-    backbone, facts = load_backbone(checkpoint)
-    info, parity = export_onnx(backbone, facts, path, _parity_images(images))
-    click.echo(
-        f"{path}: {info.backbone}, {info.input_size} px, {info.dim} dimensions, "
-        f"{path.stat().st_size / 1e6:.1f} MB, fingerprint {info.short_fingerprint}"
-    )
-    click.echo(
-        f"parity with PyTorch on {parity.images} images: largest difference "
-        f"{parity.max_difference:.1e}, lowest cosine {parity.min_cosine:.7f}"
-    )
+
+def _tell(exported: Exported) -> None:
+    for line in exported.lines:
+        click.echo(line)
+    if exported.int8:
+        click.echo(f"\n{exported.int8.to_text()}")
 
 
 def _parity_images(folder: Path | None) -> list[Image.Image]:

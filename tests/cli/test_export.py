@@ -5,21 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner, Result
+from click.testing import Result
 from PIL import Image
 from torch import nn
 
 from contrawarp_edge import Embedder
 from helpers import one_line_error
+from helpers_export import run, save_checkpoint
 from lightly_contrawarp import ContraWarp, load_backbone, onnx_export
-from lightly_contrawarp.cli.export import main
-
-
-def save_checkpoint(model: ContraWarp, path: Path) -> Path:
-    content = {"state_dict": model.state_dict()}
-    model.on_save_checkpoint(content)
-    torch.save(content, path)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -35,23 +28,22 @@ def exported(checkpoint: Path) -> tuple[Path, Result]:
     return path, run(checkpoint, "--onnx", path)
 
 
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
 @pytest.mark.slow
-def test_says_what_it_wrote(exported: tuple[Path, Result]) -> None:
+def test_says_what_it_wrote(exported: tuple[Path, Result], checkpoint: Path) -> None:
     path, result = exported
     assert result.exit_code == 0, result.output
     assert result.stderr == ""
     info = Embedder(path).info
     assert (info.backbone, info.input_size, info.dim) == ("mobilenet_v3_small", 32, 576)
     assert info.commercial_use == "no"
-    first, second = result.stdout.splitlines()
+    first, second, third = result.stdout.splitlines()
     assert first.startswith(f"{path}: mobilenet_v3_small, 32 px, 576 dimensions, ")
     assert first.endswith(f" MB, fingerprint {info.short_fingerprint}")
     assert second.startswith("parity with PyTorch on 16 images: largest difference ")
-    assert {p.name for p in path.parent.iterdir()} == {"last.ckpt", "model.onnx"}
+    card = path.with_suffix(".md")
+    assert third == f"{card}: model card"
+    assert info.fingerprint in card.read_text()
+    assert set(path.parent.iterdir()) == {checkpoint, path, card}
 
 
 @pytest.mark.slow

@@ -1,0 +1,140 @@
+"""What quantisation to 8 bits changed, as a table and as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from contrawarp_edge import ModelInfo
+from lightly_contrawarp.evaluation.table import Table, format_tables, with_interval
+from lightly_contrawarp.int8.agreement import Agreement
+from lightly_contrawarp.int8.speed import THREADS, Speed
+
+MIN_OVERLAP = 0.90
+"""An int8 model that shares fewer neighbours with fp32 is not written."""
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """An exported file.
+
+    Attributes:
+        path: Where it is.
+        size: Bytes.
+        info: What it says about itself.
+    """
+
+    path: Path
+    size: int
+    info: ModelInfo
+
+    def to_dict(self) -> dict[str, Any]:
+        """The facts as plain values."""
+        return {
+            "file": str(self.path),
+            "bytes": self.size,
+            "precision": self.info.precision,
+            "fingerprint": self.info.fingerprint,
+        }
+
+
+@dataclass(frozen=True)
+class Int8Report:
+    """An int8 model beside the fp32 model that it was made of.
+
+    Attributes:
+        fp32: The one file.
+        int8: The other.
+        folder: Where the images came from.
+        calibrated_on: Number of images that it was calibrated on.
+        seed: Seed by which they were drawn.
+        agreement: On images that it was not calibrated on.
+        unreadable: A line for each image of the folder that could not be used.
+        speed: An entry for each size of batch.
+        tasks: What ``contrawarp evaluate`` measures on labelled images for both, or
+            None.
+        versions: Of the software.
+    """
+
+    fp32: ModelFile
+    int8: ModelFile
+    folder: Path
+    calibrated_on: int
+    seed: int
+    agreement: Agreement
+    unreadable: list[str]
+    speed: list[Speed]
+    tasks: dict[str, Any] | None
+    versions: dict[str, str]
+
+    @property
+    def is_close(self) -> bool:
+        """Whether enough neighbours are shared, `MIN_OVERLAP`."""
+        return self.agreement.overlap.value >= MIN_OVERLAP
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as values that JSON can hold."""
+        return {
+            "fp32": self.fp32.to_dict(),
+            "int8": self.int8.to_dict(),
+            "calibration": {
+                "folder": str(self.folder),
+                "images": self.calibrated_on,
+                "seed": self.seed,
+            },
+            "agreement": asdict(self.agreement),
+            "unreadable": self.unreadable,
+            "lowest_overlap_allowed": MIN_OVERLAP,
+            "speed": {"threads": THREADS, "batches": [asdict(s) for s in self.speed]},
+            "tasks": self.tasks,
+            "versions": self.versions,
+        }
+
+    def table(self) -> Table:
+        """The measures side by side."""
+        overlap, found = self.agreement.overlap, self.agreement
+        before, after = self.fp32.size, self.int8.size
+        return Table(
+            title="int8 beside fp32",
+            note=f"Calibrated on {self.calibrated_on:,} images and compared on "
+            f"{found.images:,} others; one thread, medians.",
+            header=["measure", "fp32", "int8", "int8 to fp32"],
+            rows=[
+                ["size, MB", *_pair(before / 1e6, after / 1e6), f"{after / before:.2f}"]
+            ]
+            + [
+                [
+                    f"ms an image, batch {speed.batch}",
+                    *_pair(speed.reference_ms, speed.other_ms),
+                    f"{speed.ratio:.2f} times as fast",
+                ]
+                for speed in self.speed
+            ]
+            + [
+                [
+                    f"of {found.nearest} nearest, shared (%)",
+                    "",
+                    "",
+                    with_interval(overlap.value, overlap.interval),
+                ],
+                [
+                    "cosine, mean and lowest",
+                    "",
+                    "",
+                    f"{found.mean_cosine:.4f}, {found.lowest_cosine:.4f}",
+                ],
+            ],
+        )
+
+    def to_text(self) -> str:
+        """All tables for a terminal."""
+        own = self.table()
+        parts = [own.to_text(), own.note]
+        if self.tasks:
+            parts += ["", format_tables(self.tasks["encoders"])]
+        return "\n".join(parts)
+
+
+def _pair(fp32: float, int8: float) -> list[str]:
+    return [f"{fp32:.3g}", f"{int8:.3g}"]
