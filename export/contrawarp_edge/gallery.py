@@ -174,6 +174,17 @@ class Gallery:
         with sqlite_errors(self.path):
             return gallery_rows.find(self._connection, key)
 
+    def iter_records(self) -> Iterator[Record]:
+        """Yields all images by id; the gallery may be changed meanwhile."""
+        after = 0
+        while True:
+            with sqlite_errors(self.path):
+                records = gallery_rows.page(self._connection, after)
+            if not records:
+                return
+            yield from records
+            after = records[-1].id or 0
+
     def iter_paths(self, prefix: str = "") -> Iterator[tuple[int, str, str]]:
         """Yields id, path and hash of the images whose path begins with something.
 

@@ -12,6 +12,8 @@ from contrawarp_edge.gallery_sql import is_text
 from contrawarp_edge.nearest import unit_rows
 from contrawarp_edge.records import Record
 
+_COLUMNS = "id, path, sha256, embedding, metadata, added"
+
 
 def to_row(record: Record, dim: int, added: str) -> dict[str, Any]:
     """The values of a record's row, except for its revision.
@@ -36,13 +38,23 @@ def find(connection: Connection, key: int | str) -> Record | None:
     if isinstance(key, str) and not is_text(key):
         return None
     row = connection.execute(
-        "SELECT id, path, sha256, embedding, metadata, added FROM images "
-        f"WHERE {column} = ?",
+        f"SELECT {_COLUMNS} FROM images WHERE {column} = ?",
         (key if isinstance(key, str) else int(key),),
     ).fetchone()
-    if row is None:
-        return None
-    id, path, sha256, embedding, metadata, added = row
+    return None if row is None else _to_record(*row)
+
+
+def page(connection: Connection, after: int) -> list[Record]:
+    """Some records by id, beginning after an id."""
+    found = connection.execute(
+        f"SELECT {_COLUMNS} FROM images WHERE id > ? ORDER BY id LIMIT 1024", (after,)
+    )
+    return [_to_record(*row) for row in found]
+
+
+def _to_record(
+    id: int, path: str, sha256: str, embedding: bytes, metadata: str, added: str
+) -> Record:
     vector = np.frombuffer(embedding, "<f4").astype(np.float32)
     return Record(path, sha256, vector, json.loads(metadata), id, added)
 

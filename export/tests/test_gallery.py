@@ -119,6 +119,21 @@ def test_get_delete_and_upsert(gallery: Gallery) -> None:
     assert gallery.add([third])[0] > 2  # an id is never used twice
 
 
+def test_all_records_while_some_go(gallery: Gallery) -> None:
+    gallery.add(records(2500))
+    walk = gallery.iter_records()
+    found = [next(walk)]
+    gallery.delete([1, 2, 2400])
+    found += walk
+    ids = [record.id for record in found]
+    # The first thousand had been read already.
+    assert ids == [i for i in range(1, 2501) if i != 2400]
+    kept = gallery.get(2500)
+    assert kept is not None
+    np.testing.assert_array_equal(found[-1].embedding, kept.embedding)
+    assert replace(found[-1], embedding=kept.embedding) == kept
+
+
 def test_matrix_follows_random_changes(gallery: Gallery, path: Path) -> None:
     rng = np.random.default_rng(5)
     with Gallery.open(path, readonly=True) as reader:

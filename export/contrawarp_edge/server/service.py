@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from pydantic import BaseModel
 from contrawarp_edge.embedder import Embedder, Embeddings
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.gallery import Gallery
-from contrawarp_edge.listing import list_images, metadata_fields
+from contrawarp_edge.metadata_fields import metadata_fields
 from contrawarp_edge.query import Vector, combined
 from contrawarp_edge.records import Record
 from contrawarp_edge.server import pictures, schemas
@@ -201,10 +202,10 @@ class Service:
     def _fields_of(self, gallery: Gallery) -> list[schemas.MetadataField]:
         read, fields = self._fields
         if time.monotonic() - read > _FIELDS_SECONDS:
-            found = list_images(gallery, _FIELDS_IMAGES)
+            found = islice(gallery.iter_records(), _FIELDS_IMAGES)
             fields = [
                 schemas.MetadataField(**facts)
-                for facts in metadata_fields(hit.metadata for hit in found)
+                for facts in metadata_fields(record.metadata or {} for record in found)
             ]
             self._fields = (time.monotonic(), fields)
         return fields

@@ -20,8 +20,8 @@ from contrawarp_edge.embedder import Embedder
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.gallery import Gallery
 from contrawarp_edge.images import read_rgb
-from contrawarp_edge.listing import list_images, metadata_fields
-from contrawarp_edge.records import Hit
+from contrawarp_edge.metadata_fields import metadata_fields
+from contrawarp_edge.records import Record
 from contrawarp_edge.web import page_files
 
 Precision = Literal["float16", "float32"]
@@ -89,13 +89,13 @@ def build_site(
         opened.check_model(embedder.info)
         if not len(opened):
             raise InputError(f"{gallery}: holds no images; embed some first")
-        hits = list_images(opened, len(opened))
+        records = list(opened.iter_records())
         dtype = "<f2" if settings.precision == "float16" else "<f4"
         contents = {
             "model": model.read_bytes(),
-            "vectors": _vectors(opened, hits).astype(dtype).tobytes(),
+            "vectors": np.stack([r.embedding for r in records]).astype(dtype).tobytes(),
         }
-        site = Site(len(hits))
+        site = Site(len(records))
         meter = _Meter(site, settings.max_bytes)
         files = {}
         for part, content in contents.items():
@@ -108,20 +108,22 @@ def build_site(
         for name, content in page_files("browser").items():
             meter.write("page", draft / name, content)
         images = []
-        pictures = _pictures(hits, settings.thumbnail)
-        for done, (hit, picture) in enumerate(zip(hits, pictures, strict=True), 1):
-            images.append(_image_facts(hit, isinstance(picture, bytes)))
+        pictures = _pictures(records, settings.thumbnail)
+        for done, (record, picture) in enumerate(
+            zip(records, pictures, strict=True), 1
+        ):
+            images.append(_image_facts(record, isinstance(picture, bytes)))
             if isinstance(picture, bytes):
                 meter.write("thumbnails", draft / images[-1]["thumbnail"], picture)
             else:
-                site.without_picture.append((hit.path, picture))
-            on_image(done, len(hits))
+                site.without_picture.append((record.path, picture))
+            on_image(done, len(records))
         description = {
             "name": gallery.name,
             "model": asdict(opened.info),
             "precision": settings.precision,
             "files": files,
-            "fields": metadata_fields(hit.metadata for hit in hits),
+            "fields": metadata_fields(record.metadata or {} for record in records),
             "images": images,
         }
         text = json.dumps(description, separators=(",", ":"))
@@ -173,20 +175,10 @@ def _draft(out: Path) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _vectors(gallery: Gallery, hits: list[Hit]) -> Any:
-    vectors = np.empty((len(hits), gallery.info.dim), np.float32)
-    for row, hit in enumerate(hits):
-        record = gallery.get(hit.id)
-        if record is None:
-            raise InputError(f"{gallery.path}: changed meanwhile; start again")
-        vectors[row] = record.embedding
-    return vectors
-
-
-def _pictures(hits: list[Hit], side: int) -> Iterator[bytes | str]:
+def _pictures(records: list[Record], side: int) -> Iterator[bytes | str]:
     """A small JPEG of each image, or why there is none."""
     with ThreadPoolExecutor(thread_name_prefix="thumbnail") as pool:
-        yield from pool.map(lambda hit: _picture(hit.path, side), hits)
+        yield from pool.map(lambda record: _picture(record.path, side), records)
 
 
 def _picture(path: str, side: int) -> bytes | str:
@@ -200,11 +192,11 @@ def _picture(path: str, side: int) -> bytes | str:
     return buffer.getvalue()
 
 
-def _image_facts(hit: Hit, visible: bool) -> dict[str, Any]:
+def _image_facts(record: Record, visible: bool) -> dict[str, Any]:
     # Only the file's name: where it lies is nobody else's business.
     return {
-        "id": hit.id,
-        "name": Path(hit.path).name,
-        "metadata": hit.metadata,
-        "thumbnail": f"{_THUMBNAILS}/{hit.id}.jpg" if visible else None,
+        "id": record.id,
+        "name": Path(record.path).name,
+        "metadata": record.metadata or {},
+        "thumbnail": f"{_THUMBNAILS}/{record.id}.jpg" if visible else None,
     }

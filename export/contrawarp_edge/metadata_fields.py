@@ -1,4 +1,4 @@
-"""What a gallery holds, as a whole."""
+"""The metadata by which the images of a gallery can be filtered."""
 
 from __future__ import annotations
 
@@ -6,20 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
-
 from contrawarp_edge.filters import Scalar
-from contrawarp_edge.gallery import Gallery
-from contrawarp_edge.records import Hit
 
 _MOST_VALUES = 200
-
-
-def list_images(gallery: Gallery, limit: int) -> list[Hit]:
-    """Ids, paths and metadata of at most ``limit`` images, by ascending id."""
-    anywhere = np.ones(gallery.info.dim, np.float32)
-    (hits,) = gallery.search(anywhere, k=limit)
-    return sorted(hits, key=lambda hit: hit.id)
 
 
 def metadata_fields(metadata: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
