@@ -64,10 +64,16 @@ def bump_field(points: Tensor, parameters: WarpParameters) -> Tensor:
     Returns:
         ``d(points)``, float ``[B, P, 2]``.
     """
-    offsets = points[:, :, None] - parameters.centers[:, None]
-    q2 = offsets.square().sum(-1) / parameters.radii[:, None].square()
+    return _displacement(points[..., 0], points[..., 1], parameters).mT
+
+
+def _displacement(x: Tensor, y: Tensor, parameters: WarpParameters) -> Tensor:
+    """``d`` at points given as ``[B or 1, P]`` twice, as planes ``[B, 2, P]``."""
+    centers, radii, vectors = parameters
+    dx, dy = x[:, None] - centers[..., :1], y[:, None] - centers[..., 1:]
+    q2 = (dx.square() + dy.square()) / radii[..., None].square()
     weights = (1 - q2).clamp_min(0).square()
-    return -(weights @ parameters.vectors)
+    return -(vectors.mT @ weights)
 
 
 def lipschitz_bound(parameters: WarpParameters) -> Tensor:
@@ -149,7 +155,7 @@ def sampling_grid(
 
     The warp acts on the source and the affine map views the result: the output at
     ``y`` shows the source at ``phi(A y)``. The field is evaluated on a coarse grid of
-    the output and upsampled; the affine part is exact.
+    the output and upsampled, which leaves the affine part as it is.
 
     Args:
         affine: Maps output to source coordinates, float ``[B, 2, 3]``.
@@ -157,25 +163,23 @@ def sampling_grid(
         parameters: ``B`` warps, or ``None`` for no warp.
 
     Returns:
-        Grid for ``grid_sample(..., align_corners=False)``, float ``[B, H, W, 2]``.
+        Grid for ``grid_sample(..., align_corners=False)``, float ``[B, H, W, 2]``,
+        not contiguous.
     """
     height, width = size
     kind: dict[str, Any] = {"dtype": affine.dtype, "device": affine.device}
-    x = (torch.arange(width, **kind) + 0.5) / width
-    y = (torch.arange(height, **kind) + 0.5) / height
-    rows = y[:, None, None] * affine[:, None, None, :, 1] + affine[:, None, None, :, 2]
-    source = x[:, None] * affine[:, None, None, :, 0] + rows
+    nodes = (torch.arange(_COARSE, **kind) - 1) / (_COARSE - 3)
+    ys, xs = torch.meshgrid(nodes, nodes, indexing="ij")
+    points = torch.stack([xs, ys, torch.ones_like(xs)]).flatten(1)
+    source = affine @ points
     if parameters is not None:
-        nodes = (torch.arange(_COARSE, **kind) - 1) / (_COARSE - 3)
-        ys, xs = torch.meshgrid(nodes, nodes, indexing="ij")
-        points = torch.stack([xs, ys, torch.ones_like(xs)], dim=-1).reshape(1, -1, 3)
-        coarse = bump_field(points @ affine.mT, parameters)
-        coarse = coarse.mT.reshape(-1, 2, _COARSE, _COARSE)
-        across = _upsampling_matrix(width, affine.dtype, affine.device)
-        down = _upsampling_matrix(height, affine.dtype, affine.device)
-        source = source + (down @ coarse @ across.mT).permute(0, 2, 3, 1)
-    grid: Tensor = 2 * source - 1
-    return grid
+        source = source + _displacement(source[:, 0], source[:, 1], parameters)
+    # Upsampling reproduces the affine part, so that nothing but two matrix products
+    # touches all pixels. Planes in memory are what grid_sample reads fastest.
+    coarse = (2 * source - 1).unflatten(2, (_COARSE, _COARSE))
+    across = _upsampling_matrix(width, affine.dtype, affine.device)
+    down = _upsampling_matrix(height, affine.dtype, affine.device)
+    return ((down @ coarse) @ across.mT).permute(0, 2, 3, 1)
 
 
 def sample(images: Tensor, grid: Tensor) -> Tensor:
