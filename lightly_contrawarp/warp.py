@@ -166,7 +166,23 @@ def sampling_grid(
         Grid for ``grid_sample(..., align_corners=False)``, float ``[B, H, W, 2]``,
         not contiguous.
     """
-    height, width = size
+    # In 16 bits, it would be off by half a pixel.
+    with torch.autocast(affine.device.type, enabled=False):
+        planes = upsample(coarse_source(affine, parameters), size)
+    return planes.permute(0, 2, 3, 1)  # planes are what grid_sample reads fastest
+
+
+def coarse_source(affine: Tensor, parameters: WarpParameters | None = None) -> Tensor:
+    """Where the nodes of a coarse grid of the output lie in the source.
+
+    Args:
+        affine: Maps output to source coordinates, float ``[B, 2, 3]``.
+        parameters: ``B`` warps, or ``None`` for no warp.
+
+    Returns:
+        x and y in ``grid_sample``'s coordinates, -1 to 1, as planes
+        ``[B, 2, nodes, nodes]``.
+    """
     kind: dict[str, Any] = {"dtype": affine.dtype, "device": affine.device}
     nodes = (torch.arange(_COARSE, **kind) - 1) / (_COARSE - 3)
     ys, xs = torch.meshgrid(nodes, nodes, indexing="ij")
@@ -174,12 +190,25 @@ def sampling_grid(
     source = affine @ points
     if parameters is not None:
         source = source + _displacement(source[:, 0], source[:, 1], parameters)
-    # Upsampling reproduces the affine part, so that nothing but two matrix products
-    # touches all pixels. Planes in memory are what grid_sample reads fastest.
-    coarse = (2 * source - 1).unflatten(2, (_COARSE, _COARSE))
-    across = _upsampling_matrix(width, affine.dtype, affine.device)
-    down = _upsampling_matrix(height, affine.dtype, affine.device)
-    return ((down @ coarse) @ across.mT).permute(0, 2, 3, 1)
+    return (2 * source - 1).reshape(-1, 2, _COARSE, _COARSE)
+
+
+def upsample(coarse: Tensor, size: tuple[int, int]) -> Tensor:
+    """Interpolates a coarse grid at the pixels of the output, exactly where linear.
+
+    Two matrix products are all that touches every pixel.
+
+    Args:
+        coarse: Float ``[..., nodes, nodes]`` from :func:`coarse_source`.
+        size: Height and width of the output in pixels.
+
+    Returns:
+        Float ``[..., H, W]``.
+    """
+    height, width = size
+    across = _upsampling_matrix(width, coarse.dtype, coarse.device)
+    down = _upsampling_matrix(height, coarse.dtype, coarse.device)
+    return (down @ coarse) @ across.mT
 
 
 def sample(images: Tensor, grid: Tensor) -> Tensor:
