@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -132,6 +132,14 @@ def limit_to_bijection(
     return parameters._replace(vectors=parameters.vectors * factor)
 
 
+@lru_cache(maxsize=8)
+def _coarse_nodes(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The nodes of the coarse grid as columns ``(x, y, 1)``, ``[3, P]``."""
+    nodes = (torch.arange(_COARSE, dtype=dtype, device=device) - 1) / (_COARSE - 3)
+    ys, xs = torch.meshgrid(nodes, nodes, indexing="ij")
+    return torch.stack([xs, ys, torch.ones_like(xs)]).flatten(1)
+
+
 @lru_cache(maxsize=32)
 def _upsampling_matrix(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Catmull-Rom weights ``[size, _COARSE]`` from coarse nodes to pixel centres.
@@ -183,11 +191,7 @@ def coarse_source(affine: Tensor, parameters: WarpParameters | None = None) -> T
         x and y in ``grid_sample``'s coordinates, -1 to 1, as planes
         ``[B, 2, nodes, nodes]``.
     """
-    kind: dict[str, Any] = {"dtype": affine.dtype, "device": affine.device}
-    nodes = (torch.arange(_COARSE, **kind) - 1) / (_COARSE - 3)
-    ys, xs = torch.meshgrid(nodes, nodes, indexing="ij")
-    points = torch.stack([xs, ys, torch.ones_like(xs)]).flatten(1)
-    source = affine @ points
+    source = affine @ _coarse_nodes(affine.dtype, affine.device)
     if parameters is not None:
         source = source + _displacement(source[:, 0], source[:, 1], parameters)
     return (2 * source - 1).reshape(-1, 2, _COARSE, _COARSE)
@@ -228,7 +232,8 @@ def sample(images: Tensor, grid: Tensor) -> Tensor:
 
 def identity_affine(batch: int, like: Tensor) -> Tensor:
     """Affine maps ``[B, 2, 3]`` that change nothing, typed and placed as ``like``."""
-    return torch.eye(2, 3, dtype=like.dtype, device=like.device).repeat(batch, 1, 1)
+    one = torch.eye(2, 3, dtype=like.dtype, device=like.device)
+    return one.expand(batch, -1, -1)
 
 
 def warp_points(
