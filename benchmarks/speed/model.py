@@ -19,6 +19,7 @@ from contrawarp_edge import Embedder
 from lightly_contrawarp.backbones import build_backbone
 from lightly_contrawarp.checkpoint import BackboneInfo
 from lightly_contrawarp.data.drawn_faces import save_drawn_faces
+from lightly_contrawarp.int8.export import int8_path
 from lightly_contrawarp.int8.quantization import quantize
 from lightly_contrawarp.int8.sampling import MIN_IMAGES
 from lightly_contrawarp.onnx_export import EmbeddingModel, export_onnx, with_metadata
@@ -38,7 +39,8 @@ def measure(scale: Scale, device: str) -> Part:
     compiles = compiles and scale.name != "smoke"  # it takes a minute
     with tempfile.TemporaryDirectory() as scratch:
         for name in scale.models:
-            model, fp32, int8 = export(name, Path(scratch))
+            model, fp32 = export(name, Path(scratch))
+            int8 = to_int8(fp32)
             for threads in sorted({1, os.cpu_count() or 1}):
                 for batch in _WANTED:
                     with limited_threads(threads):
@@ -55,21 +57,27 @@ def measure(scale: Scale, device: str) -> Part:
     return part
 
 
-def export(name: str, folder: Path) -> tuple[EmbeddingModel, Path, Path]:
-    """An untrained encoder in PyTorch, and exported in fp32 and in int8."""
+def export(name: str, folder: Path) -> tuple[EmbeddingModel, Path]:
+    """An untrained encoder in PyTorch, and exported."""
     torch.manual_seed(0)
     backbone, dim = build_backbone(name)
     backbone.eval()
     info = BackboneInfo(name=name, dim=dim, input_size=SIZE)
-    fp32, int8 = folder / f"{name}.onnx", folder / f"{name}.int8.onnx"
-    written, _ = export_onnx(backbone, info, fp32, [Image.new("RGB", (SIZE, SIZE))])
-    faces = folder / "faces"
+    path = folder / f"{name}.onnx"
+    export_onnx(backbone, info, path, [Image.new("RGB", (SIZE, SIZE))])
+    return EmbeddingModel(backbone, SIZE).eval(), path
+
+
+def to_int8(fp32: Path) -> Path:
+    """The int8 model beside an exported one, calibrated on drawn faces."""
+    faces = fp32.parent / "faces"
     save_drawn_faces(
         faces, MIN_IMAGES, num_identities=4, seed=0, size=SIZE, labelled=False
     )
-    small = quantize(fp32, written, sorted(faces.glob("*.jpg")))
-    int8.write_bytes(with_metadata(small.content, small.info))
-    return EmbeddingModel(backbone, SIZE).eval(), fp32, int8
+    small = quantize(fp32, Embedder(fp32).info, sorted(faces.glob("*.jpg")))
+    path = int8_path(fp32)
+    path.write_bytes(with_metadata(small.content, small.info))
+    return path
 
 
 def contenders(

@@ -84,7 +84,7 @@ def _starts(
     name: str, folder: Path, count: int
 ) -> dict[str, list[tuple[float, float]]]:
     """Seconds and peak bytes of processes of each kind, in turn."""
-    model, onnx, _ = export(name, folder)
+    model, onnx = export(name, folder)
     checkpoint, image = folder / f"{name}.ckpt", folder / "face.jpg"
     info = BackboneInfo(name, model_dim(model), SIZE)
     weights = {f"backbone.{k}": v for k, v in model.backbone.state_dict().items()}
