@@ -36,15 +36,17 @@ def measure(scale: Scale, device: str) -> Part:
     compiles = shutil.which("g++") is not None
     if not compiles:
         part.notes.append(f"{COMPILED}: not measured, no C++ compiler.")
-    compiles = compiles and scale.name != "smoke"  # it takes a minute
+    compiles = compiles and scale.name != "smoke"
     with tempfile.TemporaryDirectory() as scratch:
         for name in scale.models:
             model, fp32 = export(name, Path(scratch))
             int8 = to_int8(fp32)
             for threads in sorted({1, os.cpu_count() or 1}):
                 for batch in _WANTED:
+                    # Each change of the number of threads compiles anew.
+                    compiled = compiles and threads == 1
                     with limited_threads(threads):
-                        calls = contenders(model, fp32, int8, batch, threads, compiles)
+                        calls = contenders(model, fp32, int8, batch, threads, compiled)
                         times = race(calls, seconds=scale.seconds, rounds=scale.rounds)
                     title = f"{name} at {SIZE} px, batch {batch}, {threads} thread(s)"
                     table = table_of_times(title, times, EAGER, per=batch)
