@@ -105,8 +105,10 @@ class ContraWarpBatchTransform(nn.Module):
         )
         # In 16 bits, a sampling grid would be off by half a pixel.
         with torch.autocast(images.device.type, enabled=False):
+            size = self._source_size(images, drawn)
             for part in self._parts(images):
-                looks = self._looks(images[part], drawn[part], warp.select(part))
+                source = _to_float(images[part], size)
+                looks = self._looks(source, drawn[part], warp.select(part))
                 apply_photometry_(looks, photometry.select(part))
                 self._normalize(looks, out=views[:, part])
         return list(views)
@@ -132,25 +134,26 @@ class ContraWarpBatchTransform(nn.Module):
             count = max(1, _VALUES_AT_A_TIME // values)
         return [slice(i, i + count) for i in range(0, len(images), count)]
 
-    def _looks(self, images: Tensor, affine: Tensor, warp: WarpParameters) -> Tensor:
+    def _source_size(self, images: Tensor, affine: Tensor) -> list[int]:
+        """The size to read images in: none is shrunk below what a view shows."""
+        height, width = images.shape[-2:]
+        extent = affine[..., :2].norm(dim=-1) * affine.new_tensor([width, height])
+        scale = float(self.size / extent.amin())
+        if scale >= 0.95:
+            return [height, width]
+        return [max(1, round(height * scale)), max(1, round(width * scale))]
+
+    def _looks(self, source: Tensor, affine: Tensor, warp: WarpParameters) -> Tensor:
         """Applies global geometry and warp in one resampling.
 
         Args:
-            images: As for ``forward``.
+            source: Float ``[B, C, H, W]``.
             affine: Maps of the views, ``[B, V, 2, 3]``, on the CPU.
             warp: Warps ``[B, V, ...]``, on the CPU.
 
         Returns:
             Float ``[B, C, V, size, size]`` in [0, 1].
         """
-        source = (images if images.is_floating_point() else images / 255).float()
-        height, width = source.shape[-2:]
-        extent = affine[..., :2].norm(dim=-1) * affine.new_tensor([width, height])
-        # One size for the batch: no image is shrunk below what a view shows.
-        scale = float(self.size / extent.amin())
-        if scale < 0.95:
-            smaller = [max(1, round(height * scale)), max(1, round(width * scale))]
-            source = TF.resize(source, smaller, antialias=True)
         views = affine.shape[1]
         affine, *bumps = (
             to_device(drawn.flatten(0, 1), source.device) for drawn in (affine, *warp)
@@ -170,3 +173,12 @@ class ContraWarpBatchTransform(nn.Module):
                 zip(self.normalize["mean"], self.normalize["std"], strict=True)
             ):
                 out[:, :, channel].sub_(mean).div_(std)
+
+
+def _to_float(images: Tensor, size: list[int]) -> Tensor:
+    """Float32 in [0, 1], shrunk to a size with antialiasing."""
+    source = (images if images.is_floating_point() else images / 255).float()
+    if list(source.shape[-2:]) == size:
+        return source
+    resized: Tensor = TF.resize(source, size, antialias=True)
+    return resized

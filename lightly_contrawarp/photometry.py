@@ -28,6 +28,7 @@ class Photometry(NamedTuple):
         gray: Which images lose their colour, ``[...]``.
         sigma: Standard deviation of the blur in pixels, ``[...]``; 0 for none.
         solarized: Which images are solarised, ``[...]``.
+        blur_radius: How far a blur reaches in pixels.
     """
 
     order: list[int]
@@ -35,11 +36,16 @@ class Photometry(NamedTuple):
     gray: Tensor
     sigma: Tensor
     solarized: Tensor
+    blur_radius: int
 
     def select(self, index: slice) -> Photometry:
         """The changes of some of the images."""
-        order, *tensors = self
-        return Photometry(order, *(tensor[index] for tensor in tensors))
+        return self._replace(
+            factors=self.factors[index],
+            gray=self.gray[index],
+            sigma=self.sigma[index],
+            solarized=self.solarized[index],
+        )
 
 
 def draw_photometry(views: Sequence[ContraWarpViewTransform], batch: int) -> Photometry:
@@ -53,8 +59,12 @@ def draw_photometry(views: Sequence[ContraWarpViewTransform], batch: int) -> Pho
         Changes of ``[batch, V]`` images.
     """
     drawn = [_draw(view, batch) for view in views]
-    stacked = [torch.stack(parts, dim=1) for parts in zip(*drawn, strict=True)]
-    return Photometry(torch.randperm(4).tolist(), *stacked)
+    factors, gray, sigma, solarized = (
+        torch.stack(parts, dim=1) for parts in zip(*drawn, strict=True)
+    )
+    order = torch.randperm(4).tolist()
+    radius = math.ceil(3 * max(view.blur.sigmas[1] for view in views))
+    return Photometry(order, factors, gray, sigma, solarized, radius)
 
 
 def _draw(
@@ -109,7 +119,7 @@ def apply_photometry_(images: Tensor, drawn: Photometry) -> Tensor:
     blurred = drawn.sigma > 0
     if blurred.any():
         index = _positions(blurred, images.device)
-        looks[index] = _blur(looks[index], drawn.sigma[blurred])
+        looks[index] = _blur(looks[index], drawn.sigma[blurred], drawn.blur_radius)
     if drawn.solarized.any():
         index = _positions(drawn.solarized, images.device)
         chosen = looks[index]
@@ -174,10 +184,9 @@ def _hue_(images: Tensor, shift: Tensor) -> None:
 _ADJUST = (_brightness_, _contrast_, _saturation_, _hue_)
 
 
-def _blur(images: Tensor, sigma: Tensor) -> Tensor:
+def _blur(images: Tensor, sigma: Tensor, radius: int) -> Tensor:
     """Blurs ``[N, C, H, W]``, each image by its own standard deviation (CPU)."""
-    size = 2 * math.ceil(3 * float(sigma.max())) + 1
-    size = min(size, 2 * ((min(images.shape[-2:]) - 1) // 2) + 1)
+    size = 2 * min(radius, (min(images.shape[-2:]) - 1) // 2) + 1
     sigmas = to_device(sigma, images.device)[:, None].expand(-1, 2)
     blurred: Tensor = gaussian_blur2d(images, (size, size), sigmas)
     return blurred

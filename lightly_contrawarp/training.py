@@ -7,6 +7,7 @@ import os
 import shutil
 from dataclasses import asdict
 from pathlib import Path
+from typing import Literal
 
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
@@ -47,7 +48,7 @@ def pretrain(
     workers: int = 0,
     devices: int = 1,
     resume: bool = False,
-    views: str = "auto",
+    views: Literal["auto", "device", "workers"] = "auto",
     compiled: bool = False,
 ) -> ImageScan:
     """Trains an encoder and leaves ``out/last.ckpt``, updated after each epoch.

@@ -21,6 +21,7 @@ def photometry(**changes: object) -> Photometry:
         gray=torch.zeros(3, dtype=torch.bool),
         sigma=torch.zeros(3),
         solarized=torch.zeros(3, dtype=torch.bool),
+        blur_radius=5,
     )
     return neutral._replace(**changes)
 

@@ -143,15 +143,15 @@ class _Apart(TargetNetwork):
 
 
 class _ResampledTwice(ContraWarpBatchTransform):
-    def _looks(self, images: Tensor, affine: Tensor, warp: WarpParameters) -> Tensor:
+    def _looks(self, source: Tensor, affine: Tensor, warp: WarpParameters) -> Tensor:
         looks = []
         for view, face in enumerate(self.transform.faces):
             one = WarpParameters(*(x[:, view : view + 1] for x in warp))
-            source = images.float() / 255
+            seen = source
             if face:
-                source = warped(source, WarpParameters(*(x[:, 0] for x in one)))
+                seen = warped(source, WarpParameters(*(x[:, 0] for x in one)))
             still = one.stilled()
-            looks.append(super()._looks(source, affine[:, view : view + 1], still))
+            looks.append(super()._looks(seen, affine[:, view : view + 1], still))
         return torch.cat(looks, dim=2)
 
 

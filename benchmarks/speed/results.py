@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
+from benchmarks.page import render, say_all
 from benchmarks.speed.parts import KINDS, NAMES, read_results
 from benchmarks.speed.plot import plot_growth
 from lightly_contrawarp.files import atomic_write, atomic_write_text
@@ -29,14 +28,6 @@ def write_results(folder: Path, target: Path) -> str:
         InputError: If nothing was measured.
     """
     results = read_results(folder)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # Markdown
-    )
-    environment.filters |= {"number": number, "spread": spread, "verdict": verdict}
     parts = [
         {
             "title": kind.title,
@@ -48,11 +39,13 @@ def write_results(folder: Path, target: Path) -> str:
         for kind in KINDS
     ]
     panels = plot_panels(results)
-    text = environment.get_template("RESULTS.md.j2").render(
+    text = render(
+        Path(__file__).parent,
+        {"number": number, "spread": spread, "verdict": verdict},
         parts=parts,
         names=",".join(NAMES),
         facts={
-            key: _all(results.values(), key)
+            key: say_all(results.values(), key)
             for key in ("commit", "versions", "hardware")
         },
         minutes=sum(result["seconds"] for result in results.values()) / 60,
@@ -101,14 +94,3 @@ def verdict(target: dict[str, Any]) -> str:
     sign = 1 if target["at_least"] else -1
     reached = sign * measured >= sign * target["wanted"]
     return "reached" if reached else "**not reached**"
-
-
-def _all(results: Iterable[dict[str, Any]], key: str) -> str:
-    """The distinct values of a fact, in words."""
-
-    def say(value: Any) -> str:
-        if not isinstance(value, dict):
-            return str(value)
-        return ", ".join(f"{k} {v}" for k, v in value.items() if v is not None)
-
-    return "; ".join(dict.fromkeys(say(result[key]) for result in results))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 
@@ -90,7 +90,7 @@ def pretrain_command(
     out: Path,
     epochs: int,
     workers: int,
-    views: str,
+    views: Literal["auto", "device", "workers"],
     compiled: bool,
     devices: int,
     resume: bool,
