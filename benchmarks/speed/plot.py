@@ -35,6 +35,7 @@ def plot_growth(
             panel.set(xscale="log", yscale="log", title=title)
             panel.set_xticks(sizes, [f"{size:,.0f}" for size in sizes])
             panel.minorticks_off()
+            panel.margins(y=0.3)  # room for the names
             panel.grid(alpha=0.3)
             panel.legend(fontsize=8)
         for panel in list(figure.axes)[len(panels) :]:

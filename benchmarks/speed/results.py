@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.page import render, say_all
 from benchmarks.speed.parts import KINDS, NAMES, read_results
 from benchmarks.speed.plot import plot_growth
+from benchmarks.speed.table import SHARE
 from lightly_contrawarp.files import atomic_write, atomic_write_text
 
 _DEVICES = {"cpu": "CPU", "cuda": "GPU"}
@@ -68,8 +69,9 @@ def plot_panels(
                 name = f"{_DEVICES[device]}: {table['series']}"
                 lines = panels.setdefault(name, {})
                 for row in table["rows"]:
-                    point = (table["x"], row["value"][1])
-                    lines.setdefault(row["name"], []).append(point)
+                    if not row["name"].startswith(SHARE):
+                        point = (table["x"], row["value"][1])
+                        lines.setdefault(row["name"], []).append(point)
     return panels
 
 

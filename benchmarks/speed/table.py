@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from benchmarks.speed.timing import Spread, Times, ratio
 
+SHARE = "of it: "
+"""Begins the names of rows that are a share of the row before."""
+
 
 @dataclass(frozen=True)
 class Row:
