@@ -58,15 +58,13 @@ class Target:
         says: What is measured, in words.
         wanted: The aim.
         at_least: Whether more is better.
-        measured: The number; ``None`` if it was not measured.
-        why_not: Why it was not.
+        measured: The number; ``None`` if it takes a GPU and there is none.
     """
 
     says: str
     wanted: float
     at_least: bool
     measured: float | None
-    why_not: str = ""
 
 
 @dataclass

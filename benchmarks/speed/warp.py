@@ -48,8 +48,8 @@ def measure(scale: Scale, device: str) -> Part:
         for plain, kornia in zip(against[_PLAIN], against[name], strict=True)
     )
     part.notes.append(
-        f"With a given grid, grid_sample alone is at least {share:.3g} times as fast as "
-        "kornia's transforms: a bound for whatever samples once."
+        f"With a given grid, grid_sample alone is at least {share:.3g} times as fast "
+        "as kornia's transforms: a bound for whatever samples once."
     )
     floor, wanted = (_PLAIN, 1.5) if device == "cpu" else (_FLOOR, 2.0)
     part.targets.append(
