@@ -90,9 +90,6 @@ def spread(values: Sequence[float]) -> str:
 
 def verdict(target: dict[str, Any]) -> str:
     """Whether a target was reached."""
-    measured = target["measured"]
-    if measured is None:
-        return "not measured: no GPU"
     sign = 1 if target["at_least"] else -1
-    reached = sign * measured >= sign * target["wanted"]
+    reached = sign * target["measured"] >= sign * target["wanted"]
     return "reached" if reached else "**not reached**"

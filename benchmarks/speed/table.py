@@ -58,13 +58,13 @@ class Target:
         says: What is measured, in words.
         wanted: The aim.
         at_least: Whether more is better.
-        measured: The number; ``None`` if it takes a GPU and there is none.
+        measured: The number.
     """
 
     says: str
     wanted: float
     at_least: bool
-    measured: float | None
+    measured: float
 
 
 @dataclass

@@ -47,10 +47,6 @@ def measure(scale: Scale, device: str) -> Part:
             table_of_times(f"Two views of an image, {where}", times, LIGHTLY,
                            per=2 * len(batch), rate="views/s")
         )  # fmt: skip
-    if device == "cpu":
-        part.targets.append(
-            Target(f"{OURS} / {LIGHTLY} with 16 workers, on a GPU", 10, True, None)
-        )
     with limited_threads(os.cpu_count() or 1):
         times = race(with_workers(faces, workers, device), **limits)
     part.tables.append(
