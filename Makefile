@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help setup demo test test-fast benchmark-quality check format clean
+.PHONY: help setup demo test test-fast benchmark-quality benchmark-speed check format clean
 
 help:
 	@echo "make setup      create $(VENV) with the tested versions"
@@ -13,6 +13,7 @@ help:
 	@echo "make test       every test"
 	@echo "make test-fast  the tests that take seconds"
 	@echo "make benchmark-quality DATA=FER2013  write benchmarks/quality/RESULTS.md (hours)"
+	@echo "make benchmark-speed [DATA=JPEGS]    write benchmarks/speed/RESULTS.md (half an hour)"
 	@echo "make check      ruff and mypy"
 	@echo "make format     let ruff rewrite the code"
 
@@ -39,6 +40,9 @@ test-fast: $(READY)
 
 benchmark-quality: $(READY)
 	$(BIN)/python -m benchmarks.quality --data "$(DATA)"
+
+benchmark-speed: $(READY)
+	$(BIN)/python -m benchmarks.speed $(if $(DATA),--data "$(DATA)")
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
-from kornia import enhance
-from kornia.color import rgb_to_grayscale
-from kornia.filters import gaussian_blur2d
 from torch import Tensor, nn
 from torchvision.transforms.v2 import functional as TF
 
+from lightly_contrawarp.photometry import (
+    apply_photometry_,
+    draw_photometry,
+    to_device,
+)
 from lightly_contrawarp.transform import ContraWarpTransform
 from lightly_contrawarp.views import ContraWarpViewTransform
-from lightly_contrawarp.warp import WarpParameters, sample, sampling_grid
+from lightly_contrawarp.warp import (
+    WarpParameters,
+    coarse_source,
+    sample,
+    upsample,
+)
 
-
-class Photometry(NamedTuple):
-    """Drawn colour changes of a batch; all tensors are ``[B]``.
-
-    Attributes:
-        order: Order of brightness, contrast, saturation and hue, for the whole batch.
-        factors: Brightness, contrast, saturation factor, and hue shift in radians;
-            those that change nothing where an image is not jittered.
-        gray: Which images lose their colour.
-        sigma: Standard deviation of the blur in pixels; 0 for none.
-        solarized: Which images are solarised.
-    """
-
-    order: list[int]
-    factors: tuple[Tensor, Tensor, Tensor, Tensor]
-    gray: Tensor
-    sigma: Tensor
-    solarized: Tensor
+_VALUES_AT_A_TIME = 1 << 21
+"""What a CPU works on at a time: 8 MB, which stay in its cache."""
 
 
 class ContraWarpBatchTransform(nn.Module):
@@ -55,9 +44,22 @@ class ContraWarpBatchTransform(nn.Module):
     """
 
     def __init__(self, transform: ContraWarpTransform) -> None:
-        """Takes the settings of the per-image transform."""
+        """Takes the settings of the per-image transform.
+
+        Raises:
+            ValueError: If its views differ in size or normalisation.
+        """
         super().__init__()
+        first: ContraWarpViewTransform = transform.transforms[0]
+        for view in transform.transforms:
+            if (view.geometric.input_size, view.normalize) != (
+                first.geometric.input_size,
+                first.normalize,
+            ):
+                raise ValueError("all views need the same input_size and normalize")
         self.transform = transform
+        self.size = first.geometric.input_size
+        self.normalize = first.normalize
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -92,118 +94,91 @@ class ContraWarpBatchTransform(nn.Module):
         Returns:
             As ``forward``.
         """
-        source = (images if images.is_floating_point() else images / 255).float()
+        drawn = self._draw_geometry(images)
         settings = self.transform
-        first: ContraWarpViewTransform = settings.transforms[0]
-        flips = None
-        if settings.share_flip:
-            flips = first.geometric.geometry.draw_flips(len(images))
-        views = []
-        for view, face in zip(settings.transforms, settings.faces, strict=True):
-            shown = self._look(source, view, warps[face], flips)
-            photometry = draw_photometry(view, len(images))
-            views.append(_normalize(apply_photometry(shown, photometry), view))
-        return views
-
-    @staticmethod
-    def _look(
-        source: Tensor,
-        view: ContraWarpViewTransform,
-        warp: WarpParameters,
-        flips: Tensor | None,
-    ) -> Tensor:
-        """Applies global geometry and warp in one resampling."""
-        height, width = source.shape[-2:]
-        size = view.geometric.input_size
-        geometry = view.geometric.geometry
-        affine = geometry.draw(len(source), width / height, flips).to(source.device)
-        extent = affine[:, :, :2].norm(dim=2) * affine.new_tensor([width, height])
-        # One size for the batch: no image is shrunk below what its view shows.
-        scale = float(size / extent.amin())
-        if scale < 0.95:
-            smaller = [max(1, round(height * scale)), max(1, round(width * scale))]
-            source = TF.resize(source, smaller, antialias=True)
-        warp = WarpParameters(*(tensor.to(source.device) for tensor in warp))
-        return sample(source, sampling_grid(affine, (size, size), warp))
-
-
-def draw_photometry(view: ContraWarpViewTransform, batch: int) -> Photometry:
-    """Draws the colour changes of one view for each image of a batch."""
-    jittered = torch.rand(batch) < view.cj_prob
-
-    def factor(bounds: tuple[float, float] | None, neutral: float) -> Tensor:
-        low, high = bounds or (neutral, neutral)
-        drawn = low + (high - low) * torch.rand(batch)
-        return torch.where(jittered, drawn, torch.full_like(drawn, neutral))
-
-    jitter, (low, high) = view.jitter, view.blur.sigmas
-    factors = (
-        factor(jitter.brightness, 1.0),
-        factor(jitter.contrast, 1.0),
-        factor(jitter.saturation, 1.0),
-        factor(jitter.hue, 0.0) * 2 * math.pi,
-    )
-    blurred = torch.rand(batch) < view.blur.prob
-    return Photometry(
-        order=torch.randperm(4).tolist(),
-        factors=factors,
-        gray=torch.rand(batch) < view.random_gray_scale,
-        sigma=(low + (high - low) * torch.rand(batch)) * blurred,
-        solarized=torch.rand(batch) < view.solarize.prob,
-    )
-
-
-_ADJUST = (
-    enhance.adjust_brightness_accumulative,
-    enhance.adjust_contrast_with_mean_subtraction,
-    enhance.adjust_saturation_with_gray_subtraction,
-    enhance.adjust_hue,
-)
-_OF_COLOR = (2, 3)  # positions in _ADJUST of what a grey image does not show
-
-
-def apply_photometry(images: Tensor, drawn: Photometry) -> Tensor:
-    """Applies drawn colour changes.
-
-    Args:
-        images: Float ``[B, 1 or 3, H, W]`` in [0, 1].
-        drawn: Changes of ``B`` images; those of colour leave grey images alone.
-
-    Returns:
-        Float of the same shape, in [0, 1].
-    """
-    device, is_gray = images.device, images.shape[1] == 1
-    for step in drawn.order:
-        factor = drawn.factors[step]
-        if is_gray and step in _OF_COLOR:
-            continue
-        if (factor != (0.0 if step == 3 else 1.0)).any():
-            images = _ADJUST[step](images, factor.to(device))
-    if drawn.gray.any() and not is_gray:
-        gray = drawn.gray.to(device)[:, None, None, None]
-        images = torch.where(gray, rgb_to_grayscale(images), images)
-    blurred = drawn.sigma.nonzero()[:, 0]
-    if len(blurred):
-        sigma = drawn.sigma[blurred]
-        size = 2 * math.ceil(3 * float(sigma.max())) + 1
-        size = min(size, 2 * ((min(images.shape[-2:]) - 1) // 2) + 1)
-        sigmas = sigma[:, None].expand(-1, 2).to(device)
-        index = blurred.to(device)
-        images = images.index_copy(
-            0, index, gaussian_blur2d(images[index], (size, size), sigmas)
+        photometry = draw_photometry(settings.transforms, len(images))
+        shown = [warps[face] for face in settings.faces]
+        warp = WarpParameters(*(torch.stack(p, 1) for p in zip(*shown, strict=True)))
+        views = torch.empty(
+            (len(settings.faces), len(images), 3, self.size, self.size),
+            device=images.device,
         )
-    if drawn.solarized.any():
-        # kornia's solarise adds and clamps; BYOL's inverts what is bright.
-        bright = drawn.solarized.to(device)[:, None, None, None] & (images >= 128 / 255)
-        images = torch.where(bright, 1 - images, images)
-    return images
+        # In 16 bits, a sampling grid would be off by half a pixel.
+        with torch.autocast(images.device.type, enabled=False):
+            size = self._source_size(images, drawn)
+            for part in self._parts(images):
+                source = _to_float(images[part], size)
+                looks = self._looks(source, drawn[part], warp.select(part))
+                apply_photometry_(looks, photometry.select(part))
+                self._normalize(looks, out=views[:, part])
+        return list(views)
+
+    def _draw_geometry(self, images: Tensor) -> Tensor:
+        """Draws the affine maps of the views, ``[B, V, 2, 3]``, on the CPU."""
+        height, width = images.shape[-2:]
+        views: Sequence[ContraWarpViewTransform] = self.transform.transforms
+        flips = None
+        if self.transform.share_flip:
+            flips = views[0].geometric.geometry.draw_flips(len(images))
+        drawn = [
+            view.geometric.geometry.draw(len(images), width / height, flips)
+            for view in views
+        ]
+        return torch.stack(drawn, dim=1)
+
+    def _parts(self, images: Tensor) -> list[slice]:
+        """The images to work on at a time: all, but for a CPU."""
+        count = len(images)
+        if images.device.type == "cpu":
+            values = len(self.transform.faces) * images.shape[1] * self.size**2
+            count = max(1, _VALUES_AT_A_TIME // values)
+        return [slice(i, i + count) for i in range(0, len(images), count)]
+
+    def _source_size(self, images: Tensor, affine: Tensor) -> list[int]:
+        """The size to read images in: none is shrunk below what a view shows."""
+        height, width = images.shape[-2:]
+        extent = affine[..., :2].norm(dim=-1) * affine.new_tensor([width, height])
+        scale = float(self.size / extent.amin())
+        if scale >= 0.95:
+            return [height, width]
+        return [max(1, round(height * scale)), max(1, round(width * scale))]
+
+    def _looks(self, source: Tensor, affine: Tensor, warp: WarpParameters) -> Tensor:
+        """Applies global geometry and warp in one resampling.
+
+        Args:
+            source: Float ``[B, C, H, W]``.
+            affine: Maps of the views, ``[B, V, 2, 3]``, on the CPU.
+            warp: Warps ``[B, V, ...]``, on the CPU.
+
+        Returns:
+            Float ``[B, C, V, size, size]`` in [0, 1].
+        """
+        views = affine.shape[1]
+        affine, *bumps = (
+            to_device(drawn.flatten(0, 1), source.device) for drawn in (affine, *warp)
+        )
+        coarse = coarse_source(affine, WarpParameters(*bumps))
+        # All views of an image as one tall picture, which reads the image once.
+        coarse = coarse.reshape(-1, views, *coarse.shape[1:]).transpose(1, 2)
+        planes = upsample(coarse, (self.size, self.size)).flatten(2, 3)
+        looks = sample(source, planes.permute(0, 2, 3, 1))
+        return looks.reshape(*looks.shape[:2], views, self.size, self.size)
+
+    def _normalize(self, looks: Tensor, out: Tensor) -> None:
+        """Writes ``[B, C, V, S, S]`` to ``[V, B, 3, S, S]``."""
+        out.copy_(looks.movedim(2, 0))
+        if self.normalize:
+            for channel, (mean, std) in enumerate(
+                zip(self.normalize["mean"], self.normalize["std"], strict=True)
+            ):
+                out[:, :, channel].sub_(mean).div_(std)
 
 
-def _normalize(images: Tensor, view: ContraWarpViewTransform) -> Tensor:
-    images = images.expand(-1, 3, -1, -1)
-    if not view.normalize:
-        return images
-    normalized: Tensor = TF.normalize(
-        images, view.normalize["mean"], view.normalize["std"]
-    )
-    return normalized
+def _to_float(images: Tensor, size: list[int]) -> Tensor:
+    """Float32 in [0, 1], shrunk to a size with antialiasing."""
+    source = (images if images.is_floating_point() else images / 255).float()
+    if list(source.shape[-2:]) == size:
+        return source
+    resized: Tensor = TF.resize(source, size, antialias=True)
+    return resized

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
@@ -14,6 +15,7 @@ class ProgressWithEta(Callback):
 
     def __init__(self) -> None:
         self._bar: tqdm[Any] | None = None
+        self._described = 0.0
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         """Starts the bar where the run starts."""
@@ -37,6 +39,14 @@ class ProgressWithEta(Callback):
         """Moves the bar."""
         if self._bar is None:
             return
+        # Reading a loss waits for the GPU, so that is not done at every step.
+        if time.monotonic() - self._described > self._bar.mininterval:
+            self._described = time.monotonic()
+            self._describe(trainer)
+        self._bar.update()
+
+    def _describe(self, trainer: Trainer) -> None:
+        assert self._bar is not None
         self._bar.set_description(
             f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}", refresh=False
         )
@@ -46,7 +56,6 @@ class ProgressWithEta(Callback):
             if f"train/{key}" in trainer.logged_metrics
         }
         self._bar.set_postfix(logged, refresh=False)
-        self._bar.update()
 
     def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Closes the bar."""

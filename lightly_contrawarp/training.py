@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from dataclasses import asdict
 from pathlib import Path
+from typing import Literal
 
+import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Trainer, seed_everything
 from pytorch_lightning.callbacks import ModelCheckpoint
@@ -44,6 +48,8 @@ def pretrain(
     workers: int = 0,
     devices: int = 1,
     resume: bool = False,
+    views: Literal["auto", "device", "workers"] = "auto",
+    compiled: bool = False,
 ) -> ImageScan:
     """Trains an encoder and leaves ``out/last.ckpt``, updated after each epoch.
 
@@ -52,9 +58,13 @@ def pretrain(
         out: Folder for checkpoint, settings, logs and the list of skipped files.
         settings: What decides the outcome.
         epochs: Passes over the images, those of a resumed run included.
-        workers: Processes that make views.
+        workers: Processes that decode.
         devices: Number of accelerators, or of processes on a CPU.
         resume: Whether to go on from ``out/last.ckpt``.
+        views: Where views are made: ``"device"`` for a batch at once where the network
+            is, ``"workers"`` for each image. ``"auto"`` is the device, a CPU too:
+            a batch takes less work in all. The views are distributed alike.
+        compiled: Whether to compile the encoder, see ``torch.nn.Module.compile``.
 
     Returns:
         The images that were used and the files that were skipped.
@@ -65,7 +75,16 @@ def pretrain(
     """
     _check_run(out, settings, resume)
     with quiet_lightning():
-        model = _build_model(settings)
+        transform = ContraWarpTransform(
+            input_size=settings.input_size,
+            num_negatives=settings.num_negatives,
+            paired=settings.paired,
+        )
+        in_workers = views == "workers"
+        batched = None if in_workers else ContraWarpBatchTransform(transform)
+        model = _build_model(settings, batched)
+        if compiled:
+            _compile(model)
         scan = find_images(folder, devices)
         loader = build_loader(
             scan,
@@ -74,6 +93,7 @@ def pretrain(
             batch_size=settings.batch_size,
             workers=workers,
             devices=devices,
+            transform=transform if in_workers else None,
         )
         log_every = max(1, min(10, len(loader) // devices))
         trainer = _build_trainer(out, settings, epochs, devices, log_every)
@@ -119,17 +139,14 @@ def _check_run(out: Path, settings: PretrainSettings, resume: bool) -> None:
             )
 
 
-def _build_model(settings: PretrainSettings) -> ContraWarp:
+def _build_model(
+    settings: PretrainSettings, batch_transform: ContraWarpBatchTransform | None
+) -> ContraWarp:
     seed_everything(settings.seed, workers=True, verbose=False)
-    transform = ContraWarpTransform(
-        input_size=settings.input_size,
-        num_negatives=settings.num_negatives,
-        paired=settings.paired,
-    )
     _check_contrast(settings)
     return ContraWarp(
         backbone=settings.backbone,
-        batch_transform=ContraWarpBatchTransform(transform),
+        batch_transform=batch_transform,
         input_size=settings.input_size,
         num_negatives=settings.num_negatives,
         paired=settings.paired,
@@ -142,6 +159,15 @@ def _build_model(settings: PretrainSettings) -> ContraWarp:
         channels_last=settings.channels_last,
         commercial_use=settings.commercial_use,
     )
+
+
+def _compile(model: ContraWarp) -> None:
+    """Compiles the encoders in place, so that checkpoints stay as they are."""
+    if not torch.cuda.is_available() and not shutil.which(os.environ.get("CXX", "g++")):
+        raise InputError("--compile needs a C++ compiler on a CPU; install g++")
+    model.backbone.compile()
+    if model.target is not None:
+        model.target.backbone.compile()
 
 
 def _check_contrast(settings: PretrainSettings) -> None:

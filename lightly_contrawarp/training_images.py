@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
+from torch import Tensor
 from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
@@ -57,6 +60,7 @@ def build_loader(
     batch_size: int,
     workers: int,
     devices: int = 1,
+    transform: Callable[[Image.Image], list[Tensor]] | None = None,
 ) -> DataLoader[Any]:
     """Loads shuffled batches of ``(uint8 [B, 3, S, S], indices)``.
 
@@ -65,14 +69,16 @@ def build_loader(
         skipped: List to which files that cannot be decoded are appended.
         input_size: Height and width of the views to come; ``S`` is a little larger.
         batch_size: Images a batch; fewer if a device has fewer.
-        workers: Processes that decode.
+        workers: Processes that decode, and make the views if there is a transform.
         devices: Number of devices that share the images.
+        transform: Makes the views of each image, for batches of
+            ``(views, indices)`` instead.
     """
-    # Workers only decode; a margin keeps the crops from being scaled up.
+    # A margin keeps the crops from being scaled up.
     side = round(input_size * 1.12)
-    decode = v2.Compose([v2.Resize((side, side)), v2.PILToTensor()])
+    steps = [v2.Resize((side, side)), transform or v2.PILToTensor()]
     return DataLoader(
-        FaceFolder(scan.paths, decode, partial(_append, skipped)),
+        FaceFolder(scan.paths, v2.Compose(steps), partial(_append, skipped)),
         batch_size=min(batch_size, len(scan.paths) // devices),
         shuffle=True,
         drop_last=True,

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -64,10 +64,16 @@ def bump_field(points: Tensor, parameters: WarpParameters) -> Tensor:
     Returns:
         ``d(points)``, float ``[B, P, 2]``.
     """
-    offsets = points[:, :, None] - parameters.centers[:, None]
-    q2 = offsets.square().sum(-1) / parameters.radii[:, None].square()
+    return _displacement(points[..., 0], points[..., 1], parameters).mT
+
+
+def _displacement(x: Tensor, y: Tensor, parameters: WarpParameters) -> Tensor:
+    """``d`` at points given as ``[B or 1, P]`` twice, as planes ``[B, 2, P]``."""
+    centers, radii, vectors = parameters
+    dx, dy = x[:, None] - centers[..., :1], y[:, None] - centers[..., 1:]
+    q2 = (dx.square() + dy.square()) / radii[..., None].square()
     weights = (1 - q2).clamp_min(0).square()
-    return -(weights @ parameters.vectors)
+    return -(vectors.mT @ weights)
 
 
 def lipschitz_bound(parameters: WarpParameters) -> Tensor:
@@ -126,6 +132,14 @@ def limit_to_bijection(
     return parameters._replace(vectors=parameters.vectors * factor)
 
 
+@lru_cache(maxsize=8)
+def _coarse_nodes(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The nodes of the coarse grid as columns ``(x, y, 1)``, ``[3, P]``."""
+    nodes = (torch.arange(_COARSE, dtype=dtype, device=device) - 1) / (_COARSE - 3)
+    ys, xs = torch.meshgrid(nodes, nodes, indexing="ij")
+    return torch.stack([xs, ys, torch.ones_like(xs)]).flatten(1)
+
+
 @lru_cache(maxsize=32)
 def _upsampling_matrix(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Catmull-Rom weights ``[size, _COARSE]`` from coarse nodes to pixel centres.
@@ -149,7 +163,7 @@ def sampling_grid(
 
     The warp acts on the source and the affine map views the result: the output at
     ``y`` shows the source at ``phi(A y)``. The field is evaluated on a coarse grid of
-    the output and upsampled; the affine part is exact.
+    the output and upsampled, which leaves the affine part as it is.
 
     Args:
         affine: Maps output to source coordinates, float ``[B, 2, 3]``.
@@ -157,25 +171,48 @@ def sampling_grid(
         parameters: ``B`` warps, or ``None`` for no warp.
 
     Returns:
-        Grid for ``grid_sample(..., align_corners=False)``, float ``[B, H, W, 2]``.
+        Grid for ``grid_sample(..., align_corners=False)``, float ``[B, H, W, 2]``,
+        not contiguous.
+    """
+    # In 16 bits, it would be off by half a pixel.
+    with torch.autocast(affine.device.type, enabled=False):
+        planes = upsample(coarse_source(affine, parameters), size)
+    return planes.permute(0, 2, 3, 1)  # planes are what grid_sample reads fastest
+
+
+def coarse_source(affine: Tensor, parameters: WarpParameters | None = None) -> Tensor:
+    """Where the nodes of a coarse grid of the output lie in the source.
+
+    Args:
+        affine: Maps output to source coordinates, float ``[B, 2, 3]``.
+        parameters: ``B`` warps, or ``None`` for no warp.
+
+    Returns:
+        x and y in ``grid_sample``'s coordinates, -1 to 1, as planes
+        ``[B, 2, nodes, nodes]``.
+    """
+    source = affine @ _coarse_nodes(affine.dtype, affine.device)
+    if parameters is not None:
+        source = source + _displacement(source[:, 0], source[:, 1], parameters)
+    return (2 * source - 1).reshape(-1, 2, _COARSE, _COARSE)
+
+
+def upsample(coarse: Tensor, size: tuple[int, int]) -> Tensor:
+    """Interpolates a coarse grid at the pixels of the output, exactly where linear.
+
+    Two matrix products are all that touches every pixel.
+
+    Args:
+        coarse: Float ``[..., nodes, nodes]`` from :func:`coarse_source`.
+        size: Height and width of the output in pixels.
+
+    Returns:
+        Float ``[..., H, W]``.
     """
     height, width = size
-    kind: dict[str, Any] = {"dtype": affine.dtype, "device": affine.device}
-    x = (torch.arange(width, **kind) + 0.5) / width
-    y = (torch.arange(height, **kind) + 0.5) / height
-    rows = y[:, None, None] * affine[:, None, None, :, 1] + affine[:, None, None, :, 2]
-    source = x[:, None] * affine[:, None, None, :, 0] + rows
-    if parameters is not None:
-        nodes = (torch.arange(_COARSE, **kind) - 1) / (_COARSE - 3)
-        ys, xs = torch.meshgrid(nodes, nodes, indexing="ij")
-        points = torch.stack([xs, ys, torch.ones_like(xs)], dim=-1).reshape(1, -1, 3)
-        coarse = bump_field(points @ affine.mT, parameters)
-        coarse = coarse.mT.reshape(-1, 2, _COARSE, _COARSE)
-        across = _upsampling_matrix(width, affine.dtype, affine.device)
-        down = _upsampling_matrix(height, affine.dtype, affine.device)
-        source = source + (down @ coarse @ across.mT).permute(0, 2, 3, 1)
-    grid: Tensor = 2 * source - 1
-    return grid
+    across = _upsampling_matrix(width, coarse.dtype, coarse.device)
+    down = _upsampling_matrix(height, coarse.dtype, coarse.device)
+    return (down @ coarse) @ across.mT
 
 
 def sample(images: Tensor, grid: Tensor) -> Tensor:
@@ -195,7 +232,8 @@ def sample(images: Tensor, grid: Tensor) -> Tensor:
 
 def identity_affine(batch: int, like: Tensor) -> Tensor:
     """Affine maps ``[B, 2, 3]`` that change nothing, typed and placed as ``like``."""
-    return torch.eye(2, 3, dtype=like.dtype, device=like.device).repeat(batch, 1, 1)
+    one = torch.eye(2, 3, dtype=like.dtype, device=like.device)
+    return one.expand(batch, -1, -1)
 
 
 def warp_points(

@@ -1,6 +1,5 @@
 """The batched views against the per-image ones."""
 
-import numpy as np
 import pytest
 import torch
 from torchvision.transforms.v2 import functional as TF
@@ -10,94 +9,10 @@ from lightly_contrawarp import (
     ContraWarpViewTransform,
     LocalWarp,
 )
-from lightly_contrawarp.batch_transform import (
-    ContraWarpBatchTransform,
-    Photometry,
-    apply_photometry,
-    draw_photometry,
-)
+from lightly_contrawarp.batch_transform import ContraWarpBatchTransform
+from lightly_contrawarp.warp import sample, sampling_grid
 
 SIZE = 48
-
-
-def photometry(**changes: object) -> Photometry:
-    one = torch.ones(3)
-    neutral = Photometry(
-        order=[0, 1, 2, 3],
-        factors=(one, one, one, one * 0),
-        gray=torch.zeros(3, dtype=torch.bool),
-        sigma=torch.zeros(3),
-        solarized=torch.zeros(3, dtype=torch.bool),
-    )
-    return neutral._replace(**changes)
-
-
-@pytest.fixture
-def batch(faces: torch.Tensor) -> torch.Tensor:
-    return faces[:3] / 255
-
-
-def test_neutral_photometry_changes_nothing(batch: torch.Tensor) -> None:
-    assert apply_photometry(batch, photometry()) is batch
-
-
-@pytest.mark.parametrize(
-    ("step", "adjust", "values"),
-    [
-        (0, TF.adjust_brightness, [0.6, 1.0, 1.4]),
-        (1, TF.adjust_contrast, [0.6, 1.0, 1.4]),
-        (2, TF.adjust_saturation, [0.8, 1.0, 1.2]),
-        (3, TF.adjust_hue, [-0.1, 0.0, 0.1]),
-    ],
-)
-def test_each_image_is_adjusted_as_by_torchvision(
-    step: int, adjust: object, values: list[float], batch: torch.Tensor
-) -> None:
-    factors = list(photometry().factors)
-    factors[step] = torch.tensor(values) * (2 * np.pi if step == 3 else 1)
-    actual = apply_photometry(batch, photometry(factors=tuple(factors)))
-    expected = torch.stack(
-        [adjust(image, value) for image, value in zip(batch, values, strict=True)]
-    )
-    torch.testing.assert_close(actual, expected, atol=2e-3, rtol=0)
-
-
-def test_gray_blur_and_solarize_as_by_torchvision(batch: torch.Tensor) -> None:
-    chosen = torch.tensor([True, False, True])
-    gray = apply_photometry(batch, photometry(gray=chosen))
-    torch.testing.assert_close(
-        gray[0], TF.rgb_to_grayscale(batch[0], 3), atol=2e-3, rtol=0
-    )
-    assert torch.equal(gray[1], batch[1])
-    blurred = apply_photometry(batch, photometry(sigma=torch.tensor([0.7, 0, 1.5])))
-    expected = TF.gaussian_blur(batch[2], [11, 11], [1.5, 1.5])
-    torch.testing.assert_close(blurred[2], expected, atol=2e-3, rtol=0)
-    assert torch.equal(blurred[1], batch[1])
-    solarized = apply_photometry(batch, photometry(solarized=chosen))
-    expected = TF.solarize((batch[0] * 255).byte(), 128) / 255
-    torch.testing.assert_close(solarized[0], expected, atol=1e-5, rtol=0)
-    assert torch.equal(solarized[1], batch[1])
-
-
-def test_drawn_parameters_have_the_ranges_of_the_view() -> None:
-    torch.manual_seed(0)
-    view = ContraWarpViewTransform(
-        112, cj_prob=0.5, gaussian_blur=0.3, solarization_prob=0.2
-    )
-    drawn = draw_photometry(view, 4000)
-    on = drawn.factors[0] != 1
-    assert on.float().mean().item() == pytest.approx(0.5, abs=0.03)
-    for factor, (low, high) in zip(
-        drawn.factors,
-        [(0.6, 1.4), (0.6, 1.4), (0.8, 1.2), (-0.628, 0.628)],
-        strict=True,
-    ):
-        assert factor.min().item() == pytest.approx(low, abs=0.01)
-        assert factor.max().item() == pytest.approx(high, abs=0.01)
-    assert (drawn.sigma > 0).float().mean().item() == pytest.approx(0.3, abs=0.03)
-    assert drawn.sigma.max().item() == pytest.approx(2.0, abs=0.01)
-    assert drawn.solarized.float().mean().item() == pytest.approx(0.2, abs=0.03)
-    assert drawn.gray.float().mean().item() == pytest.approx(0.2, abs=0.03)
 
 
 @pytest.mark.parametrize("paired", [False, True])
@@ -107,9 +22,10 @@ def test_statistics_agree_with_the_per_image_path(
     torch.manual_seed(0)
     per_image = ContraWarpTransform(SIZE, 1, paired)
     batched = ContraWarpBatchTransform(per_image)
-    repeated = faces[:4].repeat(100, 1, 1, 1)
+    repeated = faces[:4].repeat(60, 1, 1, 1)
     slow = [torch.stack(v) for v in zip(*map(per_image, repeated), strict=True)]
-    fast = batched(repeated)
+    # The order of the colour steps is one draw for a batch.
+    fast = [torch.cat(v) for v in zip(*map(batched, repeated.split(20)), strict=True)]
     assert len(slow) == len(fast) == (4 if paired else 3)
     for one, other in zip(slow, fast, strict=True):
         assert one.shape == other.shape
@@ -170,6 +86,62 @@ def test_gray_images_get_the_views_of_their_copy_in_three_channels(
     for one, other in zip(views, expected, strict=True):
         assert one.shape == (8, 3, SIZE, SIZE)
         torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
+
+
+def test_what_a_cpu_makes_at_a_time_does_not_matter(
+    faces: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batched = ContraWarpBatchTransform(ContraWarpTransform(SIZE, num_negatives=2))
+    drawn = []
+    for values in (1, 5 * 6 * 3 * SIZE**2, 10**9):
+        monkeypatch.setattr(
+            "lightly_contrawarp.batch_transform._VALUES_AT_A_TIME", values
+        )
+        torch.manual_seed(3)
+        larger = TF.resize(faces, [2 * SIZE, 3 * SIZE])  # than any view shows
+        drawn.append(torch.stack(batched(larger)))
+    for views in drawn[1:]:
+        torch.testing.assert_close(views, drawn[0], atol=1e-4, rtol=0)
+
+
+def test_every_view_is_that_of_its_own_warp_and_affine(faces: torch.Tensor) -> None:
+    plain = ContraWarpViewTransform(
+        SIZE, cj_prob=0, random_gray_scale=0, gaussian_blur=0, normalize=None
+    )
+    transform = ContraWarpTransform(
+        num_negatives=1, view_1_transform=plain, view_2_transform=plain
+    )
+    batched = ContraWarpBatchTransform(transform)
+    warps = [transform.warp.draw(3).stilled(), transform.warp.draw(3)]
+    torch.manual_seed(4)
+    views = batched.views(faces[:3], warps)
+    torch.manual_seed(4)
+    geometry = plain.geometric.geometry
+    flips = geometry.draw_flips(3)
+    for view, face in zip(views, transform.faces, strict=True):
+        grid = sampling_grid(geometry.draw(3, 1.0, flips), (SIZE, SIZE), warps[face])
+        expected = sample(faces[:3] / 255, grid)
+        torch.testing.assert_close(view, expected, atol=1e-5, rtol=0)
+
+
+def test_autocast_does_not_touch_views(faces: torch.Tensor) -> None:
+    batched = ContraWarpBatchTransform(ContraWarpTransform(SIZE))
+    torch.manual_seed(5)
+    expected = batched(faces[:8])
+    torch.manual_seed(5)
+    with torch.autocast("cpu", torch.bfloat16):
+        views = batched(faces[:8])
+    for one, other in zip(views, expected, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_views_have_to_agree() -> None:
+    views = [ContraWarpViewTransform(size) for size in (32, 48)]
+    transform = ContraWarpTransform(
+        view_1_transform=views[0], view_2_transform=views[1]
+    )
+    with pytest.raises(ValueError, match="same input_size and normalize"):
+        ContraWarpBatchTransform(transform)
 
 
 def test_wrong_shape() -> None:

@@ -128,6 +128,14 @@ def test_zero_strength_is_the_identity(dtype: torch.dtype) -> None:
     torch.testing.assert_close(sample(images, grid), images, atol=tolerance, rtol=0)
 
 
+def test_autocast_does_not_touch_a_grid() -> None:
+    parameters = LocalWarp().draw(2)
+    affine = identity_affine(2, parameters.radii)
+    expected = sampling_grid(affine, SIZE, parameters)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(sampling_grid(affine, SIZE, parameters), expected)
+
+
 def test_points_carried_forward_land_where_the_pixels_went() -> None:
     size = 200
     points = torch.tensor([[[0.3, 0.4], [0.7, 0.4], [0.5, 0.8]]], dtype=torch.float64)

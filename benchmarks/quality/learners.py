@@ -143,13 +143,16 @@ class _Apart(TargetNetwork):
 
 
 class _ResampledTwice(ContraWarpBatchTransform):
-    @staticmethod
-    def _look(
-        source: Tensor, view: Any, warp: WarpParameters, flips: Tensor | None
-    ) -> Tensor:
-        if warp.vectors.any():
-            source = warped(source, warp)
-        return ContraWarpBatchTransform._look(source, view, warp.stilled(), flips)
+    def _looks(self, source: Tensor, affine: Tensor, warp: WarpParameters) -> Tensor:
+        looks = []
+        for view, face in enumerate(self.transform.faces):
+            one = WarpParameters(*(x[:, view : view + 1] for x in warp))
+            seen = source
+            if face:
+                seen = warped(source, WarpParameters(*(x[:, 0] for x in one)))
+            still = one.stilled()
+            looks.append(super()._looks(seen, affine[:, view : view + 1], still))
+        return torch.cat(looks, dim=2)
 
 
 class WarpBefore(Learner):

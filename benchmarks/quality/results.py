@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from scipy import stats
 
+from benchmarks.page import render, say_all
 from benchmarks.quality.plot import plot_curves
 from benchmarks.quality.runs import PARTS, Task, all_tasks
 from benchmarks.quality.scales import Scale
@@ -91,18 +91,12 @@ def write_results(scale: Scale, folder: Path, target: Path) -> str:
         raise InputError(f"{folder}: no finished run to write results from")
     parts = {part: _rows(tasks, done, part) for part in PARTS}
     runs = [run for run in done.values() if run is not None]
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # Markdown
-    )
-    environment.filters |= {"cell": _cell, "gain": _gain}
-    text = environment.get_template("RESULTS.md.j2").render(
+    text = render(
+        Path(__file__).parent,
+        {"cell": _cell, "gain": _gain},
         scale=scale,
         parts=parts,
-        facts={key: _all(runs, key) for key in ("commit", "hardware", "versions")},
+        facts={key: say_all(runs, key) for key in ("commit", "hardware", "versions")},
         hours=sum(run["seconds"] for run in runs) / 3600,
         missing=_count_missing(missing),
         verdicts=verdicts(parts["main"], parts["controls"], parts["drawn"]),
@@ -187,16 +181,6 @@ def _gain(row: Row, base: Row, key: str) -> str:
         if run["seed"] in reference
     ]
     return f"{np.mean(pairs):+.1f}" if pairs else "-"
-
-
-def _all(runs: Iterable[dict[str, Any]], key: str) -> str:
-    """The distinct values of a fact, in words."""
-    say: Callable[[Any], str] = lambda value: (  # noqa: E731
-        ", ".join(f"{k} {v}" for k, v in value.items() if v is not None)
-        if isinstance(value, dict)
-        else str(value)
-    )
-    return "; ".join(dict.fromkeys(say(run[key]) for run in runs))
 
 
 def _count_missing(missing: Sequence[Task]) -> list[str]:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import torch
 from tqdm import tqdm
 
+from benchmarks.facts import commit, hardware
 from benchmarks.quality.images import Images, draw_faces, load_faces, split_dev
 from benchmarks.quality.judging import (
     judge,
@@ -171,22 +168,3 @@ def _save_checkpoint(run: Run, path: Path) -> None:
     AtomicCheckpointIO().save_checkpoint(
         {CHECKPOINT_KEY: info, "state_dict": weights}, path
     )
-
-
-def commit() -> str:
-    """The version of the code, with a plus sign if it was changed since."""
-    call = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
-    return subprocess.run(
-        call, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
-    ).stdout.strip()
-
-
-def hardware() -> dict[str, Any]:
-    """What the runs were made on."""
-    name = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        lines = [x for x in info.read_text().splitlines() if x.startswith("model name")]
-        name = lines[0].partition(": ")[2] if lines else name
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    return {"cpu": name, "cores": os.cpu_count(), "gpu": gpu}

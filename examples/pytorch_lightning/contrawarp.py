@@ -13,6 +13,7 @@ import sys
 import pytorch_lightning as pl
 import torch
 import torchvision
+import torchvision.transforms.v2 as T
 from lightly.data import LightlyDataset
 from lightly.models.modules import BYOLPredictionHead, BYOLProjectionHead
 from lightly.models.utils import deactivate_requires_grad, update_momentum
@@ -20,6 +21,7 @@ from lightly.utils.scheduler import cosine_schedule
 from torch import nn
 
 from lightly_contrawarp import ContraWarpLoss, ContraWarpTransform
+from lightly_contrawarp.batch_transform import ContraWarpBatchTransform
 from lightly_contrawarp.data.drawn_faces import DrawnFaces
 
 max_epochs = 10
@@ -57,7 +59,9 @@ class ContraWarp(pl.LightningModule):
         momentum = cosine_schedule(self.current_epoch, max_epochs, 0.99, 1)
         update_momentum(self.backbone, self.backbone_momentum, m=momentum)
         update_momentum(self.projection_head, self.projection_head_momentum, m=momentum)
-        views = batch[0]
+        # Views of the whole batch, on the device: the workers only decode. To make them
+        # image by image in the workers, give `transform` to the dataset, and drop this.
+        views = make_views(batch[0])
         # All views go through each network in one batch, or batch norm would tell the
         # warped faces apart.
         x = torch.cat(views)
@@ -87,10 +91,12 @@ model = ContraWarp()
 # Paired warps: the face and a warp of it, each in two views. The views come in the
 # order [face, face, warp, warp].
 transform = ContraWarpTransform(input_size=64)
+make_views = ContraWarpBatchTransform(transform)
+decode = T.Compose([T.Resize((72, 72)), T.PILToTensor()])
 if len(sys.argv) > 1:
-    dataset = LightlyDataset(sys.argv[1], transform=transform)
+    dataset = LightlyDataset(sys.argv[1], transform=decode)
 else:
-    dataset = DrawnFaces(num_faces=512, num_identities=64, transform=transform)
+    dataset = DrawnFaces(num_faces=512, num_identities=64, transform=decode)
 
 dataloader = torch.utils.data.DataLoader(
     dataset,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 
@@ -70,6 +70,19 @@ def _setting(name: str, kind: Any, text: str) -> Callable[[_Command], _Command]:
 @click.option(
     "--workers", default=2, type=click.IntRange(0), help="Processes that decode."
 )
+@click.option(
+    "--views",
+    default="auto",
+    type=click.Choice(["auto", "device", "workers"]),
+    help="Whether views are made for a batch on the device, as auto does, or for each "
+    "image by the workers.",
+)
+@click.option(
+    "--compile",
+    "compiled",
+    is_flag=True,
+    help="Compile the encoder: a minute, then faster steps of small networks on a CPU.",
+)
 @click.option("--devices", default=1, type=click.IntRange(1), help="GPUs to train on.")
 @click.option("--resume", is_flag=True, help="Go on from OUT/last.ckpt.")
 def pretrain_command(
@@ -77,6 +90,8 @@ def pretrain_command(
     out: Path,
     epochs: int,
     workers: int,
+    views: Literal["auto", "device", "workers"],
+    compiled: bool,
     devices: int,
     resume: bool,
     **settings: object,
@@ -100,6 +115,8 @@ def pretrain_command(
         workers=workers,
         devices=devices,
         resume=resume,
+        views=views,
+        compiled=compiled,
     )
     if not is_first_process():
         return

@@ -108,6 +108,49 @@ def test_the_seed_decides_the_weights(
 
 
 @pytest.mark.parametrize("workers", [0, 1])
+def test_workers_can_make_the_views(
+    workers: int, face_folder: Path, tmp_path: Path
+) -> None:
+    broken = face_folder / "b" / "05.png"
+    broken.write_bytes(broken.read_bytes()[:1000])
+    options = ("--views", "workers", "--workers", workers)
+    for name in ("one", "same"):
+        result = run_pretrain(face_folder, tmp_path / name, *options)
+        assert result.exit_code == 3, result.output
+        assert "trained on 23 images" in result.stdout
+    assert same_weights(tmp_path / "one", tmp_path / "same")
+    result = run_pretrain(face_folder, tmp_path / "one", "--resume", "--epochs", 2)
+    assert result.exit_code == 3, result.output  # on the device now
+    assert read(tmp_path / "one")["global_step"] == 6
+
+
+def test_a_compiled_run_leaves_the_same_checkpoint(
+    finished: tuple[Path, Path, Result],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder, out, _ = finished
+    called: list[str] = []
+    compiler = torch.nn.Module.compile
+
+    def compile_module(self: torch.nn.Module) -> None:
+        called.append(type(self).__name__)
+        compiler(self, backend="eager")
+
+    monkeypatch.setattr(torch.nn.Module, "compile", compile_module)
+    monkeypatch.setenv("CXX", sys.executable)  # anything that is there
+    result = run_pretrain(folder, tmp_path / "run", "--compile")
+    assert result.exit_code == 0, result.output
+    assert called == ["ShuffleNetV2"]
+    assert read(tmp_path / "run")["state_dict"].keys() == read(out)["state_dict"].keys()
+    assert same_weights(tmp_path / "run", out)
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    result = run_pretrain(folder, tmp_path / "none", "--compile")
+    one_line_error(result, "--compile needs a C++ compiler on a CPU; install g++")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
 def test_broken_files_are_skipped_and_listed(
     workers: int, face_folder: Path, tmp_path: Path
 ) -> None:

@@ -1,0 +1,1 @@
+"""How fast it is, against what libraries offer and against what the hardware allows."""
