@@ -60,49 +60,71 @@ class ContraWarpBatchTransform(nn.Module):
         self.transform = transform
 
     @torch.no_grad()
-    def forward(self, images: Tensor) -> list[Tensor]:
+    def forward(
+        self,
+        images: Tensor,
+        landmarks: Tensor | None = None,
+        neighbours: Tensor | None = None,
+    ) -> list[Tensor]:
         """Makes the views of each image.
 
         Args:
             images: uint8, or float in [0, 1], ``[B, 1 or 3, H, W]``.
+            landmarks: Landmarks to warp around instead of the contract's, float
+                ``[B, P, 2]`` as for :meth:`LocalWarp.draw`; with neighbours those of
+                both, ``[B, 2, P, 2]``. Best on the CPU, where parameters are drawn.
+            neighbours: Another frame of each face for the second view of each pair,
+                like ``images``.
 
         Returns:
             List of float32 ``[B, 3, input_size, input_size]``, in the order of
             ``ContraWarpTransform``.
 
         Raises:
-            ValueError: If ``images`` has another shape.
+            ValueError: If ``images`` or ``landmarks`` has another shape.
         """
-        if images.ndim != 4 or images.shape[1] not in (1, 3):
-            raise ValueError(
-                f"images must be [B, 1 or 3, H, W], got {list(images.shape)}"
-            )
-        count = 1 + self.transform.num_negatives
-        drawn = [self.transform.warp.draw(len(images)) for _ in range(count)]
-        return self.views(images, [drawn[0].stilled(), *drawn[1:]])
+        for frame in (images, images if neighbours is None else neighbours):
+            if frame.ndim != 4 or frame.shape[1] not in (1, 3):
+                raise ValueError(
+                    f"images must be [B, 1 or 3, H, W], got {list(frame.shape)}"
+                )
+        warps = self.transform.draw_warps(len(images), landmarks)
+        second = None if neighbours is None else (neighbours, warps[-1])
+        return self.views(images, warps[0], second)
 
     @torch.no_grad()
-    def views(self, images: Tensor, warps: Sequence[WarpParameters]) -> list[Tensor]:
+    def views(
+        self,
+        images: Tensor,
+        warps: Sequence[WarpParameters],
+        neighbours: tuple[Tensor, Sequence[WarpParameters]] | None = None,
+    ) -> list[Tensor]:
         """Makes the views of each image with given warps.
 
         Args:
             images: As for ``forward``.
             warps: The ``1 + K`` warps to show, each of a batch of B.
+            neighbours: Another frame of each face and its ``1 + K`` warps, for the
+                second view of each pair; the images themselves if ``None``.
 
         Returns:
             As ``forward``.
         """
-        source = (images if images.is_floating_point() else images / 255).float()
+        shown = [(_to_float(images), warps)]
+        shown.append((_to_float(neighbours[0]), neighbours[1]) if neighbours else shown[0])
         settings = self.transform
         first: ContraWarpViewTransform = settings.transforms[0]
         flips = None
         if settings.share_flip:
             flips = first.geometric.geometry.draw_flips(len(images))
         views = []
-        for view, face in zip(settings.transforms, settings.faces, strict=True):
-            shown = self._look(source, view, warps[face], flips)
+        for view, face, frame in zip(
+            settings.transforms, settings.faces, settings.frames, strict=True
+        ):
+            source, moved = shown[frame]
+            look = self._look(source, view, moved[face], flips)
             photometry = draw_photometry(view, len(images))
-            views.append(_normalize(apply_photometry(shown, photometry), view))
+            views.append(_normalize(apply_photometry(look, photometry), view))
         return views
 
     @staticmethod
@@ -197,6 +219,10 @@ def apply_photometry(images: Tensor, drawn: Photometry) -> Tensor:
         bright = drawn.solarized.to(device)[:, None, None, None] & (images >= 128 / 255)
         images = torch.where(bright, 1 - images, images)
     return images
+
+
+def _to_float(images: Tensor) -> Tensor:
+    return (images if images.is_floating_point() else images / 255).float()
 
 
 def _normalize(images: Tensor, view: ContraWarpViewTransform) -> Tensor:
