@@ -110,8 +110,9 @@ class ContraWarpBatchTransform(nn.Module):
         Returns:
             As ``forward``.
         """
-        shown = [(_to_float(images), warps)]
-        shown.append((_to_float(neighbours[0]), neighbours[1]) if neighbours else shown[0])
+        shown = [(_to_float(images), warps)] * 2
+        if neighbours:
+            shown[1] = _to_float(neighbours[0]), neighbours[1]
         settings = self.transform
         first: ContraWarpViewTransform = settings.transforms[0]
         flips = None

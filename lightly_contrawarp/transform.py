@@ -132,9 +132,7 @@ class ContraWarpTransform(MultiViewTransform):  # type: ignore[misc]
         else:
             frames = landmarks.unbind(1) if landmarks.ndim == 4 else [landmarks]
             drawn = [self.warp.draw_frames(frames) for _ in range(count)]
-        return [
-            [still.stilled(), *warps] for still, *warps in zip(*drawn, strict=True)
-        ]
+        return [[still.stilled(), *warps] for still, *warps in zip(*drawn, strict=True)]
 
     def views(
         self,

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.quality.images import Images
+from benchmarks.quality.images import Images, video_neighbours
 from benchmarks.quality.learners import LEARNERS
 from benchmarks.quality.scales import Scale
 from benchmarks.quality.variants import Variant
@@ -53,6 +53,9 @@ class Run:
         )
         self.optimizer = optimizer["optimizer"]
         self.schedule = optimizer["lr_scheduler"]["scheduler"]
+        self.near = None
+        if variant.neighbours:
+            self.near = video_neighbours(images, variant.neighbours)
         self.step, self.seconds = 0, 0.0
         self.curve: list[tuple[float, float]] = []
 
@@ -93,11 +96,12 @@ class Run:
         self.seconds += self._clock() - start
 
     def _take_step(self, images: Images) -> None:
-        chosen = self._batch(len(images.labels)).to(self.device)
+        chosen = self._batch(len(images.labels))
         part = images.select(chosen)
+        other = images.select(self.near.draw(chosen)) if self.near else None
         self.learner.model.update_target(self.step, self.steps + 1)
         with torch.autocast(self.device, torch.bfloat16):
-            loss = self.learner.loss(part.pixels, part.labels, self.step / self.steps)
+            loss = self.learner.loss(part, self.step / self.steps, other)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()

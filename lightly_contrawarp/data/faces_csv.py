@@ -129,8 +129,10 @@ def _points(row: Mapping[str, str], where: str) -> tuple[float, ...] | None:
     values = tuple(_finite(text, where) for text in texts)
     extent = max(max(axis) - min(axis) for axis in (values[0::2], values[1::2]))
     if not (_RANGE[0] <= min(values) and max(values) <= _RANGE[1]) or extent < _EXTENT:
-        raise InputError(f"{where}: the points of a face, as fractions of the crop, "
-                         f"cannot be {', '.join(texts)}")
+        raise InputError(
+            f"{where}: the points of a face, as fractions of the crop, "
+            f"cannot be {', '.join(texts)}"
+        )
     return values
 
 

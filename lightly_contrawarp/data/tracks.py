@@ -35,7 +35,9 @@ class Neighbours:
         # By track and time, so that the neighbours of a frame are a range around it.
         # An image that is alone is a track of its own.
         keys = [
-            (f"{i}", 0.0, i) if track is None or time is None else (f"_{track}", time, i)
+            (f"alone {i}", 0.0, i)
+            if track is None or time is None
+            else (f"track {track}", time, i)
             for i, (track, time) in enumerate(zip(tracks, times, strict=True))
         ]
         keys.sort()

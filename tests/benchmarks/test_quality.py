@@ -41,7 +41,7 @@ def test_every_variant_has_a_loss_that_trains_its_parts(name: str) -> None:
     variant = EVERY[name]
     learner = LEARNERS[variant.learner](variant, "small", 32).train()
     batch = images(6)
-    loss = learner.loss(batch.pixels, batch.labels, 0.5)
+    loss = learner.loss(batch, 0.5)
     assert loss.isfinite()
     loss.backward()
     for part in learner.trained():
@@ -68,7 +68,7 @@ def test_negatives_alone_see_a_batch_of_their_own() -> None:
     learner.model.target.backbone.register_forward_hook(
         lambda _, args, __: sizes.append(len(args[0]))
     )
-    learner.loss(images(6).pixels, images(6).labels, 0.0)
+    learner.loss(images(6), 0.0)
     assert sizes == [12, 6]
 
 

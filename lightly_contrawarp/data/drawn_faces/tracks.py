@@ -56,9 +56,7 @@ def draw_tracks(
     order = ends.identities.argsort(stable=True)
     place = torch.linspace(0, 1, num_frames)
     weight = (place * place * (3 - 2 * place)).repeat(num_tracks)
-    first, last = (
-        ends[order[end::2].repeat_interleave(num_frames)] for end in (0, 1)
-    )
+    first, last = (ends[order[end::2].repeat_interleave(num_frames)] for end in (0, 1))
 
     def between(name: str) -> Tensor:
         start: Tensor = getattr(first, name)
