@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from lightly_contrawarp.checkpoint_io import AtomicCheckpointIO
 from lightly_contrawarp.data.folders import ImageScan
 from lightly_contrawarp.files import atomic_write_text
 from lightly_contrawarp.fitting import fit, quiet_lightning
+from lightly_contrawarp.guidance import find_guidance
 from lightly_contrawarp.module import ContraWarp
 from lightly_contrawarp.progress import ProgressWithEta
 from lightly_contrawarp.settings import PretrainSettings
@@ -67,6 +69,7 @@ def pretrain(
     with quiet_lightning():
         model = _build_model(settings)
         scan = find_images(folder, devices)
+        guidance = find_guidance(folder, scan.paths, settings)
         loader = build_loader(
             scan,
             out / SKIPPED,
@@ -74,6 +77,8 @@ def pretrain(
             batch_size=settings.batch_size,
             workers=workers,
             devices=devices,
+            guidance=guidance,
+            seed=settings.seed,
         )
         log_every = max(1, min(10, len(loader) // devices))
         trainer = _build_trainer(out, settings, epochs, devices, log_every)
@@ -82,6 +87,8 @@ def pretrain(
             text = json.dumps(asdict(settings), indent=2) + "\n"
             atomic_write_text(out / _SETTINGS, text)
             write_skipped(out / SKIPPED, scan)
+            if guidance:
+                print(guidance.says, file=sys.stderr, flush=True)
         fit(trainer, model, loader, out / LAST if resume else None)
     scan = with_failures(scan, out / SKIPPED)
     if is_first_process():

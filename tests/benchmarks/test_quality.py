@@ -192,7 +192,10 @@ def test_runs_and_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert info.name == "small"
     assert backbone(torch.zeros(1, 3, 32, 32)).shape == (1, 128)
     line = write_results(TINY, out, tmp_path)
-    remaining = len(all_tasks(TINY)) - 3
+    tasks = all_tasks(TINY)
+    unguided = [task for task in tasks if task.needs_landmarks]
+    assert [task.variant.name for task in unguided] == ["landmarks"]
+    remaining = len(tasks) - len(unguided) - 3
     assert line.endswith(f"3 runs, {remaining} to be done")
     text = (tmp_path / "RESULTS.md").read_text()
     shown = f"{100 * result['scores']['linear']:.1f}"

@@ -10,7 +10,7 @@ from PIL import Image
 
 from lightly_contrawarp import ContraWarpTransform
 from lightly_contrawarp.cli import main
-from lightly_contrawarp.preview import preview_sheet, sample_faces
+from lightly_contrawarp.preview import PreviewFace, preview_sheet, sample_faces
 from lightly_contrawarp.warp import WarpParameters
 
 TILE, GAP, HEAD = 144, 6, 22
@@ -89,13 +89,13 @@ def test_arrows_are_only_where_the_warp_moves(monkeypatch: pytest.MonkeyPatch) -
     )
     face = Image.new("RGB", (50, 50), "grey")
     monkeypatch.setattr(transform.warp, "draw", lambda batch: bump)
-    found = arrows(np.asarray(preview_sheet([face], transform)), 0, 1)
+    found = arrows(np.asarray(preview_sheet([PreviewFace(face)], transform)), 0, 1)
     assert len(found) > 20
     assert (np.linalg.norm(found - center, axis=1) < radius).all()
     assert (np.ptp(found, axis=0) > 0.1).all()
 
     monkeypatch.setattr(transform.warp, "draw", lambda batch: bump.stilled())
-    assert len(arrows(np.asarray(preview_sheet([face], transform)), 0, 1)) == 0
+    assert len(arrows(np.asarray(preview_sheet([PreviewFace(face)], transform)), 0, 1)) == 0
 
 
 def test_an_arrow_points_where_the_face_goes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +109,7 @@ def test_an_arrow_points_where_the_face_goes(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(transform.warp, "draw", lambda batch: bump)
     face = Image.new("RGB", (TILE, TILE), "white")
     face.paste("black", (69, 69, 75, 75))
-    sheet = np.asarray(preview_sheet([face], transform))
+    sheet = np.asarray(preview_sheet([PreviewFace(face)], transform))
     left = GAP + TILE + GAP
     tile = sheet[HEAD : HEAD + TILE, left : left + TILE]
     spot = (np.nonzero((tile < 60).all(2))[1].mean() + 0.5) / TILE
@@ -128,7 +128,7 @@ def test_faces_are_spread_over_the_folder(tmp_path: Path) -> None:
     noise = Image.effect_noise((64, 64), 90)
     noise.save(tmp_path / "4.png")
     (tmp_path / "4.png").write_bytes((tmp_path / "4.png").read_bytes()[:1000])
-    reds = [face.getpixel((0, 0))[0] for face in sample_faces(tmp_path, 5)]
+    reds = [face.image.getpixel((0, 0))[0] for face in sample_faces(tmp_path, 5)]
     assert reds == [0, 2, 5, 6, 8]  # 4 cannot be decoded
     assert len(sample_faces(tmp_path, 50)) == 10
 
