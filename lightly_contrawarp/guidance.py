@@ -11,7 +11,7 @@ from torch import Tensor
 from contrawarp_edge.errors import InputError
 from lightly_contrawarp.data.faces_csv import FACES_CSV, facts_of, read_faces_csv
 from lightly_contrawarp.data.tracks import Neighbours
-from lightly_contrawarp.landmarks import template_points
+from lightly_contrawarp.landmarks import landmarks_of
 from lightly_contrawarp.settings import PretrainSettings
 
 
@@ -64,7 +64,7 @@ def find_guidance(
     if guided:
         said.append(f"own landmarks place the warps of {facts.known:,}")
     else:
-        landmarks = template_points().repeat(len(paths), 1, 1)
+        landmarks = landmarks_of(paths, {})
     near = None
     if settings.neighbours:
         near = Neighbours(facts.tracks, facts.times, settings.neighbours)

@@ -7,6 +7,9 @@ coordinates are fractions of the image, as in :mod:`lightly_contrawarp.warp`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
@@ -37,6 +40,24 @@ _OF_68: dict[str, slice] = {
 def template_points(crop: CropContract = FACE_CROP) -> Tensor:
     """The contract's landmarks, float32 ``[P, 2]``, in the contract's order."""
     return torch.tensor(list(crop.landmarks.values()))
+
+
+def landmarks_of(
+    paths: Sequence[Path], known: Mapping[Path, Tensor], crop: CropContract = FACE_CROP
+) -> Tensor:
+    """Puts landmarks in the order of images, the contract's where none are known.
+
+    Args:
+        paths: N images.
+        known: Landmarks of some images, float ``[P, 2]`` in the contract's order.
+        crop: The contract.
+
+    Returns:
+        Float32 ``[N, P, 2]``.
+    """
+    template = template_points(crop)
+    found = [known.get(path, template) for path in paths]
+    return torch.stack(found) if found else template.repeat(0, 1, 1)
 
 
 def similarity(template: Tensor, points: Tensor) -> Tensor:

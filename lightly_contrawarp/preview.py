@@ -51,17 +51,17 @@ def sample_faces(folder: Path | None, count: int, seed: int = 0) -> list[Preview
     """
     if folder is None:
         drawn = draw_parameters(count, num_identities=count, seed=seed)
-        faces = render_faces(drawn, size=_TILE)
-        return [PreviewFace(TF.to_pil_image(face)) for face in faces]
+        images = render_faces(drawn, size=_TILE)
+        return [PreviewFace(TF.to_pil_image(image)) for image in images]
     paths = scan_images(folder).paths
     table = folder / FACES_CSV
     rows = read_faces_csv(table) if table.is_file() else {}
     # What cannot be decoded is replaced, as in training.
-    images = FaceFolder(paths, on_failure=lambda file: None)
+    folder_images = FaceFolder(paths, on_failure=lambda file: None)
     step = max(1, len(paths) // count)
     faces = []
     for index in range(0, len(paths), step)[:count]:
-        image, position = images[index]
+        image, position, *_ = folder_images[index]
         facts = facts_of([paths[position]], rows)
         faces.append(PreviewFace(image, facts.landmarks[0] if facts.known else None))
     return faces

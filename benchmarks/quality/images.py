@@ -42,7 +42,9 @@ class Images(NamedTuple):
 
     def select(self, index: Tensor) -> Images:
         """The images at some positions."""
-        return Images(*(x if x is None else x[index.to(x.device)] for x in self))
+        place = index.to(self.pixels.device)
+        landmarks = None if self.landmarks is None else self.landmarks[index.cpu()]
+        return Images(self.pixels[place], self.labels[place], landmarks)
 
     def spread(self, most: int | None) -> Images:
         """At most that many images, evenly from the whole: they are in class order."""

@@ -19,7 +19,7 @@ from lightly_contrawarp.data.sets.tables import csv_rows, number
 from lightly_contrawarp.landmarks import (
     FIVE_POINTS,
     from_five_points,
-    template_points,
+    landmarks_of,
 )
 
 FACES_CSV = "faces.csv"
@@ -107,13 +107,18 @@ def read_faces_csv(file: Path) -> dict[Path, FaceRow]:
 def facts_of(paths: Sequence[Path], rows: Mapping[Path, FaceRow]) -> FaceFacts:
     """Puts rows in the order of images; what is not known of an image is filled."""
     found = [rows.get(path, FaceRow(None, None, None)) for path in paths]
-    own = [i for i, row in enumerate(found) if row.points is not None]
-    landmarks = template_points().repeat(len(paths), 1, 1)
-    if own:
-        five = torch.tensor([found[i].points for i in own]).view(-1, 5, 2)
-        landmarks[own] = from_five_points(five)
+    points = {
+        path: row.points
+        for path, row in zip(paths, found, strict=True)
+        if row.points is not None
+    }
+    five = torch.tensor(list(points.values())).view(-1, 5, 2)
+    own = dict(zip(points, from_five_points(five), strict=True))
     return FaceFacts(
-        landmarks, len(own), [row.track for row in found], [row.time for row in found]
+        landmarks_of(paths, own),
+        len(own),
+        [row.track for row in found],
+        [row.time for row in found],
     )
 
 

@@ -98,13 +98,13 @@ class FaceItem(NamedTuple):
 
     Attributes:
         image: The image, or what a transform made of it.
-        index: Position in ``paths`` of the file that was read.
+        position: Place in ``paths`` of the file that was read.
         landmarks: Float32 ``[P, 2]``, fractions of the image in the order of
             ``FACE_CROP``.
     """
 
     image: Any
-    index: int
+    position: int
     landmarks: Tensor
 
 

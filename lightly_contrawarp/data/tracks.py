@@ -59,7 +59,8 @@ class Neighbours:
     @property
     def counts(self) -> Tensor:
         """Number of neighbours of each image, int64 ``[N]``."""
-        return self._count[self._place] - 1
+        counts: Tensor = self._count[self._place] - 1
+        return counts
 
     def draw(self, index: Tensor) -> Tensor:
         """Draws a neighbour of each image; one that has none is its own.
@@ -122,13 +123,13 @@ class FramePair(NamedTuple):
 
     Attributes:
         image: The image.
-        index: Its position in the folder's ``paths``.
+        position: Its place in the folder's ``paths``.
         landmarks: Those of both, float32 ``[2, P, 2]``.
         neighbour: Another frame of the same track, or the image itself.
     """
 
     image: Any
-    index: int
+    position: int
     landmarks: Tensor
     neighbour: Any
 
@@ -158,10 +159,10 @@ class NeighbourFrames(Dataset[FramePair]):
         return len(self.folder)
 
     def __getitem__(self, index: int) -> FramePair:
-        image, index, landmarks = self.folder[index]
-        other = int(self.neighbours.draw(torch.tensor([index]))[0])
-        neighbour = image if other == index else self.folder.read(other)
+        image, position, *_ = self.folder[index]
+        other = int(self.neighbours.draw(torch.tensor([position]))[0])
+        neighbour = image if other == position else self.folder.read(other)
         if neighbour is None:
-            other, neighbour = index, image
-        both = torch.stack([landmarks, self.landmarks[other]])
-        return FramePair(image, index, both, neighbour)
+            other, neighbour = position, image
+        both = self.landmarks[[position, other]]
+        return FramePair(image, position, both, neighbour)
