@@ -6,7 +6,6 @@ import pytest
 
 from contrawarp_edge.errors import InputError
 from helpers import write
-from lightly_contrawarp.crop import FACE_CROP
 from lightly_contrawarp.data.sets import read_celeba_landmarks
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*the full set has")
