@@ -95,7 +95,10 @@ def test_arrows_are_only_where_the_warp_moves(monkeypatch: pytest.MonkeyPatch) -
     assert (np.ptp(found, axis=0) > 0.1).all()
 
     monkeypatch.setattr(transform.warp, "draw", lambda batch: bump.stilled())
-    assert len(arrows(np.asarray(preview_sheet([PreviewFace(face)], transform)), 0, 1)) == 0
+    assert (
+        len(arrows(np.asarray(preview_sheet([PreviewFace(face)], transform)), 0, 1))
+        == 0
+    )
 
 
 def test_an_arrow_points_where_the_face_goes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,7 +77,10 @@ def test_track_and_time_may_be_missing(tmp_path: Path) -> None:
         ([HEADER, f"a.jpg,s,,,1,{POINTS[:-3]}"], "line 2: '' is no number"),
         ([HEADER, f"a.jpg,s,soon,1,1,{POINTS}"], "line 2: 'soon' is no number"),
         ([HEADER, f"a.jpg,s,nan,1,1,{POINTS}"], "line 2: 'nan' is no number"),
-        ([HEADER, "a.jpg,s,,,1,30,40,70,40,50,60,40,80,60,80"], "fractions of the crop"),
+        (
+            [HEADER, "a.jpg,s,,,1,30,40,70,40,50,60,40,80,60,80"],
+            "fractions of the crop",
+        ),
         ([HEADER, "a.jpg,s,,,1" + ",0.5" * 10], "line 2: .* fractions of the crop"),
     ],
 )
