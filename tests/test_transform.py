@@ -229,15 +229,17 @@ def test_second_views_show_the_neighbour(
 
 def test_warps_follow_the_face_to_the_neighbour(faces: torch.Tensor) -> None:
     """A neighbour that is the same picture, shifted: its views are shifted ones."""
+    torch.manual_seed(2)
     transform = transform_of(plain(), num_negatives=2)
     shifted = faces[0].roll(8, dims=2)  # an eighth of the width
     small = 0.3 + 0.3 * template()
     landmarks = torch.stack([small, small + torch.tensor([0.125, 0.0])])
     views = transform(faces[0], landmarks, shifted)
     for one, other in zip(views[::2], views[1::2], strict=True):
-        moved = one.roll(8, dims=2)
-        torch.testing.assert_close(other[..., 9:], moved[..., 9:], atol=0.05, rtol=0)
-    assert (views[2] - views[0]).abs().max() > 0.1
+        apart = (other - one.roll(8, dims=2)).abs()
+        assert apart[..., 9:].mean() < 1e-3  # the field is interpolated
+        assert apart[..., 9:].max() < 0.1
+    assert (views[2] - views[0]).abs().max() > 0.2
 
 
 def test_drawn_warps_can_be_replayed_on_both_frames(faces: torch.Tensor) -> None:
