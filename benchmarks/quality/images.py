@@ -14,6 +14,7 @@ from contrawarp_edge.errors import InputError
 from contrawarp_edge.progress import Progress
 from lightly_contrawarp.data.drawn_faces import (
     DrawnFaces,
+    DrawnTracks,
     draw_tracks,
     face_landmarks,
     render_faces,
@@ -130,14 +131,15 @@ def draw_faces(count: int, seed: int) -> tuple[Images, DrawnFaces]:
 
 def draw_videos(count: int, seed: int) -> Images:
     """Draws ``count`` frames of videos of two seconds, ten frames each."""
-    drawn = draw_tracks(max(1, count // _FRAMES), _FRAMES, seed=seed, seconds=_SECONDS)
-    pixels = render_faces(drawn.faces, size=_SIDE)
-    return Images(pixels, drawn.faces.labels, face_landmarks(drawn.faces))
+    faces = _tracks(count, seed).faces
+    return Images(render_faces(faces, size=_SIDE), faces.labels, face_landmarks(faces))
 
 
-def video_neighbours(count: int, seconds: float) -> Neighbours:
-    """The neighbours among ``count`` frames of ``draw_videos``."""
-    tracks = [f"{index // _FRAMES}" for index in range(count)]
-    step = _SECONDS / (_FRAMES - 1)
-    times = [index % _FRAMES * step for index in range(count)]
-    return Neighbours(tracks, times, seconds)
+def video_neighbours(count: int, seed: int, seconds: float) -> Neighbours:
+    """The neighbours among the frames of ``draw_videos``."""
+    _, tracks, times = _tracks(count, seed)
+    return Neighbours([f"{t}" for t in tracks.tolist()], times.tolist(), seconds)
+
+
+def _tracks(count: int, seed: int) -> DrawnTracks:
+    return draw_tracks(max(1, count // _FRAMES), _FRAMES, seed=seed, seconds=_SECONDS)

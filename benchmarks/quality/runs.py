@@ -23,6 +23,7 @@ from benchmarks.quality.images import (
     draw_videos,
     load_faces,
     split_dev,
+    video_neighbours,
 )
 from benchmarks.quality.judging import (
     judge,
@@ -143,7 +144,10 @@ def do_run(task: Task, scale_name: str, data: Path, out: Path) -> Task:
     if task.part in _DRAWN:
         epochs = scale.drawn_epochs
     state = out / f"{task.name}.state"
-    run = Run(task.variant, scale, task.seed, epochs, len(train.labels))
+    seconds, near = task.variant.neighbours, None
+    if seconds:
+        near = video_neighbours(*_drawn(scale)[0], seconds)
+    run = Run(task.variant, scale, task.seed, epochs, len(train.labels), near)
     train, test = train.to(run.device), test.to(run.device)
     size = scale.input_size
     run.train(

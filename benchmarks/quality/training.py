@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.quality.images import Images, video_neighbours
+from benchmarks.quality.images import Images
 from benchmarks.quality.learners import LEARNERS
 from benchmarks.quality.scales import Scale
 from benchmarks.quality.variants import Variant
 from lightly_contrawarp.checkpoint_io import AtomicCheckpointIO
+from lightly_contrawarp.data.tracks import Neighbours
 from lightly_contrawarp.optimization import adamw_with_cosine
 
 _SAVE_EVERY = 60.0  # seconds
@@ -30,7 +31,13 @@ class Run:
     """
 
     def __init__(
-        self, variant: Variant, scale: Scale, seed: int, epochs: float, images: int
+        self,
+        variant: Variant,
+        scale: Scale,
+        seed: int,
+        epochs: float,
+        images: int,
+        near: Neighbours | None = None,
     ) -> None:
         torch.manual_seed(seed)
         self.scale, self.seed = scale, seed
@@ -53,9 +60,7 @@ class Run:
         )
         self.optimizer = optimizer["optimizer"]
         self.schedule = optimizer["lr_scheduler"]["scheduler"]
-        self.near = None
-        if variant.neighbours:
-            self.near = video_neighbours(images, variant.neighbours)
+        self.near = near
         self.step, self.seconds = 0, 0.0
         self.curve: list[tuple[float, float]] = []
 

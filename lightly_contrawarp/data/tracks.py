@@ -11,6 +11,8 @@ from torch.utils.data import Dataset, Sampler
 
 from lightly_contrawarp.data.folders import FaceFolder
 
+_TOLERANCE = 1e-6  # seconds; differences of decimal times are not exact
+
 
 class Neighbours:
     """Finds frames of the same track that are near in time.
@@ -41,6 +43,7 @@ class Neighbours:
             for i, (track, time) in enumerate(zip(tracks, times, strict=True))
         ]
         keys.sort()
+        seconds += _TOLERANCE
         first = last = 0
         ranges = []
         for track, time, _ in keys:

@@ -12,7 +12,13 @@ from PIL import Image
 from scipy import stats
 from torch import nn
 
-from benchmarks.quality.images import Images, draw_videos, load_faces, split_dev
+from benchmarks.quality.images import (
+    Images,
+    draw_videos,
+    load_faces,
+    split_dev,
+    video_neighbours,
+)
 from benchmarks.quality.judging import encode, tells_warped
 from benchmarks.quality.learners import LEARNERS, Learner
 from benchmarks.quality.results import Mean, write_results
@@ -54,8 +60,10 @@ def test_every_variant_has_a_loss_that_trains_its_parts(name: str) -> None:
 @pytest.mark.parametrize("variant", TRACKS, ids=lambda variant: variant.name)
 def test_neighbours_are_shown_in_second_views(variant: Variant) -> None:
     frames = draw_videos(20, seed=3)
-    assert len(frames.labels) == 20
-    run = Run(variant, TINY, seed=0, epochs=1, images=20)
+    near = None
+    if variant.neighbours:
+        near = video_neighbours(20, 3, variant.neighbours)
+    run = Run(variant, TINY, seed=0, epochs=1, images=20, near=near)
     seen: list[tuple[Any, ...]] = []
     forward = run.learner.views.forward
 

@@ -38,7 +38,7 @@ def near_by_definition(
             if None not in (track, time, when)
             and j != i
             and other == track
-            and abs(when - time) <= seconds
+            and round(abs(when - time), 6) <= seconds
         }
         found.append(others)
     return found
@@ -57,6 +57,12 @@ def test_neighbours_are_those_of_the_definition(seconds: float) -> None:
             seen[index].add(other)
     # Every neighbour is drawn, nothing else ever; who has none is left alone.
     assert seen == [one or {index} for index, one in enumerate(expected)]
+
+
+def test_the_time_may_be_the_step_between_frames() -> None:
+    times = [index * 0.1 for index in range(20)]
+    counts = Neighbours(["a"] * 20, times, 0.1).counts
+    assert counts.tolist() == [1, *[2] * 18, 1]
 
 
 def test_neighbours_are_equally_likely_and_seeds_decide() -> None:
