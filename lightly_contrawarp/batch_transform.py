@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torchvision.transforms.v2 import functional as TF
 
 from lightly_contrawarp.photometry import (
+    Photometry,
     apply_photometry_,
     draw_photometry,
     to_device,
@@ -62,56 +63,95 @@ class ContraWarpBatchTransform(nn.Module):
         self.normalize = first.normalize
 
     @torch.no_grad()
-    def forward(self, images: Tensor) -> list[Tensor]:
+    def forward(
+        self,
+        images: Tensor,
+        landmarks: Tensor | None = None,
+        neighbours: Tensor | None = None,
+    ) -> list[Tensor]:
         """Makes the views of each image.
 
         Args:
             images: uint8, or float in [0, 1], ``[B, 1 or 3, H, W]``.
+            landmarks: Landmarks to warp around instead of the contract's, float
+                ``[B, P, 2]`` as for :meth:`LocalWarp.draw`; with neighbours those of
+                both, ``[B, 2, P, 2]``. Best on the CPU, where parameters are drawn.
+            neighbours: Another frame of each face for the second view of each pair,
+                like ``images``.
 
         Returns:
             List of float32 ``[B, 3, input_size, input_size]``, in the order of
             ``ContraWarpTransform``.
 
         Raises:
-            ValueError: If ``images`` has another shape.
+            ValueError: If ``images`` or ``landmarks`` has another shape.
         """
-        if images.ndim != 4 or images.shape[1] not in (1, 3):
-            raise ValueError(
-                f"images must be [B, 1 or 3, H, W], got {list(images.shape)}"
-            )
-        count = 1 + self.transform.num_negatives
-        drawn = [self.transform.warp.draw(len(images)) for _ in range(count)]
-        return self.views(images, [drawn[0].stilled(), *drawn[1:]])
+        for frame in (images, images if neighbours is None else neighbours):
+            if frame.ndim != 4 or frame.shape[1] not in (1, 3):
+                raise ValueError(
+                    f"images must be [B, 1 or 3, H, W], got {list(frame.shape)}"
+                )
+        warps = self.transform.draw_warps(len(images), landmarks)
+        second = None if neighbours is None else (neighbours, warps[-1])
+        return self.views(images, warps[0], second)
 
     @torch.no_grad()
-    def views(self, images: Tensor, warps: Sequence[WarpParameters]) -> list[Tensor]:
+    def views(
+        self,
+        images: Tensor,
+        warps: Sequence[WarpParameters],
+        neighbours: tuple[Tensor, Sequence[WarpParameters]] | None = None,
+    ) -> list[Tensor]:
         """Makes the views of each image with given warps.
 
         Args:
             images: As for ``forward``.
             warps: The ``1 + K`` warps to show, each of a batch of B.
+            neighbours: Another frame of each face and its ``1 + K`` warps, for the
+                second view of each pair; the images themselves if ``None``.
 
         Returns:
             As ``forward``.
         """
-        drawn = self._draw_geometry(images)
         settings = self.transform
+        drawn = self._draw_geometry(images)
         photometry = draw_photometry(settings.transforms, len(images))
-        shown = [warps[face] for face in settings.faces]
-        warp = WarpParameters(*(torch.stack(p, 1) for p in zip(*shown, strict=True)))
-        views = torch.empty(
-            (len(settings.faces), len(images), 3, self.size, self.size),
-            device=images.device,
-        )
+        shape = len(settings.faces), len(images), 3, self.size, self.size
+        looks = torch.empty(shape, device=images.device)
+        order: list[int] = []
+        frames = settings.frames if neighbours else [0] * len(settings.faces)
+        sources = [(images, warps), *([neighbours] if neighbours else [])]
         # In 16 bits, a sampling grid would be off by half a pixel.
         with torch.autocast(images.device.type, enabled=False):
-            size = self._source_size(images, drawn)
-            for part in self._parts(images):
-                source = _to_float(images[part], size)
-                looks = self._looks(source, drawn[part], warp.select(part))
-                apply_photometry_(looks, photometry.select(part))
-                self._normalize(looks, out=views[:, part])
-        return list(views)
+            for frame, (source, moved) in enumerate(sources):
+                views = [view for view, shown in enumerate(frames) if shown == frame]
+                out = looks[len(order) :][: len(views)]
+                order += views
+                bumps = zip(*(moved[settings.faces[v]] for v in views), strict=True)
+                self._show(
+                    source,
+                    drawn[:, views],
+                    WarpParameters(*(torch.stack(part, 1) for part in bumps)),
+                    photometry.select((slice(None), views)),
+                    out,
+                )
+        return [looks[order.index(view)] for view in range(len(order))]
+
+    def _show(
+        self,
+        images: Tensor,
+        affine: Tensor,
+        warp: WarpParameters,
+        photometry: Photometry,
+        out: Tensor,
+    ) -> None:
+        """Writes views ``[V, B, 3, size, size]`` of what was drawn, ``[B, V, ...]``."""
+        size = self._source_size(images, affine)
+        for part in self._parts(images):
+            source = _to_float(images[part], size)
+            looks = self._looks(source, affine[part], warp.select(part))
+            apply_photometry_(looks, photometry.select(part))
+            self._normalize(looks, out=out[:, part])
 
     def _draw_geometry(self, images: Tensor) -> Tensor:
         """Draws the affine maps of the views, ``[B, V, 2, 3]``, on the CPU."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from lightly_contrawarp.crop import FACE_CROP, CropContract
+from lightly_contrawarp.landmarks import similarity, template_points, turn
 from lightly_contrawarp.warp import (
     WarpParameters,
     identity_affine,
     limit_to_bijection,
+    lipschitz_bound,
     sample,
     sampling_grid,
 )
@@ -29,8 +32,9 @@ class LocalWarp(nn.Module):
         num_bumps: Bumps of one warp.
         strength: Range of one bump's displacement, in inter-ocular distances.
         radius: Range of one bump's radius, in inter-ocular distances.
-        around: ``"landmarks"`` puts bumps near eyes, brows, nose and mouth of the
-            crop contract, ``"box"`` anywhere in its face box.
+        around: Where bumps sit on a face whose landmarks are not given:
+            ``"landmarks"`` near eyes, brows, nose and mouth of the crop contract,
+            ``"box"`` anywhere in its face box.
         jitter: Standard deviation of a centre about its landmark, in inter-ocular
             distances.
         crop: The crop contract of the images.
@@ -87,8 +91,11 @@ class LocalWarp(nn.Module):
 
         Args:
             batch: Number of warps.
-            landmarks: Points to warp around instead of the contract's, float
-                ``[batch, P, 2]``, as fractions of the image.
+            landmarks: The landmarks of each face, to warp around instead of the
+                contract's, float ``[batch, P, 2]`` in the order of
+                ``crop.landmarks``, as fractions of the image. Lengths are then in
+                units of that face, which may be larger or smaller than the
+                contract's.
             generator: Source of randomness; torch's global one by default.
             device: Where the parameters shall be; the generator's device too.
             dtype: Floating type of the parameters.
@@ -99,35 +106,90 @@ class LocalWarp(nn.Module):
         Raises:
             ValueError: If ``landmarks`` has the wrong shape.
         """
-        shape = (batch, self.num_bumps)
+        frames = [] if landmarks is None else [landmarks]
+        return self._draw(batch, frames, generator, device, dtype)[0]
+
+    def draw_frames(
+        self,
+        landmarks: Sequence[Tensor],
+        *,
+        generator: torch.Generator | None = None,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> list[WarpParameters]:
+        """Draws warps and places each on several frames of its face.
+
+        In all frames a warp does the same to the same features: its bumps move,
+        grow and turn with the face.
+
+        Args:
+            landmarks: For each frame, the landmarks of all faces in it: one or more
+                of float ``[B, P, 2]``, as for :meth:`draw`.
+            generator: As for :meth:`draw`.
+            device: As for :meth:`draw`.
+            dtype: As for :meth:`draw`.
+
+        Returns:
+            Parameters of ``B`` warps for each frame.
+
+        Raises:
+            ValueError: If ``landmarks`` has the wrong shape.
+        """
+        return self._draw(len(landmarks[0]), landmarks, generator, device, dtype)
+
+    def _draw(
+        self,
+        batch: int,
+        frames: Sequence[Tensor],
+        generator: torch.Generator | None,
+        device: torch.device | str,
+        dtype: torch.dtype,
+    ) -> list[WarpParameters]:
+        """Draws warps for frames with landmarks, or for the contract without."""
+        template = template_points(self.crop).to(device, dtype)
+        for points in frames:
+            if points.shape != (batch, *template.shape):
+                raise ValueError(
+                    f"landmarks must have shape {[batch, *template.shape]}, in the "
+                    f"order of crop.landmarks, got {list(points.shape)}"
+                )
+        shape, unit = (batch, self.num_bumps), self.crop.interocular
 
         def uniform(low: float, high: float) -> Tensor:
             unit = torch.rand(shape, generator=generator, device=device, dtype=dtype)
             return low + (high - low) * unit
 
-        unit = self.crop.interocular
-        if landmarks is None and self.around == "box":
+        boxed = not frames and self.around == "box"
+        if boxed:
             left, top, right, bottom = self.crop.face_box
-            centers = torch.stack([uniform(left, right), uniform(top, bottom)], dim=-1)
+            offsets = torch.stack([uniform(left, right), uniform(top, bottom)], dim=-1)
         else:
-            if landmarks is None:
-                points = torch.tensor(list(self.crop.landmarks.values()))
-                landmarks = points.to(device, dtype).expand(batch, -1, -1)
-            if landmarks.shape[0] != batch or landmarks.shape[2:] != (2,):
-                raise ValueError(
-                    f"landmarks must have shape [{batch}, P, 2], "
-                    f"got {list(landmarks.shape)}"
-                )
-            centers = _choose(landmarks.to(device, dtype), self.num_bumps, generator)
+            chosen = _choose(batch, len(template), self.num_bumps, generator, device)
             noise = torch.randn(
-                centers.shape, generator=generator, device=device, dtype=dtype
+                (*shape, 2), generator=generator, device=device, dtype=dtype
             )
-            centers = centers + self.jitter * unit * noise
+            offsets = self.jitter * unit * noise
         radii = uniform(*self.radius) * unit
         length = uniform(*self.strength) * unit
         angle = uniform(0, 2 * math.pi)
         vectors = torch.stack([angle.cos(), angle.sin()], dim=-1) * length[..., None]
-        return limit_to_bijection(WarpParameters(centers, radii, vectors))
+        if boxed:
+            return [limit_to_bijection(WarpParameters(offsets, radii, vectors))]
+        placed = []
+        for points in frames or [template.expand(batch, -1, -1)]:
+            points = points.to(device, dtype)
+            factor = similarity(template, points)
+            features = points.gather(1, chosen[..., None].expand(-1, -1, 2))
+            placed.append(
+                WarpParameters(
+                    features + turn(offsets, factor),
+                    radii * factor.norm(dim=1, keepdim=True),
+                    turn(vectors, factor),
+                )
+            )
+        # A warp that could fold in one frame is weakened in all of them.
+        steepness = torch.stack([lipschitz_bound(one) for one in placed]).amax(0)
+        return [limit_to_bijection(one, steepness=steepness) for one in placed]
 
     def strength_of(self, parameters: WarpParameters) -> Tensor:
         """Mean displacement of each warp, in inter-ocular distances, ``[B]``."""
@@ -172,10 +234,14 @@ class LocalWarp(nn.Module):
         )
 
 
-def _choose(points: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
-    """Picks ``count`` of ``P`` points for each row, distinct ones as far as they go."""
-    batch, total = points.shape[:2]
+def _choose(
+    batch: int,
+    total: int,
+    count: int,
+    generator: torch.Generator | None,
+    device: torch.device | str,
+) -> Tensor:
+    """Picks ``count`` of ``total`` for each row, distinct ones as far as they go."""
     rounds = math.ceil(count / total)
-    keys = torch.rand((batch, rounds, total), generator=generator, device=points.device)
-    index = keys.argsort(dim=-1).flatten(1)[:, :count]
-    return points.gather(1, index[..., None].expand(-1, -1, 2))
+    keys = torch.rand((batch, rounds, total), generator=generator, device=device)
+    return keys.argsort(dim=-1).flatten(1)[:, :count]

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from lightly_contrawarp.backbones import build_backbone
 from lightly_contrawarp.checkpoint import CHECKPOINT_KEY, BackboneInfo, load_backbone
 from lightly_contrawarp.cosines import Pair
+from lightly_contrawarp.data.folders import FaceItem
+from lightly_contrawarp.data.tracks import FramePair
 from lightly_contrawarp.loss import (
     Contrast,
     ContraWarpLoss,
@@ -33,7 +35,8 @@ class ContraWarp(LightningModule):
 
     A batch is the list of views, or a tuple or list whose first item is that list, as
     ``LightlyDataset`` and ``MultiViewCollate`` make it. With a ``batch_transform`` it
-    is a tensor of images, or a tuple or list whose first item is one. ``paired``,
+    is a tensor of images, or a tuple or list whose first item is one; of a ``FaceItem``
+    or ``FramePair``, landmarks and neighbours go to the transform too. ``paired``,
     ``num_negatives`` and ``input_size`` have to be those of the transform.
 
     Positives and warped faces share one forward pass through each network: a batch of
@@ -158,12 +161,19 @@ class ContraWarp(LightningModule):
             strength = float(transform.warp.strength_of(drawn).mean())
             self.logger.log_metrics({"warp/strength": strength}, self.global_step)
 
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
+        """Moves a batch, except for landmarks: warps are drawn on the CPU."""
+        moved = super().transfer_batch_to_device(batch, device, dataloader_idx)
+        if isinstance(batch, FaceItem | FramePair):
+            return moved._replace(landmarks=batch.landmarks)
+        return moved
+
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Takes one step: moves the target network, then returns the loss."""
         if self.batch_transform is not None:
-            views = self.batch_transform(
-                batch if isinstance(batch, Tensor) else batch[0]
-            )
+            views = self.batch_transform(*_inputs(batch))
         else:
             views = batch if isinstance(batch[0], Tensor) else batch[0]
         self.update_target(self.global_step, self._total_steps())
@@ -271,6 +281,14 @@ class ContraWarp(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds what ``load_backbone`` needs."""
         checkpoint[CHECKPOINT_KEY] = self.info.to_dict()
+
+
+def _inputs(batch: Any) -> tuple[Any, ...]:
+    """What a batch has for the batch transform: images, landmarks, neighbours."""
+    if isinstance(batch, FaceItem | FramePair):
+        image, _, *others = batch
+        return image, *others
+    return (batch if isinstance(batch, Tensor) else batch[0],)
 
 
 def _by_image(x: Any, batch: int) -> Any:

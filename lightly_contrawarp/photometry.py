@@ -38,8 +38,8 @@ class Photometry(NamedTuple):
     solarized: Tensor
     blur_radius: int
 
-    def select(self, index: slice) -> Photometry:
-        """The changes of some of the images."""
+    def select(self, index: slice | tuple[slice, list[int]]) -> Photometry:
+        """The changes of some of the images, or of some views of them."""
         return self._replace(
             factors=self.factors[index],
             gray=self.gray[index],

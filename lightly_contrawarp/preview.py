@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from PIL import Image, ImageDraw
@@ -11,45 +12,69 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
 from lightly_contrawarp.data.drawn_faces import draw_parameters, render_faces
+from lightly_contrawarp.data.faces_csv import FACES_CSV, facts_of, read_faces_csv
 from lightly_contrawarp.data.folders import FaceFolder, scan_images
 from lightly_contrawarp.transform import ContraWarpTransform
 from lightly_contrawarp.warp import WarpParameters, warp_points
 
 _TILE, _GAP, _HEAD = 144, 6, 22
 _ARROWS = 11  # arrows a side
+_FIELD, _OWN = "#ffd800", "#00e5ff"  # colours of the field and of a face's landmarks
 
 
-def sample_faces(folder: Path | None, count: int, seed: int = 0) -> list[Image.Image]:
+class PreviewFace(NamedTuple):
+    """A face to show.
+
+    Attributes:
+        image: RGB image.
+        landmarks: Its own landmarks, float32 ``[P, 2]``, or ``None``.
+    """
+
+    image: Image.Image
+    landmarks: Tensor | None = None
+
+
+def sample_faces(folder: Path | None, count: int, seed: int = 0) -> list[PreviewFace]:
     """Reads faces spread over a folder, or draws some.
 
     Args:
-        folder: Images to choose from, or ``None`` for drawn faces.
+        folder: Images to choose from, and the landmarks in its ``faces.csv``, if it
+            has one; or ``None`` for drawn faces.
         count: Number of faces; fewer if the folder has fewer.
         seed: Seed of the drawn faces.
 
     Returns:
-        RGB images.
+        The faces.
 
     Raises:
         InputError: If the folder has no readable image.
     """
     if folder is None:
         drawn = draw_parameters(count, num_identities=count, seed=seed)
-        return [TF.to_pil_image(face) for face in render_faces(drawn, size=_TILE)]
+        images = render_faces(drawn, size=_TILE)
+        return [PreviewFace(TF.to_pil_image(image)) for image in images]
     paths = scan_images(folder).paths
+    table = folder / FACES_CSV
+    rows = read_faces_csv(table) if table.is_file() else {}
     # What cannot be decoded is replaced, as in training.
-    images = FaceFolder(paths, on_failure=lambda file: None)
+    folder_images = FaceFolder(paths, on_failure=lambda file: None)
     step = max(1, len(paths) // count)
-    return [images[index][0] for index in range(0, len(paths), step)[:count]]
+    faces = []
+    for index in range(0, len(paths), step)[:count]:
+        image, position, *_ = folder_images[index]
+        facts = facts_of([paths[position]], rows)
+        faces.append(PreviewFace(image, facts.landmarks[0] if facts.known else None))
+    return faces
 
 
 def preview_sheet(
-    faces: Sequence[Image.Image], transform: ContraWarpTransform
+    faces: Sequence[PreviewFace], transform: ContraWarpTransform
 ) -> Image.Image:
     """Lays out faces, their warps with the field's arrows, and the resulting views.
 
     Args:
-        faces: RGB images, one a row.
+        faces: The faces, one a row. Landmarks of their own are marked, and have an
+            arrow each.
         transform: Settings of warps and views; drawn from torch's global generator.
 
     Returns:
@@ -64,11 +89,15 @@ def preview_sheet(
     draw = ImageDraw.Draw(sheet)
     for column, title in enumerate(titles):
         draw.text((_GAP + column * (_TILE + _GAP), 5), title, fill="#333333")
-    for row, face in enumerate(faces):
+    for row, (face, landmarks) in enumerate(faces):
         square = face.resize((_TILE, _TILE), Image.Resampling.LANCZOS)
-        warps = [transform.warp.draw(1) for _ in negatives]
-        views = transform.views(face, [transform.warp.draw(1).stilled(), *warps])
-        tiles = [square, *(_with_arrows(square, warp, transform) for warp in warps)]
+        own = None if landmarks is None else landmarks[None]
+        (warps,) = transform.draw_warps(1, own)
+        views = transform.views(face, warps)
+        tiles = [_with_points(square, landmarks)]
+        tiles += [
+            _with_arrows(square, warp, transform, landmarks) for warp in warps[1:]
+        ]
         tiles += [_to_image(view) for view in views]
         for column, tile in enumerate(tiles):
             place = (_GAP + column * (_TILE + _GAP), _HEAD + row * (_TILE + _GAP))
@@ -76,26 +105,46 @@ def preview_sheet(
     return sheet
 
 
+def _with_points(face: Image.Image, landmarks: Tensor | None) -> Image.Image:
+    """The face with its own landmarks marked."""
+    image = face.copy()
+    draw = ImageDraw.Draw(image)
+    for x, y in [] if landmarks is None else (landmarks * _TILE).tolist():
+        draw.ellipse((x - 2, y - 2, x + 2, y + 2), fill=_OWN)
+    return image
+
+
 def _with_arrows(
-    face: Image.Image, warp: WarpParameters, transform: ContraWarpTransform
+    face: Image.Image,
+    warp: WarpParameters,
+    transform: ContraWarpTransform,
+    landmarks: Tensor | None,
 ) -> Image.Image:
     """The warped face, with arrows from where its points were to where they are."""
     warped: Tensor = transform.warp(TF.pil_to_tensor(face), warp)
     image: Image.Image = TF.to_pil_image(warped)
     ticks = (torch.arange(_ARROWS) + 0.5) / _ARROWS
-    start = torch.cartesian_prod(ticks, ticks)[None]
-    end = warp_points(start, warp)
+    _draw_arrows(image, torch.cartesian_prod(ticks, ticks), warp, _FIELD)
+    if landmarks is not None:
+        _draw_arrows(image, landmarks, warp, _OWN)
+    return image
+
+
+def _draw_arrows(
+    image: Image.Image, start: Tensor, warp: WarpParameters, colour: str
+) -> None:
+    """Draws how a warp moves points ``[N, 2]``, where it does."""
+    end = warp_points(start[None], warp)[0]
     draw = ImageDraw.Draw(image)
-    for tail, head in zip(start[0] * _TILE, end[0] * _TILE, strict=True):
+    for tail, head in zip(start * _TILE, end * _TILE, strict=True):
         step = head - tail
         if step.norm() < 1:
             continue
-        draw.line([*tail.tolist(), *head.tolist()], fill="#ffd800", width=1)
+        draw.line([*tail.tolist(), *head.tolist()], fill=colour, width=1)
         barb = head - step * min(1.0, 4 / float(step.norm()))
         side = torch.stack([-step[1], step[0]]) / step.norm() * 1.5
         tip = [head, barb + side, barb - side]
-        draw.polygon([tuple(point.tolist()) for point in tip], fill="#ffd800")
-    return image
+        draw.polygon([tuple(point.tolist()) for point in tip], fill=colour)
 
 
 def _to_image(view: Tensor) -> Image.Image:

@@ -23,6 +23,10 @@ class PretrainSettings:
         lr: Peak learning rate.
         precision: Lightning's precision, such as ``"bf16-mixed"``.
         channels_last: Whether to compute in channels-last memory format.
+        centres: Where warps sit: ``landmarks`` for those of each image, where known,
+            ``template`` for those of the crop contract.
+        neighbours: Largest distance in seconds of the frame of the same track that
+            the second view of each pair shows; 0 for the same frame.
         seed: Seed of weights, order and views.
         commercial_use: What the licence of the images allows.
     """
@@ -40,5 +44,7 @@ class PretrainSettings:
     lr: float = 3e-3
     precision: str = "32-true"
     channels_last: bool = False
+    centres: str = "landmarks"
+    neighbours: float = 0.0
     seed: int = 0
     commercial_use: str = "unknown"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
@@ -23,6 +24,7 @@ from lightly_contrawarp.checkpoint_io import AtomicCheckpointIO
 from lightly_contrawarp.data.folders import ImageScan
 from lightly_contrawarp.files import atomic_write_text
 from lightly_contrawarp.fitting import fit, quiet_lightning
+from lightly_contrawarp.guidance import find_guidance
 from lightly_contrawarp.module import ContraWarp
 from lightly_contrawarp.progress import ProgressWithEta
 from lightly_contrawarp.settings import PretrainSettings
@@ -70,8 +72,8 @@ def pretrain(
         The images that were used and the files that were skipped.
 
     Raises:
-        InputError: If there is nothing to train on, ``out`` holds another run, or
-            there is nothing to resume.
+        InputError: If there is nothing to train on, ``out`` holds another run, there
+            is nothing to resume, or settings exclude each other.
     """
     _check_run(out, settings, resume)
     with quiet_lightning():
@@ -86,6 +88,12 @@ def pretrain(
         if compiled:
             _compile(model)
         scan = find_images(folder, devices)
+        guidance = find_guidance(folder, scan.paths, settings)
+        if guidance and in_workers:
+            raise InputError(
+                "--views workers uses no landmarks and no neighbouring frames; leave "
+                "it out, or add --centres template"
+            )
         loader = build_loader(
             scan,
             out / SKIPPED,
@@ -94,6 +102,8 @@ def pretrain(
             workers=workers,
             devices=devices,
             transform=transform if in_workers else None,
+            guidance=guidance,
+            seed=settings.seed,
         )
         log_every = max(1, min(10, len(loader) // devices))
         trainer = _build_trainer(out, settings, epochs, devices, log_every)
@@ -102,6 +112,8 @@ def pretrain(
             text = json.dumps(asdict(settings), indent=2) + "\n"
             atomic_write_text(out / _SETTINGS, text)
             write_skipped(out / SKIPPED, scan)
+            if guidance:
+                print(guidance.says, file=sys.stderr, flush=True)
         fit(trainer, model, loader, out / LAST if resume else None)
     scan = with_failures(scan, out / SKIPPED)
     if is_first_process():

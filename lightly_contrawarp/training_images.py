@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
 from contrawarp_edge.cli_errors import printable
@@ -21,7 +21,9 @@ from lightly_contrawarp.data.folders import (
     SkippedFile,
     scan_images,
 )
+from lightly_contrawarp.data.tracks import NeighbourFrames, SpreadTracks
 from lightly_contrawarp.files import atomic_write_text
+from lightly_contrawarp.guidance import Guidance
 
 
 def find_images(folder: Path, devices: int = 1) -> ImageScan:
@@ -61,8 +63,13 @@ def build_loader(
     workers: int,
     devices: int = 1,
     transform: Callable[[Image.Image], list[Tensor]] | None = None,
+    guidance: Guidance | None = None,
+    seed: int = 0,
 ) -> DataLoader[Any]:
     """Loads shuffled batches of ``(uint8 [B, 3, S, S], indices)``.
+
+    With ``guidance`` they are batches of ``FaceItem``; if it has neighbours, of
+    ``FramePair``, in an order that keeps the frames of a track apart.
 
     Args:
         scan: The images.
@@ -73,14 +80,27 @@ def build_loader(
         devices: Number of devices that share the images.
         transform: Makes the views of each image, for batches of
             ``(views, indices)`` instead.
+        guidance: What is known about the images.
+        seed: Decides the order of images that have neighbours. With several devices
+            Lightning shuffles it once more.
     """
     # A margin keeps the crops from being scaled up.
     side = round(input_size * 1.12)
     steps = [v2.Resize((side, side)), transform or v2.PILToTensor()]
+    landmarks = guidance.landmarks if guidance else None
+    images = FaceFolder(
+        scan.paths, v2.Compose(steps), partial(_append, skipped), landmarks
+    )
+    dataset: Dataset[Any] = images
+    sampler = None
+    if guidance and guidance.neighbours:
+        dataset = NeighbourFrames(images, guidance.neighbours)
+        sampler = SpreadTracks(guidance.tracks, seed)
     return DataLoader(
-        FaceFolder(scan.paths, v2.Compose(steps), partial(_append, skipped)),
+        dataset,
         batch_size=min(batch_size, len(scan.paths) // devices),
-        shuffle=True,
+        shuffle=sampler is None,
+        sampler=sampler,
         drop_last=True,
         num_workers=workers,
         persistent_workers=workers > 0,

@@ -38,6 +38,8 @@ class ContraWarpTransform(MultiViewTransform):  # type: ignore[misc]
         transforms: One transform a view; called alone, each draws a warp of its own.
         faces: For each view, which of the image's faces it shows: 0 is the face as it
             is, k the k-th warped one.
+        frames: For each view, which frame it shows: 0 is the image, 1 its neighbour,
+            if one is given. That is the second view of each pair.
 
     Examples:
         >>> from PIL import Image
@@ -82,30 +84,69 @@ class ContraWarpTransform(MultiViewTransform):  # type: ignore[misc]
         self.warp = warp or LocalWarp()
         warped = range(1, num_negatives + 1)
         self.faces = [0, 0, *(k for k in warped for _ in range(1 + paired))]
+        self.frames = [0, 1, *([0, 1] if paired else [0]) * num_negatives]
         pair = [first, second]
         each = [view.with_warp(self.warp) for view in (pair if paired else [second])]
         super().__init__(transforms=[*pair, *each * num_negatives])
 
-    def __call__(self, image: Image.Image | Tensor) -> list[Tensor]:
+    def __call__(
+        self,
+        image: Image.Image | Tensor,
+        landmarks: Tensor | None = None,
+        neighbour: Image.Image | Tensor | None = None,
+    ) -> list[Tensor]:
         """Makes all views of one image.
 
         Args:
             image: The face, cropped by the crop contract.
+            landmarks: Its landmarks, to warp around instead of the contract's, float
+                ``[P, 2]`` as for :meth:`LocalWarp.draw`; with a neighbour those of
+                both, ``[2, P, 2]``.
+            neighbour: Another frame of the same face, of the same size, for the second
+                view of each pair.
 
         Returns:
             ``2 + K`` views, or ``2 (1 + K)`` if paired.
         """
-        drawn = [self.warp.draw(1) for _ in range(1 + self.num_negatives)]
-        return self.views(image, [drawn[0].stilled(), *drawn[1:]])
+        warps = self.draw_warps(1, None if landmarks is None else landmarks[None])
+        second = None if neighbour is None else (neighbour, warps[-1])
+        return self.views(image, warps[0], second)
+
+    def draw_warps(
+        self, batch: int, landmarks: Tensor | None = None
+    ) -> list[list[WarpParameters]]:
+        """Draws the warps of a batch; the first is the face as it is.
+
+        Args:
+            batch: Number of images.
+            landmarks: Landmarks of each image, float ``[batch, P, 2]``, or of each
+                and its neighbour, ``[batch, 2, P, 2]``.
+
+        Returns:
+            For each frame that has landmarks of its own, or for all if none has, the
+            ``1 + K`` warps, each of a batch of ``batch``.
+        """
+        count = 1 + self.num_negatives
+        if landmarks is None:
+            drawn = [[self.warp.draw(batch)] for _ in range(count)]
+        else:
+            frames = landmarks.unbind(1) if landmarks.ndim == 4 else [landmarks]
+            drawn = [self.warp.draw_frames(frames) for _ in range(count)]
+        return [[still.stilled(), *warps] for still, *warps in zip(*drawn, strict=True)]
 
     def views(
-        self, image: Image.Image | Tensor, warps: Sequence[WarpParameters]
+        self,
+        image: Image.Image | Tensor,
+        warps: Sequence[WarpParameters],
+        neighbour: tuple[Image.Image | Tensor, Sequence[WarpParameters]] | None = None,
     ) -> list[Tensor]:
         """Makes all views of one image with given warps.
 
         Args:
             image: The face, cropped by the crop contract.
             warps: The ``1 + K`` warps to show, each of a batch of one.
+            neighbour: Another frame and its ``1 + K`` warps, for the second view of
+                each pair; the image itself if ``None``.
 
         Returns:
             The views, in the order of ``faces``.
@@ -113,7 +154,11 @@ class ContraWarpTransform(MultiViewTransform):  # type: ignore[misc]
         flips = None
         if self.share_flip:
             flips = self.transforms[0].geometric.geometry.draw_flips(1)
-        return [
-            view(image, warps[face], flips)
-            for view, face in zip(self.transforms, self.faces, strict=True)
-        ]
+        shown = [(image, warps), neighbour or (image, warps)]
+        views = []
+        for view, face, frame in zip(
+            self.transforms, self.faces, self.frames, strict=True
+        ):
+            picture, moved = shown[frame]
+            views.append(view(picture, moved[face], flips))
+        return views

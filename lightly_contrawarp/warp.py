@@ -111,13 +111,16 @@ def lipschitz_bound(parameters: WarpParameters) -> Tensor:
 
 
 def limit_to_bijection(
-    parameters: WarpParameters, bound: float = 0.9
+    parameters: WarpParameters,
+    bound: float = 0.9,
+    steepness: Tensor | None = None,
 ) -> WarpParameters:
     """Scales down the displacements of those warps that might fold.
 
     Args:
         parameters: ``B`` warps.
         bound: Largest Lipschitz constant that is let through, in (0, 1).
+        steepness: Bounds to go by instead of the warps' own, float ``[B]``.
 
     Returns:
         Warps with ``lipschitz_bound(...) <= bound``; the others are unchanged.
@@ -127,7 +130,8 @@ def limit_to_bijection(
     """
     if not 0 < bound < 1:
         raise ValueError(f"bound must be between 0 and 1, got {bound}")
-    steepness = lipschitz_bound(parameters)
+    if steepness is None:
+        steepness = lipschitz_bound(parameters)
     factor = (bound / steepness.clamp_min(bound))[:, None, None]
     return parameters._replace(vectors=parameters.vectors * factor)
 

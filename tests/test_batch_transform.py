@@ -10,6 +10,7 @@ from lightly_contrawarp import (
     LocalWarp,
 )
 from lightly_contrawarp.batch_transform import ContraWarpBatchTransform
+from lightly_contrawarp.crop import FACE_CROP
 from lightly_contrawarp.warp import sample, sampling_grid
 
 SIZE = 48
@@ -148,3 +149,43 @@ def test_wrong_shape() -> None:
     batched = ContraWarpBatchTransform(ContraWarpTransform(SIZE))
     with pytest.raises(ValueError, match=r"\[B, 1 or 3, H, W\], got \[3, 8, 8\]"):
         batched(torch.rand(3, 8, 8))
+    with pytest.raises(ValueError, match=r"\[B, 1 or 3, H, W\], got \[3, 8, 8\]"):
+        batched(torch.rand(3, 3, 8, 8), neighbours=torch.rand(3, 8, 8))
+    with pytest.raises(ValueError, match="landmarks must have shape"):
+        batched(torch.rand(3, 3, 8, 8), torch.rand(3, 5, 2))
+
+
+@pytest.mark.parametrize(
+    ("num_negatives", "paired"), [(0, True), (2, True), (2, False)]
+)
+@pytest.mark.parametrize("guided", [False, True])
+def test_neighbours_get_the_views_of_the_per_image_path(
+    num_negatives: int, paired: bool, guided: bool, faces: torch.Tensor
+) -> None:
+    still = ContraWarpViewTransform(
+        64, cj_prob=0, random_gray_scale=0, gaussian_blur=0, min_scale=1.0,
+        hf_prob=0, rr_prob=0, normalize=None,
+    )  # fmt: skip
+    transform = ContraWarpTransform(
+        num_negatives=num_negatives,
+        paired=paired,
+        view_1_transform=still,
+        view_2_transform=still,
+    )
+    images, others = faces[:3], faces[3:6]
+    template = torch.tensor(list(FACE_CROP.landmarks.values()))
+    landmarks = template + 0.05 * torch.randn(3, 2, 8, 2) if guided else None
+    torch.manual_seed(6)
+    views = ContraWarpBatchTransform(transform)(images, landmarks, others)
+    torch.manual_seed(6)
+    warps = transform.draw_warps(3, landmarks)
+    assert len(warps) == (2 if guided else 1)
+    for row in range(3):
+        first, second = (
+            [warp.select(slice(row, row + 1)) for warp in frame]
+            for frame in (warps[0], warps[-1])
+        )
+        expected = transform.views(images[row], first, (others[row], second))
+        assert len(expected) == len(views)
+        for one, other in zip(views, expected, strict=True):
+            torch.testing.assert_close(one[row], other, atol=1e-4, rtol=0)

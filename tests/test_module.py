@@ -13,6 +13,9 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lightly_contrawarp import ContraWarp, ContraWarpTransform, LocalWarp
 from lightly_contrawarp.batch_transform import ContraWarpBatchTransform
+from lightly_contrawarp.data.folders import FaceItem
+from lightly_contrawarp.data.tracks import FramePair
+from lightly_contrawarp.landmarks import template_points
 
 SIZE = 24
 
@@ -231,3 +234,30 @@ def test_a_longer_resumed_run_follows_the_longer_schedule(
     assert len(rates) == 6 * 3
     assert rates[0] > 2.1e-3  # a quarter of the way down the cosine, not at its end
     assert rates[-1] < 6e-5
+
+
+@pytest.mark.parametrize("neighbours", [False, True])
+def test_landmarks_and_neighbours_reach_the_views(
+    neighbours: bool, faces: Tensor
+) -> None:
+    seen: list[tuple[Tensor, ...]] = []
+
+    class Views(nn.Module):
+        def forward(self, *inputs: Tensor) -> list[Tensor]:
+            seen.append(inputs)
+            return batched()(*inputs)
+
+    landmarks = template_points().repeat(8, 2, 1, 1)
+    index = torch.arange(8)
+    batch: FaceItem | FramePair = FaceItem(faces[:8], index, landmarks[:, 0])
+    if neighbours:
+        batch = FramePair(faces[:8], index, landmarks, faces[8:16])
+    model = tiny(batch_transform=Views())
+    trainer(max_steps=1).fit(model, DataLoader([batch], batch_size=None))
+    (inputs,) = seen
+    expected = (batch[0], *batch[2:])
+    assert len(inputs) == len(expected)
+    assert all(torch.equal(a, b) for a, b in zip(inputs, expected, strict=True))
+    moved = model.transfer_batch_to_device(batch, torch.device("meta"), 0)
+    assert moved.image.device.type == "meta"
+    assert moved.landmarks.device.type == "cpu"  # where warps are drawn

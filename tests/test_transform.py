@@ -15,6 +15,7 @@ from lightly_contrawarp import (
     ContraWarpViewTransform,
     LocalWarp,
 )
+from lightly_contrawarp.crop import FACE_CROP
 
 PLAIN = {
     "cj_prob": 0.0,
@@ -175,3 +176,80 @@ def test_wrong_input() -> None:
         ContraWarpTransform(num_negatives=-1)
     with pytest.raises(ValueError, match=r"\[1 or 3, H, W\], got \[4, 8, 8\]"):
         ContraWarpTransform()(torch.rand(4, 8, 8))
+
+
+def template() -> torch.Tensor:
+    return torch.tensor(list(FACE_CROP.landmarks.values()))
+
+
+def test_landmarks_decide_where_views_are_warped(faces: torch.Tensor) -> None:
+    """A small face in a corner: the rest of the picture stays as it is."""
+    transform = transform_of(plain(), num_negatives=2)
+    small = 0.1 + 0.3 * template()
+    for _ in range(5):
+        views = torch.stack(transform(faces[0], landmarks=small))
+        change = (views - faces[0] / 255).abs().amax(1)
+        assert change[:2].max() < 1e-4
+        assert change[2:].amax((1, 2)).min() > 0.02
+        assert change[:, 40:, 40:].max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("num_negatives", "paired", "frames"),
+    [
+        (0, True, [0, 1]),
+        (0, False, [0, 1]),
+        (2, True, [0, 1, 0, 1, 0, 1]),
+        (2, False, [0, 1, 0, 0]),
+    ],
+)
+@pytest.mark.parametrize("kind", ["pil", "tensor"])
+def test_second_views_show_the_neighbour(
+    num_negatives: int,
+    paired: bool,
+    frames: list[int],
+    kind: str,
+    faces: torch.Tensor,
+    pil_faces: list[Image.Image],
+) -> None:
+    warp = LocalWarp(strength=(0.0, 0.0))
+    transform = transform_of(
+        plain(), num_negatives=num_negatives, paired=paired, warp=warp
+    )
+    assert transform.frames == frames
+    pair = (pil_faces if kind == "pil" else faces)[:2]
+    landmarks = template().repeat(2, 1, 1)
+    for views in (
+        transform(pair[0], neighbour=pair[1]),
+        transform(pair[0], landmarks, pair[1]),
+    ):
+        expected = faces[:2][frames] / 255
+        torch.testing.assert_close(torch.stack(views), expected, atol=0.01, rtol=0)
+
+
+def test_warps_follow_the_face_to_the_neighbour(faces: torch.Tensor) -> None:
+    """A neighbour that is the same picture, shifted: its views are shifted ones."""
+    torch.manual_seed(2)
+    transform = transform_of(plain(), num_negatives=2)
+    shifted = faces[0].roll(8, dims=2)  # an eighth of the width
+    small = 0.3 + 0.3 * template()
+    landmarks = torch.stack([small, small + torch.tensor([0.125, 0.0])])
+    views = transform(faces[0], landmarks, shifted)
+    for one, other in zip(views[::2], views[1::2], strict=True):
+        apart = (other - one.roll(8, dims=2)).abs()
+        assert apart[..., 9:].mean() < 1e-3  # the field is interpolated
+        assert apart[..., 9:].max() < 0.1
+    assert (views[2] - views[0]).abs().max() > 0.2
+
+
+def test_drawn_warps_can_be_replayed_on_both_frames(faces: torch.Tensor) -> None:
+    transform = transform_of(plain(), num_negatives=1)
+    landmarks = torch.stack([template(), 0.1 + 0.8 * template()])
+    warps = transform.draw_warps(1, landmarks[None])
+    assert [len(frame) for frame in warps] == [2, 2]
+    assert all(not frame[0].vectors.any() for frame in warps)
+    views = transform.views(faces[0], warps[0], (faces[1], warps[1]))
+    again = transform.views(faces[0], warps[0], (faces[1], warps[1]))
+    assert all(torch.equal(a, b) for a, b in zip(views, again, strict=True))
+    expected = transform.warp(faces[1:2] / 255, warps[1][1])[0]
+    torch.testing.assert_close(views[3], expected, atol=1e-4, rtol=0)

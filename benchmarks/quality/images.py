@@ -12,11 +12,20 @@ from torchvision.transforms.v2 import functional as TF
 
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.progress import Progress
-from lightly_contrawarp.data.drawn_faces import DrawnFaces
+from lightly_contrawarp.data.drawn_faces import (
+    DrawnFaces,
+    DrawnTracks,
+    draw_tracks,
+    face_landmarks,
+    render_faces,
+)
+from lightly_contrawarp.data.faces_csv import FACES_CSV, facts_of, read_faces_csv
 from lightly_contrawarp.data.labelled import LabelledFolder
+from lightly_contrawarp.data.tracks import Neighbours
 
 _DEV_SHARE = 0.2
 _SIDE = 48
+_FRAMES, _SECONDS = 10, 2.0  # of a drawn video
 
 
 class Images(NamedTuple):
@@ -25,14 +34,18 @@ class Images(NamedTuple):
     Attributes:
         pixels: uint8 ``[N, C, S, S]``, C 1 for grey ones.
         labels: int64 ``[N]``.
+        landmarks: float32 ``[N, P, 2]`` on the CPU, where they are known.
     """
 
     pixels: Tensor
     labels: Tensor
+    landmarks: Tensor | None = None
 
     def select(self, index: Tensor) -> Images:
         """The images at some positions."""
-        return Images(self.pixels[index], self.labels[index])
+        place = index.to(self.pixels.device)
+        landmarks = None if self.landmarks is None else self.landmarks[index.cpu()]
+        return Images(self.pixels[place], self.labels[place], landmarks)
 
     def spread(self, most: int | None) -> Images:
         """At most that many images, evenly from the whole: they are in class order."""
@@ -43,14 +56,17 @@ class Images(NamedTuple):
 
     def to(self, device: str) -> Images:
         """The same on a device."""
-        return Images(self.pixels.to(device), self.labels.to(device))
+        return self._replace(
+            pixels=self.pixels.to(device), labels=self.labels.to(device)
+        )
 
 
 def load_faces(root: Path, cache: Path, limit: int | None) -> tuple[Images, Images]:
     """Decodes ``root/train`` and ``root/validation``, once.
 
     Args:
-        root: Holds ``train/CLASS/*`` and ``validation/CLASS/*``, grey images.
+        root: Holds ``train/CLASS/*`` and ``validation/CLASS/*``, grey images, and
+            ``train/faces.csv``, if landmarks of the training images are known.
         cache: File to keep the pixels in.
         limit: Most images of a part, spread over it.
 
@@ -76,6 +92,11 @@ def load_faces(root: Path, cache: Path, limit: int | None) -> tuple[Images, Imag
                      for key in ("pixels", "labels")))
             for part in ("train", "validation")
         )  # fmt: skip
+    table = root / "train" / FACES_CSV
+    if table.exists():
+        paths = [Path(name) for name in LabelledFolder(root / "train").names]
+        facts = facts_of(paths, read_faces_csv(table))
+        train = train._replace(landmarks=facts.landmarks)
     return train.spread(limit), validation.spread(limit)
 
 
@@ -105,4 +126,20 @@ def split_dev(train: Images) -> tuple[Images, Images]:
 def draw_faces(count: int, seed: int) -> tuple[Images, DrawnFaces]:
     """Draws faces of ``count // 10`` people; other seeds show other people."""
     faces = DrawnFaces(count, count // 10, seed, size=_SIDE)
-    return Images(faces.images, faces.labels), faces
+    return Images(faces.images, faces.labels, faces.landmarks), faces
+
+
+def draw_videos(count: int, seed: int) -> Images:
+    """Draws ``count`` frames of videos of two seconds, ten frames each."""
+    faces = _tracks(count, seed).faces
+    return Images(render_faces(faces, size=_SIDE), faces.labels, face_landmarks(faces))
+
+
+def video_neighbours(count: int, seed: int, seconds: float) -> Neighbours:
+    """The neighbours among the frames of ``draw_videos``."""
+    _, tracks, times = _tracks(count, seed)
+    return Neighbours([f"{t}" for t in tracks.tolist()], times.tolist(), seconds)
+
+
+def _tracks(count: int, seed: int) -> DrawnTracks:
+    return draw_tracks(max(1, count // _FRAMES), _FRAMES, seed=seed, seconds=_SECONDS)

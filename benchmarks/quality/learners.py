@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchmarks.quality.images import Images
 from benchmarks.quality.variants import Variant
 from lightly_contrawarp import (
     ContraWarp,
@@ -35,6 +36,7 @@ class Learner(nn.Module):
     Attributes:
         model: Backbone, heads and target network.
         views: Makes the views of a batch.
+        guided: Whether warps sit on each image's own landmarks.
     """
 
     def __init__(self, variant: Variant, backbone: str, size: int) -> None:
@@ -42,6 +44,7 @@ class Learner(nn.Module):
         self.model = ContraWarp(
             backbone, input_size=size, channels_last=True, **variant.module
         )
+        self.guided = variant.landmarks
         hparams: Any = self.model.hparams
         view = [ContraWarpViewTransform(size, **variant.view) for _ in range(2)]
         self.views = ContraWarpBatchTransform(
@@ -62,15 +65,22 @@ class Learner(nn.Module):
         parts = [model.backbone, model.projection_head, model.prediction_head]
         return [part for part in parts if part is not None]
 
-    def loss(self, images: Tensor, labels: Tensor, progress: float) -> Tensor:
+    def loss(
+        self, batch: Images, progress: float, neighbours: Images | None = None
+    ) -> Tensor:
         """The loss of a batch.
 
         Args:
-            images: uint8 ``[B, C, H, W]``.
-            labels: ``[B]``; only supervised training looks at them.
+            batch: Images; only supervised training looks at their labels.
             progress: Share of the run that is done.
+            neighbours: Another frame of each, if the second views show one.
         """
-        _, terms = self.model.compare(self.views(images))
+        landmarks = batch.landmarks if self.guided else None
+        if landmarks is not None and neighbours and neighbours.landmarks is not None:
+            landmarks = torch.stack([landmarks, neighbours.landmarks], dim=1)
+        other = neighbours.pixels if neighbours else None
+        views = self.views(batch.pixels, landmarks, other)
+        _, terms = self.model.compare(views)
         return terms.loss
 
 
@@ -84,23 +94,29 @@ class Supervised(Learner):
     def trained(self) -> list[nn.Module]:
         return [self.model.backbone, self.head]
 
-    def loss(self, images: Tensor, labels: Tensor, progress: float) -> Tensor:
-        view = self.views(images)[0].contiguous(memory_format=torch.channels_last)
-        return F.cross_entropy(self.head(self.model(view)).float(), labels)
+    def loss(
+        self, batch: Images, progress: float, neighbours: Images | None = None
+    ) -> Tensor:
+        view = self.views(batch.pixels)[0].contiguous(memory_format=torch.channels_last)
+        return F.cross_entropy(self.head(self.model(view)).float(), batch.labels)
 
 
 class WarpAsPositive(Learner):
     """BYOL in which the warped view shall agree with the two others as well."""
 
-    def loss(self, images: Tensor, labels: Tensor, progress: float) -> Tensor:
-        views = torch.cat(self.views(images))
+    def loss(
+        self, batch: Images, progress: float, neighbours: Images | None = None
+    ) -> Tensor:
+        views = torch.cat(self.views(batch.pixels))
         views = views.contiguous(memory_format=torch.channels_last)
         model = self.model
         assert model.prediction_head is not None
         assert model.target is not None
         predictions = model.prediction_head(model.projection_head(model(views)))
         targets = model.target(views)
-        p, z = (unit(x).reshape(3, len(images), -1) for x in (predictions, targets))
+        p, z = (
+            unit(x).reshape(3, len(batch.labels), -1) for x in (predictions, targets)
+        )
         pairs = [(a, b) for a in range(3) for b in range(3) if a != b]
         return -torch.stack([(p[a] * z[b]).sum(-1).mean() for a, b in pairs]).mean()
 
@@ -114,7 +130,10 @@ class WarpedViews(Learner):
             ContraWarpTransform(size, num_negatives=1, paired=False)
         )
 
-    def loss(self, images: Tensor, labels: Tensor, progress: float) -> Tensor:
+    def loss(
+        self, batch: Images, progress: float, neighbours: Images | None = None
+    ) -> Tensor:
+        images = batch.pixels
         warps = [self.views.transform.warp.draw(len(images)) for _ in range(2)]
         first, _, second = self.views.views(images, warps)
         _, terms = self.model.compare([first, second])
@@ -166,19 +185,24 @@ class WarpBefore(Learner):
 class Curriculum(Learner):
     """Strength falls linearly from 1.5 to 0.5 of the default: harder with time."""
 
-    def loss(self, images: Tensor, labels: Tensor, progress: float) -> Tensor:
+    def loss(
+        self, batch: Images, progress: float, neighbours: Images | None = None
+    ) -> Tensor:
         warp, default = self.views.transform.warp, LocalWarp()
         low, high = default.strength
         warp.strength = ((1.5 - progress) * low, (1.5 - progress) * high)
-        return super().loss(images, labels, progress)
+        return super().loss(batch, progress, neighbours)
 
 
 class Mined(Learner):
     """Of four warps, the one whose projection is closest to the face itself."""
 
-    def loss(self, images: Tensor, labels: Tensor, progress: float) -> Tensor:
-        warp, batch = self.views.transform.warp, len(images)
-        still, *drawn = (warp.draw(batch) for _ in range(5))
+    def loss(
+        self, batch: Images, progress: float, neighbours: Images | None = None
+    ) -> Tensor:
+        images, size = batch.pixels, len(batch.labels)
+        warp = self.views.transform.warp
+        still, *drawn = (warp.draw(size) for _ in range(5))
         still = still.stilled()
         with torch.no_grad():
             source = images.float() / 255
@@ -186,9 +210,9 @@ class Mined(Learner):
             looks = 4 * (looks - 0.5).expand(-1, 3, -1, -1)  # about unit variance
             looks = looks.contiguous(memory_format=torch.channels_last)
             q = unit(self.model.projection_head(self.model(looks)))
-            q = q.reshape(5, batch, -1)
+            q = q.reshape(5, size, -1)
             hardest = (q[1:] * q[0]).sum(-1).argmax(0).cpu()
-        rows = torch.arange(batch)
+        rows = torch.arange(size)
         chosen = WarpParameters(
             *(torch.stack(parts)[hardest, rows] for parts in zip(*drawn, strict=True))
         )

@@ -89,6 +89,9 @@ def write_results(scale: Scale, folder: Path, target: Path) -> str:
     missing = [task for task in tasks if done[task.name] is None]
     if len(missing) == len(tasks):
         raise InputError(f"{folder}: no finished run to write results from")
+    unguided = {task.variant.name: task.variant for task in missing
+                if task.needs_landmarks}  # fmt: skip
+    missing = [task for task in missing if not task.needs_landmarks]
     parts = {part: _rows(tasks, done, part) for part in PARTS}
     runs = [run for run in done.values() if run is not None]
     text = render(
@@ -99,6 +102,7 @@ def write_results(scale: Scale, folder: Path, target: Path) -> str:
         facts={key: say_all(runs, key) for key in ("commit", "hardware", "versions")},
         hours=sum(run["seconds"] for run in runs) / 3600,
         missing=_count_missing(missing),
+        unguided=unguided.values(),
         verdicts=verdicts(parts["main"], parts["controls"], parts["drawn"]),
     )
     atomic_write_text(target / "RESULTS.md", text)

@@ -14,7 +14,14 @@ import torch
 from tqdm import tqdm
 
 from benchmarks.facts import commit, hardware
-from benchmarks.quality.images import Images, draw_faces, load_faces, split_dev
+from benchmarks.quality.images import (
+    Images,
+    draw_faces,
+    draw_videos,
+    load_faces,
+    split_dev,
+    video_neighbours,
+)
 from benchmarks.quality.judging import (
     judge,
     judge_drawn,
@@ -24,13 +31,22 @@ from benchmarks.quality.judging import (
 )
 from benchmarks.quality.scales import SCALES, Scale
 from benchmarks.quality.training import Run
-from benchmarks.quality.variants import ABLATION, CONTROLS, DRAWN, MAIN, Variant
+from benchmarks.quality.variants import (
+    ABLATION,
+    CONTROLS,
+    DRAWN,
+    MAIN,
+    TRACKS,
+    Variant,
+)
 from lightly_contrawarp.checkpoint import CHECKPOINT_KEY
 from lightly_contrawarp.checkpoint_io import AtomicCheckpointIO
+from lightly_contrawarp.data.faces_csv import FACES_CSV
 from lightly_contrawarp.evaluation.compare import versions
 from lightly_contrawarp.files import atomic_write_text
 
-PARTS = ("main", "controls", "drawn", "ablation")
+PARTS = ("main", "controls", "drawn", "tracks", "ablation")
+_DRAWN = ("drawn", "tracks")
 _TEST_SEED = 2001  # of drawn faces that nothing was chosen on
 
 
@@ -47,11 +63,24 @@ class Task:
         """Identifier, used in file names."""
         return f"{self.part}-{self.variant.name}-{self.seed}"
 
+    @property
+    def needs_landmarks(self) -> bool:
+        """Whether it cannot be done without landmarks of the training images.
+
+        Those of drawn faces are known.
+        """
+        return self.variant.landmarks and self.part not in _DRAWN
+
 
 def all_tasks(scale: Scale) -> list[Task]:
     """The runs of a scale, one seed after the other within each part."""
-    drawn = [variant for variant in MAIN if variant.name in DRAWN]
-    parts = {"main": MAIN, "controls": CONTROLS, "drawn": drawn, "ablation": ABLATION}
+    parts = {
+        "main": MAIN,
+        "controls": CONTROLS,
+        "drawn": DRAWN,
+        "tracks": TRACKS,
+        "ablation": ABLATION,
+    }
     seeds = dict.fromkeys(PARTS, scale.seeds) | {"ablation": scale.ablation_seeds}
     return [
         Task(part, variant, seed)
@@ -76,6 +105,8 @@ def do_runs(scale: Scale, data: Path, out: Path, parts: list[str], jobs: int) ->
     load_faces(data, out / "faces.npz", None)  # once, before the processes want it
     todo = [task for task in all_tasks(scale) if task.part in parts]
     todo = [task for task in todo if not (out / f"{task.name}.json").exists()]
+    if not (data / "train" / FACES_CSV).exists():
+        todo = [task for task in todo if not task.needs_landmarks]
     for task in tqdm(_each(todo, scale, data, out, jobs), "runs", len(todo)):
         result = json.loads((out / f"{task.name}.json").read_text())
         score = result["scores"].get("linear", result["scores"].get("emotion"))
@@ -106,11 +137,14 @@ def do_run(task: Task, scale_name: str, data: Path, out: Path) -> Task:
     """Trains and judges one run, and writes its result."""
     scale = SCALES[scale_name]
     train, test = _images(task.part, scale, data, out)
-    epochs = {"ablation": scale.ablation_epochs, "drawn": scale.drawn_epochs}.get(
-        task.part, scale.epochs
-    )
+    epochs = scale.ablation_epochs if task.part == "ablation" else scale.epochs
+    if task.part in _DRAWN:
+        epochs = scale.drawn_epochs
     state = out / f"{task.name}.state"
-    run = Run(task.variant, scale, task.seed, epochs, len(train.labels))
+    seconds, near = task.variant.neighbours, None
+    if seconds:
+        near = video_neighbours(*_drawn(scale)[0], seconds)
+    run = Run(task.variant, scale, task.seed, epochs, len(train.labels), near)
     train, test = train.to(run.device), test.to(run.device)
     size = scale.input_size
     run.train(
@@ -119,7 +153,7 @@ def do_run(task: Task, scale_name: str, data: Path, out: Path) -> Task:
         measure=lambda encoder: quick_accuracy(encoder, train, test, size),
     )
     _save_checkpoint(run, out / f"{task.name}.ckpt")
-    if task.part == "drawn":
+    if task.part in _DRAWN:
         known, unseen = (draw_faces(*which)[1] for which in _drawn(scale))
         scores = judge_drawn(run.backbone, known, unseen, size, task.seed)
     else:
@@ -154,6 +188,9 @@ def _images(part: str, scale: Scale, data: Path, out: Path) -> tuple[Images, Ima
     if part == "drawn":
         train, test = (draw_faces(*which)[0] for which in _drawn(scale))
         return train, test
+    if part == "tracks":
+        size, seed = _drawn(scale)[0]
+        return draw_videos(size, seed), draw_faces(*_drawn(scale)[1])[0]
     train, validation = load_faces(data, out / "faces.npz", scale.limit)
     return split_dev(train) if part == "ablation" else (train, validation)
 

@@ -15,6 +15,7 @@ from benchmarks.quality.learners import LEARNERS
 from benchmarks.quality.scales import Scale
 from benchmarks.quality.variants import Variant
 from lightly_contrawarp.checkpoint_io import AtomicCheckpointIO
+from lightly_contrawarp.data.tracks import Neighbours
 from lightly_contrawarp.optimization import adamw_with_cosine
 
 _SAVE_EVERY = 60.0  # seconds
@@ -30,7 +31,13 @@ class Run:
     """
 
     def __init__(
-        self, variant: Variant, scale: Scale, seed: int, epochs: float, images: int
+        self,
+        variant: Variant,
+        scale: Scale,
+        seed: int,
+        epochs: float,
+        images: int,
+        near: Neighbours | None = None,
     ) -> None:
         torch.manual_seed(seed)
         self.scale, self.seed = scale, seed
@@ -53,6 +60,7 @@ class Run:
         )
         self.optimizer = optimizer["optimizer"]
         self.schedule = optimizer["lr_scheduler"]["scheduler"]
+        self.near = near
         self.step, self.seconds = 0, 0.0
         self.curve: list[tuple[float, float]] = []
 
@@ -93,11 +101,12 @@ class Run:
         self.seconds += self._clock() - start
 
     def _take_step(self, images: Images) -> None:
-        chosen = self._batch(len(images.labels)).to(self.device)
+        chosen = self._batch(len(images.labels))
         part = images.select(chosen)
+        other = images.select(self.near.draw(chosen)) if self.near else None
         self.learner.model.update_target(self.step, self.steps + 1)
         with torch.autocast(self.device, torch.bfloat16):
-            loss = self.learner.loss(part.pixels, part.labels, self.step / self.steps)
+            loss = self.learner.loss(part, self.step / self.steps, other)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()

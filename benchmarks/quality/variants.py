@@ -22,6 +22,9 @@ class Variant:
         view: Changes to those of ``ContraWarpViewTransform``.
         warp: Changes to those of ``LocalWarp``.
         longer: Factor on the number of epochs.
+        landmarks: Whether warps sit on each image's own landmarks.
+        neighbours: Largest distance in seconds of the frame that the second view of
+            each pair shows; 0 for the same frame.
     """
 
     name: str
@@ -32,6 +35,8 @@ class Variant:
     view: Changes = field(default_factory=dict)
     warp: Changes = field(default_factory=dict)
     longer: int = 1
+    landmarks: bool = False
+    neighbours: float = 0.0
 
 
 _BYOL: Changes = {"num_negatives": 0, "positive_weight": 1.0, "negatives_from": "face"}
@@ -115,6 +120,7 @@ ABLATION = (
     _changed("one-bump", "one bump", warp={"num_bumps": 1}),
     _changed("four-bumps", "four bumps", warp={"num_bumps": 4}),
     _changed("box", "centres anywhere in the face box", warp={"around": "box"}),
+    _changed("landmarks", "centres at each image's own landmarks", landmarks=True),
     _changed("jitter-0.3", "centres farther from the points", warp={"jitter": 0.3}),
     _changed("flips-apart", "flips drawn for each view",
              transform={"share_flip": False}),
@@ -128,5 +134,25 @@ ABLATION = (
 )  # fmt: skip
 """One change at a time from the defaults."""
 
-DRAWN = ("random", "byol", "simclr", "contrawarp", "own-warps-k3")
-"""Names of the variants that are compared on drawn faces too."""
+DRAWN = (
+    *(variant for variant in MAIN
+      if variant.name in ("random", "byol", "simclr", "contrawarp", "own-warps-k3")),
+    _changed("landmarks", "centres at each image's own landmarks", landmarks=True),
+    _changed("box", "centres anywhere in the face box", warp={"around": "box"}),
+)  # fmt: skip
+"""What is compared on drawn faces, over all seeds."""
+
+_GUIDED = _changed("contrawarp", "the defaults, own landmarks", landmarks=True)
+_TRACK_BYOL = Variant("byol", "BYOL", module=_BYOL)
+
+TRACKS = tuple(
+    replace(
+        variant,
+        name=f"{variant.name}{f'-{seconds:g}s' if seconds else ''}",
+        says=variant.says + (f", neighbours within {seconds:g} s" if seconds else ""),
+        neighbours=seconds,
+    )
+    for variant in (_TRACK_BYOL, _GUIDED)
+    for seconds in (0.0, 0.25, 2.0)
+)
+"""Drawn videos: second views from the same frame, a near one, or any of the track."""

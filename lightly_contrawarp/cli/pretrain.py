@@ -54,6 +54,18 @@ def _setting(name: str, kind: Any, text: str) -> Callable[[_Command], _Command]:
 @_setting("temperature", click.FloatRange(0, min_open=True), "Of the contrast.")
 @_setting("lr", click.FloatRange(0, min_open=True), "Peak learning rate.")
 @_setting(
+    "centres",
+    click.Choice(["landmarks", "template"]),
+    "Where warps sit: landmarks of each image, if FOLDER/faces.csv has them, or the "
+    "crop contract's.",
+)
+@_setting(
+    "neighbours",
+    click.FloatRange(0),
+    "Seconds up to which second views show another frame of the same track in "
+    "FOLDER/faces.csv; 0 for the same frame.",
+)
+@_setting(
     "precision",
     click.Choice(["32-true", "bf16-mixed", "16-mixed"]),
     "Number format of the computation.",

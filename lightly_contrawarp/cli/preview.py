@@ -36,7 +36,8 @@ def preview_command(
 ) -> None:
     """Draw what an encoder will see: views and warps of faces in FOLDER.
 
-    Arrows show where each warp moves the face. Without FOLDER, faces are drawn.
+    Arrows show where each warp moves the face, those in another colour its landmarks,
+    if FOLDER/faces.csv has them. Without FOLDER, faces are drawn.
     """
     if out.is_dir():
         raise InputError(f"{out}: is a folder; --out has to be a file")

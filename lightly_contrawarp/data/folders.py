@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image, UnidentifiedImageError
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from contrawarp_edge.errors import InputError
@@ -92,18 +93,35 @@ def scan_images(
     return scan
 
 
-class FaceFolder(Dataset[tuple[Any, int]]):
+class FaceItem(NamedTuple):
+    """An image with its landmarks.
+
+    Attributes:
+        image: The image, or what a transform made of it.
+        position: Place in ``paths`` of the file that was read.
+        landmarks: Float32 ``[P, 2]``, fractions of the image in the order of
+            ``FACE_CROP``.
+    """
+
+    image: Any
+    position: int
+    landmarks: Tensor
+
+
+class FaceFolder(Dataset[tuple[Any, ...]]):
     """Unlabelled images; a broken one is replaced instead of stopping a run.
 
     An item is ``(image, index)``: an RGB ``PIL.Image`` or what ``transform`` makes of
-    it, and the position in ``paths`` of the file that was read. A file that cannot be
-    decoded is replaced by the next one in ``paths`` that can.
+    it, and the position in ``paths`` of the file that was read; with ``landmarks`` it
+    is a `FaceItem`. A file that cannot be decoded is replaced by the next one in
+    ``paths`` that can.
 
     Args:
         paths: The image files; see `scan_images`.
         transform: Applied to each image.
         on_failure: Called once for each file that cannot be decoded, in the process
             that tried; without it, a warning is issued.
+        landmarks: Landmarks of each image, float32 ``[N, P, 2]``; see `FaceItem`.
 
     Attributes:
         failed: Reason by path of the files that could not be decoded so far. Each
@@ -118,8 +136,10 @@ class FaceFolder(Dataset[tuple[Any, int]]):
         paths: Sequence[Path],
         transform: Transform | None = None,
         on_failure: Callable[[SkippedFile], None] | None = None,
+        landmarks: Tensor | None = None,
     ) -> None:
         self.paths = list(paths)
+        self.landmarks = landmarks
         self.transform = transform
         self.on_failure = on_failure
         self.failed: dict[Path, str] = {}
@@ -127,19 +147,26 @@ class FaceFolder(Dataset[tuple[Any, int]]):
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> tuple[Any, int]:
+    def __getitem__(self, index: int) -> tuple[Any, int] | FaceItem:
         count = len(self.paths)
         if not -count <= index < count:
             raise IndexError(index)
         for step in range(count):
             position = (index + step) % count
-            if image := self._read(self.paths[position]):
-                item = image if self.transform is None else self.transform(image)
-                return item, position
+            image = self.read(position)
+            if image is not None:
+                if self.landmarks is None:
+                    return image, position
+                return FaceItem(image, position, self.landmarks[position])
         failed = [SkippedFile(path, reason) for path, reason in self.failed.items()]
         raise InputError(_none_readable(failed))
 
-    def _read(self, path: Path) -> Image.Image | None:
+    def read(self, position: int) -> Any | None:
+        """The image at a position, transformed; ``None`` if it cannot be decoded."""
+        image = self._decode(self.paths[position])
+        return image if image is None or not self.transform else self.transform(image)
+
+    def _decode(self, path: Path) -> Image.Image | None:
         if path in self.failed:
             return None
         try:
@@ -149,7 +176,7 @@ class FaceFolder(Dataset[tuple[Any, int]]):
             if self.on_failure:
                 self.on_failure(SkippedFile(path, reason))
             else:
-                warnings.warn(f"Another image is used for {error}", stacklevel=3)
+                warnings.warn(f"Another image is used for {error}", stacklevel=4)
             return None
 
 

@@ -202,7 +202,8 @@ def _evaluate(files: DemoFiles) -> None:
 
 def _export(files: DemoFiles) -> None:
     backbone, info = load_backbone(files.run / LAST)
-    export_onnx(backbone, info, files.model, sample_faces(files.test, 16))
+    images = [face.image for face in sample_faces(files.test, 16)]
+    export_onnx(backbone, info, files.model, images)
 
 
 def _rows(gallery: Path) -> int:

@@ -12,16 +12,25 @@ from PIL import Image
 from scipy import stats
 from torch import nn
 
-from benchmarks.quality.images import Images, load_faces, split_dev
+from benchmarks.quality.images import (
+    Images,
+    draw_videos,
+    load_faces,
+    split_dev,
+    video_neighbours,
+)
 from benchmarks.quality.judging import encode, tells_warped
 from benchmarks.quality.learners import LEARNERS, Learner
 from benchmarks.quality.results import Mean, write_results
 from benchmarks.quality.runs import all_tasks, do_runs
 from benchmarks.quality.scales import SCALES, Scale
 from benchmarks.quality.training import Run
-from benchmarks.quality.variants import ABLATION, CONTROLS, MAIN, Variant
+from benchmarks.quality.variants import ABLATION, CONTROLS, MAIN, TRACKS, Variant
 from contrawarp_edge.errors import InputError
+from helpers import write
 from lightly_contrawarp.checkpoint import load_backbone
+from lightly_contrawarp.data.faces_csv import csv_header
+from lightly_contrawarp.landmarks import template_points
 
 TINY = Scale("tiny", "small", 32, 8, 1e-3, 1, 1, 1, 1, None, 70, 1, 2)
 EVERY = {v.name: v for v in (*MAIN, *CONTROLS, *ABLATION)}
@@ -41,11 +50,46 @@ def test_every_variant_has_a_loss_that_trains_its_parts(name: str) -> None:
     variant = EVERY[name]
     learner = LEARNERS[variant.learner](variant, "small", 32).train()
     batch = images(6)
-    loss = learner.loss(batch.pixels, batch.labels, 0.5)
+    loss = learner.loss(batch, 0.5)
     assert loss.isfinite()
     loss.backward()
     for part in learner.trained():
         assert all(p.grad is not None for p in part.parameters())
+
+
+@pytest.mark.parametrize("variant", TRACKS, ids=lambda variant: variant.name)
+def test_neighbours_are_shown_in_second_views(variant: Variant) -> None:
+    frames = draw_videos(20, seed=3)
+    near = None
+    if variant.neighbours:
+        near = video_neighbours(20, 3, variant.neighbours)
+    run = Run(variant, TINY, seed=0, epochs=1, images=20, near=near)
+    seen: list[tuple[Any, ...]] = []
+    forward = run.learner.views.forward
+
+    def views(*inputs: Any) -> list[torch.Tensor]:
+        seen.append(inputs)
+        return forward(*inputs)
+
+    run.learner.views.forward = views  # type: ignore[method-assign]
+    run._take_step(frames)
+    ((pixels, landmarks, others),) = seen
+    guided = variant.landmarks
+    if not variant.neighbours:
+        assert others is None
+        assert landmarks is None or landmarks.shape == (8, 8, 2)
+        return
+    assert not any(torch.equal(a, b) for a, b in zip(pixels, others, strict=True))
+    places = [
+        [int((frames.pixels == one).flatten(1).all(1).nonzero()) for one in part]
+        for part in (pixels, others)
+    ]
+    for one, other in zip(*places, strict=True):
+        assert one // 10 == other // 10
+        assert abs(one - other) * 2 / 9 <= variant.neighbours
+    if guided:
+        known = frames.landmarks[torch.tensor(places)].transpose(0, 1)
+        assert torch.equal(landmarks, known)
 
 
 def test_variants_differ_in_what_they_say_they_do() -> None:
@@ -68,7 +112,7 @@ def test_negatives_alone_see_a_batch_of_their_own() -> None:
     learner.model.target.backbone.register_forward_hook(
         lambda _, args, __: sizes.append(len(args[0]))
     )
-    learner.loss(images(6).pixels, images(6).labels, 0.0)
+    learner.loss(images(6), 0.0)
     assert sizes == [12, 6]
 
 
@@ -166,6 +210,14 @@ def test_faces_are_decoded_once(tmp_path: Path) -> None:
     assert validation.labels.tolist() == [0] * 10 + [1] * 10
     first = np.asarray(Image.open(data / "train" / "happy" / "0.png"))
     assert np.array_equal(train.pixels[0, 0].numpy(), first)
+    assert train.landmarks is None
+    points = "0.3,0.4,0.7,0.4,0.5,0.6,0.4,0.8,0.6,0.8"
+    row = f"happy/1.png,,,,,{points}"
+    write(data / "train" / "faces.csv", ",".join(csv_header()), row)
+    landmarks = load_faces(data, tmp_path / "out" / "faces.npz", None)[0].landmarks
+    assert landmarks.shape == (60, 8, 2)
+    assert torch.equal(landmarks[0], template_points())  # 0.png comes first
+    assert landmarks[1, 2].tolist() == pytest.approx([0.3, 0.4])
     few, _ = load_faces(tmp_path / "gone", tmp_path / "out" / "faces.npz", 6)
     assert few.labels.tolist() == [0, 0, 0, 1, 1, 1]
 
@@ -192,7 +244,10 @@ def test_runs_and_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert info.name == "small"
     assert backbone(torch.zeros(1, 3, 32, 32)).shape == (1, 128)
     line = write_results(TINY, out, tmp_path)
-    remaining = len(all_tasks(TINY)) - 3
+    tasks = all_tasks(TINY)
+    unguided = [task for task in tasks if task.needs_landmarks]
+    assert [task.variant.name for task in unguided] == ["landmarks"]
+    remaining = len(tasks) - len(unguided) - 3
     assert line.endswith(f"3 runs, {remaining} to be done")
     text = (tmp_path / "RESULTS.md").read_text()
     shown = f"{100 * result['scores']['linear']:.1f}"

@@ -10,10 +10,16 @@ from PIL import Image
 
 from lightly_contrawarp import ContraWarpTransform
 from lightly_contrawarp.cli import main
-from lightly_contrawarp.preview import preview_sheet, sample_faces
+from lightly_contrawarp.data.drawn_faces import (
+    draw_parameters,
+    face_landmarks,
+    save_drawn_faces,
+)
+from lightly_contrawarp.preview import PreviewFace, preview_sheet, sample_faces
 from lightly_contrawarp.warp import WarpParameters
 
 TILE, GAP, HEAD = 144, 6, 22
+OWN = (0, 229, 255)
 SETTINGS = ("--rows", 2, "--input-size", 32, "--num-negatives", 1)
 
 
@@ -28,11 +34,16 @@ def pixels(path: Path) -> np.ndarray:
         return np.asarray(image)
 
 
-def arrows(sheet: np.ndarray, row: int, column: int) -> np.ndarray:
+def arrows(
+    sheet: np.ndarray,
+    row: int,
+    column: int,
+    colour: tuple[int, int, int] = (255, 216, 0),
+) -> np.ndarray:
     """Positions (x, y) of the arrows' pixels in a tile, as fractions of it."""
     top, left = HEAD + row * (TILE + GAP), GAP + column * (TILE + GAP)
     tile = sheet[top : top + TILE, left : left + TILE]
-    y, x = np.nonzero((tile == (255, 216, 0)).all(2))
+    y, x = np.nonzero((tile == colour).all(2))
     return (np.stack([x, y], 1) + 0.5) / TILE
 
 
@@ -89,13 +100,16 @@ def test_arrows_are_only_where_the_warp_moves(monkeypatch: pytest.MonkeyPatch) -
     )
     face = Image.new("RGB", (50, 50), "grey")
     monkeypatch.setattr(transform.warp, "draw", lambda batch: bump)
-    found = arrows(np.asarray(preview_sheet([face], transform)), 0, 1)
+    found = arrows(np.asarray(preview_sheet([PreviewFace(face)], transform)), 0, 1)
     assert len(found) > 20
     assert (np.linalg.norm(found - center, axis=1) < radius).all()
     assert (np.ptp(found, axis=0) > 0.1).all()
 
     monkeypatch.setattr(transform.warp, "draw", lambda batch: bump.stilled())
-    assert len(arrows(np.asarray(preview_sheet([face], transform)), 0, 1)) == 0
+    assert (
+        len(arrows(np.asarray(preview_sheet([PreviewFace(face)], transform)), 0, 1))
+        == 0
+    )
 
 
 def test_an_arrow_points_where_the_face_goes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +123,7 @@ def test_an_arrow_points_where_the_face_goes(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(transform.warp, "draw", lambda batch: bump)
     face = Image.new("RGB", (TILE, TILE), "white")
     face.paste("black", (69, 69, 75, 75))
-    sheet = np.asarray(preview_sheet([face], transform))
+    sheet = np.asarray(preview_sheet([PreviewFace(face)], transform))
     left = GAP + TILE + GAP
     tile = sheet[HEAD : HEAD + TILE, left : left + TILE]
     spot = (np.nonzero((tile < 60).all(2))[1].mean() + 0.5) / TILE
@@ -122,13 +136,42 @@ def test_an_arrow_points_where_the_face_goes(monkeypatch: pytest.MonkeyPatch) ->
     assert x[barb].min() > (0.5 + spot) / 2
 
 
+def test_own_landmarks_are_marked_and_move(tmp_path: Path) -> None:
+    """Marks on the face, and feet of arrows, lie where faces.csv says."""
+    folder, out = tmp_path / "faces", tmp_path / "sheet.png"
+    save_drawn_faces(
+        folder, 2, num_identities=2, seed=4, size=TILE, labelled=False
+    )  # fmt: skip
+    assert run(folder, "--out", out, *SETTINGS).exit_code == 0
+    sheet = pixels(out)
+    drawn = draw_parameters(2, num_identities=2, seed=4)
+    own = face_landmarks(drawn)[drawn.identities.argsort()]  # the order of the files
+    for row in range(2):
+        marks = arrows(sheet, row, 0, OWN)
+        assert len(marks) > 8 * 8
+        points = own[row].numpy()
+        apart = np.linalg.norm(marks[:, None] - points, axis=2).min(1)
+        assert np.median(apart) < 0.02
+        eyes = points[2:4]  # detectors find the eyes; brows are placed by them
+        assert (np.linalg.norm(marks[:, None] - eyes, axis=2).min(0) < 0.01).all()
+        assert len(arrows(sheet, row, 1, OWN)) > 5
+        assert all(len(arrows(sheet, row, k, OWN)) == 0 for k in (2, 3, 4, 5))
+    (folder / "faces.csv").unlink()
+    assert run(folder, "--out", out, *SETTINGS).exit_code == 0
+    assert len(arrows(pixels(out), 0, 0, OWN)) == 0
+    (folder / "faces.csv").write_text("name\n")
+    result = run(folder, "--out", out, *SETTINGS)
+    assert result.exit_code == 2
+    assert "faces.csv line 1: no column path" in result.stderr
+
+
 def test_faces_are_spread_over_the_folder(tmp_path: Path) -> None:
     for index in range(10):
         Image.new("RGB", (8, 8), (index, 0, 0)).save(tmp_path / f"{index}.png")
     noise = Image.effect_noise((64, 64), 90)
     noise.save(tmp_path / "4.png")
     (tmp_path / "4.png").write_bytes((tmp_path / "4.png").read_bytes()[:1000])
-    reds = [face.getpixel((0, 0))[0] for face in sample_faces(tmp_path, 5)]
+    reds = [face.image.getpixel((0, 0))[0] for face in sample_faces(tmp_path, 5)]
     assert reds == [0, 2, 5, 6, 8]  # 4 cannot be decoded
     assert len(sample_faces(tmp_path, 50)) == 10
 

@@ -19,6 +19,7 @@ from lightly_contrawarp.data.drawn_faces import (
     draw_parameters,
     save_drawn_faces,
 )
+from lightly_contrawarp.data.faces_csv import csv_header
 
 
 def test_same_seed_gives_same_bytes() -> None:
@@ -114,17 +115,17 @@ def test_save_layout(tmp_path: Path, labelled: bool) -> None:
     expected = draw_parameters(14, num_identities=4, seed=0)
     with (folder / "faces.csv").open(newline="") as table:
         rows = list(csv.DictReader(table))
-    assert list(rows[0]) == ["file", "label", "identity", *ACTIONS]
+    assert list(rows[0]) == csv_header("label", "identity", *ACTIONS)
     assert len(rows) == 14
     for index, row in enumerate(rows):
         emotion = EMOTIONS[int(expected.labels[index])]
         name = f"id{int(expected.identities[index]):05d}_{index:06d}.jpg"
-        assert row["file"] == (f"{emotion}/{name}" if labelled else name)
+        assert row["path"] == (f"{emotion}/{name}" if labelled else name)
         assert row["label"] == emotion
         assert int(row["identity"]) == int(expected.identities[index])
         actions = [float(row[action]) for action in ACTIONS]
         assert actions == pytest.approx(expected.actions[index].tolist(), abs=1e-5)
-        with Image.open(folder / row["file"]) as image:
+        with Image.open(folder / row["path"]) as image:
             assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (32, 32))
     assert len(list(folder.rglob("*.jpg"))) == 14
     assert [p.name for p in folder.parent.iterdir()] == ["faces"]

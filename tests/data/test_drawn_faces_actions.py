@@ -26,7 +26,7 @@ def test_read_actions__are_those_that_were_drawn(tmp_path: Path) -> None:
 
 def test_read_actions__of_other_folders(tmp_path: Path) -> None:
     assert read_actions(tmp_path) == {}
-    (tmp_path / "faces.csv").write_text("file,label\na.jpg,happy\n")
+    (tmp_path / "faces.csv").write_text("path,label\na.jpg,happy\n")
     assert read_actions(tmp_path) == {}
     (tmp_path / "drawn_faces.json").write_text("{}")
     with pytest.raises(InputError, match=r"faces\.csv: damaged"):

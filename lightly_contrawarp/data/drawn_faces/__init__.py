@@ -7,6 +7,7 @@ features where ``FACE_CROP`` puts them. The same seed always gives the same imag
 from lightly_contrawarp.data.drawn_faces.actions import read_actions
 from lightly_contrawarp.data.drawn_faces.dataset import DrawnFaces
 from lightly_contrawarp.data.drawn_faces.files import IDENTITY_PATTERN, save_drawn_faces
+from lightly_contrawarp.data.drawn_faces.landmarks import face_landmarks
 from lightly_contrawarp.data.drawn_faces.parameters import (
     ACTION_RANGES,
     ACTIONS,
@@ -16,6 +17,7 @@ from lightly_contrawarp.data.drawn_faces.parameters import (
     draw_parameters,
 )
 from lightly_contrawarp.data.drawn_faces.render import render_faces
+from lightly_contrawarp.data.drawn_faces.tracks import DrawnTracks, draw_tracks
 
 __all__ = [
     "ACTIONS",
@@ -24,8 +26,11 @@ __all__ = [
     "IDENTITY_PATTERN",
     "PROTOTYPES",
     "DrawnFaces",
+    "DrawnTracks",
     "FaceParameters",
     "draw_parameters",
+    "draw_tracks",
+    "face_landmarks",
     "read_actions",
     "render_faces",
     "save_drawn_faces",

@@ -6,8 +6,9 @@ import csv
 from pathlib import Path
 
 from contrawarp_edge.errors import InputError
-from lightly_contrawarp.data.drawn_faces.files import SETTINGS_NAME, TABLE_NAME
+from lightly_contrawarp.data.drawn_faces.files import SETTINGS_NAME
 from lightly_contrawarp.data.drawn_faces.parameters import ACTIONS
+from lightly_contrawarp.data.faces_csv import FACES_CSV
 
 
 def read_actions(folder: Path) -> dict[str, list[float]]:
@@ -23,13 +24,13 @@ def read_actions(folder: Path) -> dict[str, list[float]]:
     Raises:
         InputError: If its table is damaged.
     """
-    table = folder / TABLE_NAME
+    table = folder / FACES_CSV
     if not (folder / SETTINGS_NAME).is_file() or not table.is_file():
         return {}
     try:
         with table.open(newline="") as stream:
             return {
-                str(folder / row["file"]): [float(row[name]) for name in ACTIONS]
+                str(folder / row["path"]): [float(row[name]) for name in ACTIONS]
                 for row in csv.DictReader(stream)
             }
     except (KeyError, TypeError, ValueError) as error:

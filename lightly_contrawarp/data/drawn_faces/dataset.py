@@ -8,6 +8,7 @@ from typing import Any
 from PIL import Image
 from torch.utils.data import Dataset
 
+from lightly_contrawarp.data.drawn_faces.landmarks import face_landmarks
 from lightly_contrawarp.data.drawn_faces.parameters import EMOTIONS, draw_parameters
 from lightly_contrawarp.data.drawn_faces.render import render_faces
 
@@ -28,6 +29,7 @@ class DrawnFaces(Dataset[tuple[Any, int]]):
         labels: ``(num_faces,)`` int64, index into ``classes``.
         identities: ``(num_faces,)`` int64.
         actions: ``(num_faces, len(ACTIONS))`` float32, within ``ACTION_RANGES``.
+        landmarks: ``(num_faces, P, 2)`` float32, in the order of ``FACE_CROP``.
         classes: Names of the emotions.
     """
 
@@ -46,6 +48,7 @@ class DrawnFaces(Dataset[tuple[Any, int]]):
         self.labels = parameters.labels
         self.identities = parameters.identities
         self.actions = parameters.actions
+        self.landmarks = face_landmarks(parameters)
         self.classes = EMOTIONS
         self.transform = transform
 

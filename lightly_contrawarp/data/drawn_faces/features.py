@@ -85,23 +85,35 @@ def paint_eyes(canvas: Canvas, face: FaceParameters) -> None:
     canvas.blend(skin * 0.5, canvas.coverage(crease) * 0.6)
 
 
+def brow_centre(face: FaceParameters) -> Tensor:
+    """Distance of the middle of each brow from that of the face, ``(n, 1, 1)``."""
+    anger, grief = face.value("brow_tilt").clamp(min=0.0), face.value("inner_raise")
+    return BROW_U + face.value("eye_spacing") - 0.014 * anger - 0.008 * grief
+
+
+def brow_lift(face: FaceParameters, x: Tensor) -> Tensor:
+    """How far a brow is raised, at ``x`` from -1 at the nose to 1 at the temple."""
+    tilt, grief = face.value("brow_tilt"), face.value("inner_raise")
+    inner = 0.5 - 0.5 * x
+    return (
+        0.058 * face.value("brow_raise")
+        + face.value("brow_arch") * (1.0 - x * x - 0.5)
+        + tilt * 0.036 * x
+        - 0.010 * tilt.clamp(min=0.0)
+        + grief * (0.072 * inner * inner - 0.012)
+    )
+
+
 def paint_brows(canvas: Canvas, face: FaceParameters) -> None:
     """Both brows, and the furrows between them when their inner ends are lowered."""
     tilt, grief = face.value("brow_tilt"), face.value("inner_raise")
     anger = tilt.clamp(min=0.0)
     au = canvas.u.abs()
     length = face.value("brow_length")
-    centre = BROW_U + face.value("eye_spacing") - 0.014 * anger - 0.008 * grief
-    x = (au - centre) / length
+    x = (au - brow_centre(face)) / length
     clipped = x.clamp(-1.0, 1.0)
     inner = 0.5 - 0.5 * clipped
-    lift = (
-        0.058 * face.value("brow_raise")
-        + face.value("brow_arch") * (1.0 - clipped * clipped - 0.5)
-        + tilt * 0.036 * clipped
-        - 0.010 * anger
-        + grief * (0.072 * inner * inner - 0.012)
-    )
+    lift = brow_lift(face, clipped)
     side = torch.where(canvas.u < 0, -1.0, 1.0) * face.value("brow_asymmetry")
     y = canvas.v - BROW_V - face.value("brow_height") + lift + side
     steep = (0.036 * tilt - 0.072 * grief * inner) / length

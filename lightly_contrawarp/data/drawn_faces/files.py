@@ -10,6 +10,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from lightly_contrawarp.crop import FACE_CROP
+from lightly_contrawarp.data.drawn_faces.landmarks import face_landmarks
 from lightly_contrawarp.data.drawn_faces.parameters import (
     ACTIONS,
     EMOTIONS,
@@ -17,14 +19,15 @@ from lightly_contrawarp.data.drawn_faces.parameters import (
     draw_parameters,
 )
 from lightly_contrawarp.data.drawn_faces.render import render_faces
+from lightly_contrawarp.data.faces_csv import FACES_CSV, POINT_COLUMNS, csv_header
+from lightly_contrawarp.landmarks import FIVE_POINTS
 
-TABLE_NAME = "faces.csv"
 SETTINGS_NAME = "drawn_faces.json"
 IDENTITY_PATTERN = r"id(\d+)_"
 """Finds the identity in the names of the files."""
 
-# To be raised when the same settings give other pixels.
-DRAWING_VERSION = 1
+# To be raised when the same settings give other files.
+DRAWING_VERSION = 2
 _JPEG_QUALITY = 95
 _CHUNK = 256
 
@@ -42,8 +45,9 @@ def save_drawn_faces(
 
     The faces go to ``<emotion>/id00012_000345.jpg`` (identity 12, face 345), or to the
     folder itself if they are not to be labelled. ``faces.csv`` has a row for each with
-    its file, the name of its emotion, its identity and its actions. A folder that has
-    the same faces already is left as it is.
+    its path and landmarks, as ``contrawarp-edge align`` writes them, the name of its
+    emotion, its identity and its actions. A folder that has the same faces already is
+    left as it is.
 
     Args:
         folder: Where to write; it must be missing, empty or hold the same faces.
@@ -83,7 +87,7 @@ def save_drawn_faces(
         )
         files = _file_names(parameters, labelled)
         _write_images(draft, files, parameters, size)
-        _write_table(draft / TABLE_NAME, files, parameters)
+        _write_table(draft / FACES_CSV, files, parameters)
         (draft / SETTINGS_NAME).write_text(json.dumps(settings, indent=2) + "\n")
         try:
             os.replace(draft, folder)
@@ -96,8 +100,8 @@ def save_drawn_faces(
 def _holds(folder: Path, settings: dict[str, int]) -> bool:
     try:
         recorded = json.loads((folder / SETTINGS_NAME).read_text())
-        with (folder / TABLE_NAME).open(newline="") as table:
-            files = [row["file"] for row in csv.DictReader(table)]
+        with (folder / FACES_CSV).open(newline="") as table:
+            files = [row["path"] for row in csv.DictReader(table)]
     except (OSError, ValueError, KeyError):
         return False
     return bool(recorded == settings) and all((folder / f).is_file() for f in files)
@@ -126,15 +130,21 @@ def _write_images(
 
 
 def _write_table(path: Path, files: list[str], parameters: FaceParameters) -> None:
+    names = list(FACE_CROP.landmarks)
+    five = face_landmarks(parameters)[:, [names.index(name) for name in FIVE_POINTS]]
     with path.open("w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["file", "label", "identity", *ACTIONS])
-        for file, label, identity, actions in zip(
+        writer = csv.DictWriter(stream, csv_header("label", "identity", *ACTIONS))
+        writer.writeheader()
+        for file, label, identity, points, actions in zip(
             files,
             parameters.labels.tolist(),
             parameters.identities.tolist(),
+            five.flatten(1).tolist(),
             parameters.actions.tolist(),
             strict=True,
         ):
-            values = [f"{value:.6f}" for value in actions]
-            writer.writerow([file, EMOTIONS[label], identity, *values])
+            values = zip((*POINT_COLUMNS, *ACTIONS), (*points, *actions), strict=True)
+            writer.writerow(
+                {"path": file, "label": EMOTIONS[label], "identity": identity}
+                | {name: f"{value:.6f}" for name, value in values}
+            )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from lightly_contrawarp.crop import FACE_CROP
 from lightly_contrawarp.data.drawn_faces.canvas import (
@@ -14,27 +15,42 @@ from lightly_contrawarp.data.drawn_faces.canvas import (
 from lightly_contrawarp.data.drawn_faces.parameters import FaceParameters
 
 MOUTH_V = FACE_CROP.landmarks["mouth"][1] - 0.5
+BEND, LIFT = 0.085, 0.012  # of the line between the lips: by a smile, by opening
+
+
+def mouth_width(face: FaceParameters) -> Tensor:
+    """Distance of each corner from the middle of the face, ``(n, 1, 1)``."""
+    smile, opened = face.value("smile"), face.value("mouth_open")
+    return face.value("mouth_width") * (
+        1.0
+        + 0.36 * face.value("mouth_wide")
+        + 0.14 * smile.clamp(min=0.0)
+        - 0.12 * opened
+    )
+
+
+def lip_edges(face: FaceParameters) -> tuple[Tensor, Tensor]:
+    """How far the lips part above and below the line between them, ``(n, 1, 1)``."""
+    opened = face.value("mouth_open")
+    return 0.036 * opened + 0.034 * face.value("nose_wrinkle"), 0.100 * opened
 
 
 def paint_mouth(canvas: Canvas, face: FaceParameters) -> None:
     """Lips along a curve that bends with the smile and parts when the mouth opens."""
     skin, lip = face.colour("skin"), face.colour("lip")
     smile, opened = face.value("smile"), face.value("mouth_open")
-    wide, wrinkle = face.value("mouth_wide"), face.value("nose_wrinkle")
-    width = face.value("mouth_width") * (
-        1.0 + 0.36 * wide + 0.14 * smile.clamp(min=0.0) - 0.12 * opened
-    )
+    wrinkle = face.value("nose_wrinkle")
+    width = mouth_width(face)
     x = canvas.u / width
     ax = x.abs().clamp(max=1.25)
     x2 = ax * ax
     arch = (1.0 - x2).clamp(min=0.0)
     full = arch * (1.0 + x2)  # 1 - x ** 4: rounder than the arch
 
-    bend = 0.085 * smile
+    bend = BEND * smile
     y = canvas.v - MOUTH_V - face.value("mouth_height") - bend * (0.45 - x2)
-    y = y + 0.012 * opened
-    rise = 0.036 * opened + 0.034 * wrinkle
-    drop = 0.100 * opened
+    y = y + LIFT * opened
+    rise, drop = lip_edges(face)
     top, bottom = -rise * full, drop * full
     steep = -2.0 * bend * ax / width
     corner = 4.0 * ax * x2 / width

@@ -28,6 +28,9 @@ from lightly_contrawarp.data.drawn_faces.head import (
 from lightly_contrawarp.data.drawn_faces.mouth import paint_mouth
 from lightly_contrawarp.data.drawn_faces.parameters import FaceParameters
 
+HEAD_U, HEAD_V = 0.45, 0.5  # half the width and height of a head as it turns
+TURN, NOD = 0.05, 0.03  # how far its middle moves
+
 
 @torch.no_grad()
 def render_faces(
@@ -109,9 +112,9 @@ def _posed_canvas(face: FaceParameters, size: int) -> Canvas:
     head_u = x * across + y * along
     head_v = y * across - x * along
     # A turning head shifts its middle and squeezes the side it turns to.
-    bulge_u, bulge_v = head_u / 0.45, head_v / 0.5
-    turn = 0.05 * face.value("yaw") * (1.0 - bulge_u * bulge_u)
-    nod = 0.03 * face.value("pitch") * (1.0 - bulge_v * bulge_v)
+    bulge_u, bulge_v = head_u / HEAD_U, head_v / HEAD_V
+    turn = TURN * face.value("yaw") * (1.0 - bulge_u * bulge_u)
+    nod = NOD * face.value("pitch") * (1.0 - bulge_v * bulge_v)
     return Canvas(
         pixels=pixels,
         head_u=head_u,

@@ -4,13 +4,18 @@
 triplets of FEC are no labelled expressions and have readers of their own.
 """
 
+from lightly_contrawarp.data.sets.affectnet_landmarks import affectnet_face_landmarks
 from lightly_contrawarp.data.sets.catalogue import (
     PARTS,
     SET_NAMES,
     available_parts,
     open_set,
 )
-from lightly_contrawarp.data.sets.celeba import CelebaLandmarks, read_celeba_landmarks
+from lightly_contrawarp.data.sets.celeba import (
+    CelebaLandmarks,
+    celeba_face_landmarks,
+    read_celeba_landmarks,
+)
 from lightly_contrawarp.data.sets.fec import (
     FecFace,
     FecFaces,
@@ -28,7 +33,9 @@ __all__ = [
     "FecFaces",
     "FecTriplets",
     "Folds",
+    "affectnet_face_landmarks",
     "available_parts",
+    "celeba_face_landmarks",
     "open_set",
     "read_celeba_landmarks",
     "read_fec_face",

@@ -31,7 +31,7 @@ from lightly_contrawarp.data.sets.tables import (
 )
 
 # AffectNet's own order is the canonical one; then none, uncertain and no face.
-_LEFT_OUT = (8, 9, 10)
+LEFT_OUT = (8, 9, 10)
 _BY_NUMBER = {str(label): name for label, name in enumerate(EXPRESSIONS)}
 _COUNTS = {"train": (287_651,), "validation": (4_000, 3_999)}
 _CSV = {"train": "training.csv", "validation": "validation.csv"}
@@ -50,16 +50,29 @@ _COLUMNS = (
 _PLACES = ("", "Manually_Annotated/")
 
 
-class _Face(NamedTuple):
+class ListedFace(NamedTuple):
+    """A row of the csv lists.
+
+    Attributes:
+        where: Names the row in messages.
+        file: Image below the folder of images.
+        label: The set's own number.
+        box: The face; empty where the label is left out.
+        points: The 68 points, with ``;`` between numbers, or nothing.
+    """
+
     where: str
     file: str
     label: int
     box: Box
+    points: str
 
 
 def parts(root: Path) -> tuple[str, ...]:
     """The parts of a copy; the test part was never published."""
-    found = [part for part in _CSV if _csv_file(root, part) or _npy_folder(root, part)]
+    found = [
+        part for part in _CSV if csv_file_of(root, part) or npy_folder_of(root, part)
+    ]
     found = found or list(part_folders(root))
     if not found:
         raise InputError(
@@ -80,7 +93,7 @@ def read(root: Path, part: str, *, crop_faces: bool = False) -> LabelledImages:
         crop_faces: Whether to cut out the face box of the csv lists: the images of the
             first release show more than the face.
     """
-    csv_file, npy_folder = _csv_file(root, part), _npy_folder(root, part)
+    csv_file, npy_folder = csv_file_of(root, part), npy_folder_of(root, part)
     if crop_faces and not csv_file:
         raise InputError(f"{root}: faces can be cropped with the csv lists only")
     if csv_file:
@@ -96,15 +109,10 @@ def read(root: Path, part: str, *, crop_faces: bool = False) -> LabelledImages:
 def _read_csv(
     root: Path, csv_file: Path, part: str, crop_faces: bool
 ) -> list[LabelledItem]:
-    images = first_existing(root, *(f"{at}Manually_Annotated_Images" for at in _PLACES))
-    if not images:
-        raise InputError(
-            f"{root / 'Manually_Annotated_Images'}: no such folder; it should hold the "
-            f"images of {csv_file.name}"
-        )
+    images = image_folder(root, csv_file)
     listed = []
-    for face in _faces(csv_file):
-        if face.label in _LEFT_OUT:
+    for face in listed_faces(csv_file):
+        if face.label in LEFT_OUT:
             continue
         if not 0 <= face.label < len(EXPRESSIONS):
             raise InputError(f"{face.where}: label {face.label}; expected 0 to 10")
@@ -118,7 +126,19 @@ def _read_csv(
     return drop_missing(listed, csv_file)
 
 
-def _faces(csv_file: Path) -> Iterator[_Face]:
+def image_folder(root: Path, csv_file: Path) -> Path:
+    """The folder of the images of the csv lists."""
+    images = first_existing(root, *(f"{at}Manually_Annotated_Images" for at in _PLACES))
+    if not images:
+        raise InputError(
+            f"{root / 'Manually_Annotated_Images'}: no such folder; it should hold the "
+            f"images of {csv_file.name}"
+        )
+    return images
+
+
+def listed_faces(csv_file: Path) -> Iterator[ListedFace]:
+    """Reads the rows of a csv list, with or without its header."""
     columns: tuple[str, ...] = _COLUMNS
     for index, (where, fields) in enumerate(csv_rows(csv_file)):
         if index == 0 and "expression" in fields:  # some copies have no header
@@ -133,10 +153,11 @@ def _faces(csv_file: Path) -> Iterator[_Face]:
         row = dict(zip(columns, fields, strict=True))
         label = label_number(row["expression"], where)
         box = (0.0, 0.0, 0.0, 0.0)
-        if label not in _LEFT_OUT:  # the others may have no box
+        if label not in LEFT_OUT:  # the others may have no box
             x, y, width, height = (number(row[name], where) for name in _COLUMNS[1:5])
             box = (x, y, x + width, y + height)
-        yield _Face(where, row[_COLUMNS[0]], label, box)
+        points = row.get("facial_landmarks", "")
+        yield ListedFace(where, row[_COLUMNS[0]], label, box, points)
 
 
 def _read_npy(folder: Path) -> list[LabelledItem]:
@@ -147,7 +168,7 @@ def _read_npy(folder: Path) -> list[LabelledItem]:
     broken = [
         str(path)
         for path, label in zip(paths, labels, strict=True)
-        if label not in {*range(len(EXPRESSIONS)), *_LEFT_OUT}
+        if label not in {*range(len(EXPRESSIONS)), *LEFT_OUT}
     ]
     warn_left_out(annotations, "images have no label", broken, len(paths))
     return [
@@ -166,7 +187,8 @@ def _npy_label(annotations: Path, image: Path) -> int:
         return -1
 
 
-def _csv_file(root: Path, part: str) -> Path | None:
+def csv_file_of(root: Path, part: str) -> Path | None:
+    """The csv list of a part, if the copy has it."""
     if part not in _CSV:
         return None
     folders = ("Manually_Annotated_file_lists/", "")
@@ -174,6 +196,7 @@ def _csv_file(root: Path, part: str) -> Path | None:
     return first_existing(root, *files)
 
 
-def _npy_folder(root: Path, part: str) -> Path | None:
+def npy_folder_of(root: Path, part: str) -> Path | None:
+    """The folder of a part of the npy release, if the copy is one."""
     folder = root / _NPY.get(part, "")
     return folder if (folder / "annotations").is_dir() else None

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from contrawarp_edge.errors import InputError
 from lightly_contrawarp.data.sets.tables import (
@@ -15,9 +17,7 @@ from lightly_contrawarp.data.sets.tables import (
     number,
     spaced_rows,
 )
-
-POINTS = ("left_eye", "right_eye", "nose", "left_mouth_corner", "right_mouth_corner")
-"""Names of the landmarks, in their order; left is left in the image."""
+from lightly_contrawarp.landmarks import FIVE_POINTS, from_five_points
 
 _SIZE = (178, 218)
 _COUNT = 202_599
@@ -28,8 +28,8 @@ class CelebaLandmarks(NamedTuple):
 
     Attributes:
         names: File name of each image.
-        points: float32 of shape ``(N, 5, 2)``: x and y of each of `POINTS` as fractions
-            of the image, (0, 0) being its outer upper left corner, as in a
+        points: float32 of shape ``(N, 5, 2)``: x and y of each of ``FIVE_POINTS`` as
+            fractions of the image, (0, 0) being its outer upper left corner, as in a
             `CropContract`.
     """
 
@@ -63,10 +63,29 @@ def read_celeba_landmarks(root: Path) -> CelebaLandmarks:
     if not names:
         raise InputError(f"{path}: holds no landmarks")
     check_count("celeba", len(names), _COUNT)
-    pixels = np.asarray(values).reshape(-1, len(POINTS), 2)
+    pixels = np.asarray(values).reshape(-1, len(FIVE_POINTS), 2)
     # A coordinate means the centre of its pixel.
     points = (pixels + 0.5) / np.asarray(_SIZE)
     return CelebaLandmarks(names, points.astype(np.float32))
+
+
+def celeba_face_landmarks(root: Path, images: Path) -> dict[Path, Tensor]:
+    """The landmarks to warp around of each aligned face.
+
+    Args:
+        root: As for `read_celeba_landmarks`.
+        images: The folder of the aligned images.
+
+    Returns:
+        Float32 ``[P, 2]`` in the order of ``FACE_CROP`` by path of the image, which
+        begins with ``images``.
+
+    Raises:
+        InputError: As for `read_celeba_landmarks`.
+    """
+    names, points = read_celeba_landmarks(root)
+    found = from_five_points(torch.from_numpy(points), aspect=_SIZE[0] / _SIZE[1])
+    return {images / name: one for name, one in zip(names, found, strict=True)}
 
 
 def _find(root: Path) -> Path:

@@ -7,8 +7,7 @@ import pytest
 from contrawarp_edge.errors import InputError
 from helpers import write
 from lightly_contrawarp.crop import FACE_CROP
-from lightly_contrawarp.data.sets import read_celeba_landmarks
-from lightly_contrawarp.data.sets.celeba import POINTS
+from lightly_contrawarp.data.sets import celeba_face_landmarks, read_celeba_landmarks
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*the full set has")
 COLUMNS = [f"{name}_{axis}" for name in ("lefteye", "righteye") for axis in "xy"]
@@ -44,7 +43,19 @@ def test_landmarks(tmp_path: Path, make: object, below: str) -> None:
         np.testing.assert_allclose(points[0, [0, 4]], expected, rtol=1e-6)
         # The centres of the first and the last pixel.
         np.testing.assert_allclose(points[1, 0], 1 - points[1, 1], rtol=1e-5)
-    assert set(POINTS) <= set(FACE_CROP.landmarks)
+
+
+def test_landmarks_to_warp_around(tmp_path: Path) -> None:
+    found = celeba_face_landmarks(_text(tmp_path), tmp_path / "images")
+    assert list(found) == [tmp_path / "images" / name for name, _ in ROWS]
+    points = found[tmp_path / "images" / "000001.jpg"]
+    assert points.shape == (8, 2)
+    by_name = dict(zip(FACE_CROP.landmarks, points.tolist(), strict=True))
+    assert by_name["left_eye"] == pytest.approx([69.5 / 178, 109.5 / 218])
+    assert by_name["mouth"] == pytest.approx([91 / 178, 153.5 / 218])
+    # The eyes of this face are 37 pixels apart, 0.38 of the contract's width.
+    rise = by_name["left_eye"][1] - by_name["left_brow"][1]
+    assert rise * 218 == pytest.approx(0.09 / 0.38 * 37, rel=0.15)
 
 
 def test_incomplete(tmp_path: Path) -> None:
