@@ -12,6 +12,7 @@ from contrawarp_edge.cli.options import (
     describer,
     every_option,
     identity_option,
+    list_options,
     metadata_option,
     say_skipped,
 )
@@ -33,14 +34,7 @@ from contrawarp_edge.pruning import prune
 @click.option(
     "--gallery", type=FILE, required=True, help="File to write or bring up to date."
 )
-@click.option(
-    "--list",
-    "lists",
-    type=FILE,
-    multiple=True,
-    help="File that names an image in each line; - for standard input.",
-)
-@click.option("--null", is_flag=True, help="Names in lists end with a zero byte.")
+@list_options
 @every_option
 @metadata_option
 @identity_option

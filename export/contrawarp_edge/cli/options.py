@@ -36,6 +36,24 @@ identity_option = click.option(
 )
 
 
+def list_options(command: _Command) -> _Command:
+    """Adds the options that name files by lists: ``lists`` and ``null``."""
+    for option in (
+        click.option(
+            "--null", is_flag=True, help="Names in lists end with a zero byte."
+        ),
+        click.option(
+            "--list",
+            "lists",
+            type=FILE,
+            multiple=True,
+            help="File that names an image in each line; - for standard input.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def filter_options(command: _Command) -> _Command:
     """Adds the options that ``conditions`` reads."""
     for option in (
@@ -93,7 +111,7 @@ def remembered_model(gallery: Gallery) -> Path:
     return path
 
 
-def say_skipped(path: Path, reason: str) -> None:
+def say_skipped(path: Path | str, reason: str) -> None:
     """Names a file that could not be used, on one line of stderr."""
     click.echo(f"skipped {printable(f'{path}: {reason}')}", err=True)
 

@@ -1,0 +1,97 @@
+"""Cutting a face out of a photograph, turned and scaled to the crop contract."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from contrawarp_edge.align.similarity import (
+    fit_similarity,
+    inverse,
+    scale_of,
+    transform,
+)
+from contrawarp_edge.crop import Points
+from contrawarp_edge.loading import Pixels
+
+_GRID = 64  # points a side by which the part beyond the rim is measured
+
+
+def crop_to_photo(points: Points, template: Points) -> Points:
+    """The similarity that takes fractions of the crop to pixels of the photo.
+
+    Args:
+        points: ``FIVE_POINTS`` of a face in pixels of the photo, ``(5, 2)``.
+        template: Where they shall sit in the crop, such as a contract's
+            ``five_points``.
+
+    Returns:
+        float64 ``(2, 3)``, by least squares over the five points.
+    """
+    return inverse(fit_similarity(points, template))
+
+
+def outside_share(matrix: Points, width: int, height: int) -> float:
+    """How much of a crop lies beyond the photo's rim, 0 to 1."""
+    axis = (np.arange(_GRID) + 0.5) / _GRID
+    x, y = transform(matrix, np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2)).T
+    inside = (x >= 0) & (x <= width) & (y >= 0) & (y <= height)
+    return float(1 - inside.mean())
+
+
+def cut_out(pixels: Pixels, matrix: Points, size: int) -> Pixels:
+    """Samples the crop of a photo.
+
+    Where the crop is coarser than the photo, each of its pixels is the mean of samples
+    no further apart than the photo's pixels, so that nothing aliases; where it is
+    finer, the photo is interpolated bicubically. Beyond the rim the photo is mirrored,
+    as in the views of training.
+
+    Args:
+        pixels: uint8 ``(H, W, 3)``.
+        matrix: From ``crop_to_photo``.
+        size: Height and width of the crop in pixels.
+
+    Returns:
+        uint8 ``(size, size, 3)``.
+    """
+    pixels, matrix = _with_mirrored_rim(pixels, matrix)
+    step = (
+        scale_of(matrix) / size
+    )  # photo pixels from one pixel of the crop to the next
+    samples = max(1, math.ceil(step))
+    side = size * samples
+    # Pillow maps centres of pixels by itself; only the unit has to be changed.
+    coefficients = np.column_stack([matrix[:, :2] / side, matrix[:, 2]])
+    image = Image.fromarray(pixels).transform(
+        (side, side),
+        Image.Transform.AFFINE,
+        tuple(coefficients.ravel()),
+        Image.Resampling.BICUBIC if samples == 1 else Image.Resampling.BILINEAR,
+    )
+    return np.asarray(image.reduce(samples) if samples > 1 else image)
+
+
+def _with_mirrored_rim(pixels: Pixels, matrix: Points) -> tuple[Pixels, Points]:
+    """The part of a photo around a crop, mirrored where it ends, and its matrix."""
+    corners = transform(matrix, np.array([[0, 0], [0, 1], [1, 0], [1, 1.0]]))
+    spare = 3  # what bicubic interpolation looks at
+    low = np.floor(corners.min(axis=0)).astype(int) - spare
+    high = np.ceil(corners.max(axis=0)).astype(int) + spare
+    rows, columns = (
+        _mirrored(np.arange(start, stop), length)
+        for start, stop, length in zip(
+            low[::-1], high[::-1], pixels.shape, strict=False
+        )
+    )
+    moved = matrix.copy()
+    moved[:, 2] -= low
+    return pixels[rows[:, None], columns], moved
+
+
+def _mirrored(index: npt.NDArray[np.int_], length: int) -> npt.NDArray[np.int_]:
+    index = index % (2 * length)
+    return np.where(index < length, index, 2 * length - 1 - index)
