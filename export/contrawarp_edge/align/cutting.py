@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from contrawarp_edge.align.boxes import Box
 from contrawarp_edge.align.similarity import (
     fit_similarity,
     inverse,
@@ -34,10 +35,20 @@ def crop_to_photo(points: Points, template: Points) -> Points:
     return inverse(fit_similarity(points, template))
 
 
-def outside_share(matrix: Points, width: int, height: int) -> float:
-    """How much of a crop lies beyond the photo's rim, 0 to 1."""
+def outside_share(matrix: Points, box: Box, width: int, height: int) -> float:
+    """How much of a box of the crop lies beyond the photo's rim, 0 to 1.
+
+    Args:
+        matrix: From ``crop_to_photo``.
+        box: In fractions of the crop.
+        width: Of the photo in pixels.
+        height: Of the photo in pixels.
+    """
     axis = (np.arange(_GRID) + 0.5) / _GRID
-    x, y = transform(matrix, np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2)).T
+    x, y = np.meshgrid(
+        box[0] + axis * (box[2] - box[0]), box[1] + axis * (box[3] - box[1])
+    )
+    x, y = transform(matrix, np.column_stack([x.ravel(), y.ravel()])).T
     inside = (x >= 0) & (x <= width) & (y >= 0) & (y <= height)
     return float(1 - inside.mean())
 

@@ -54,7 +54,7 @@ def align_into(
     A photo or frame whose path and hash the folder's record knows is passed over, if
     its crops are still there. The others are recorded one by one once their crops are
     written, so that a run that was killed is continued by repeating it. At the end,
-    ``faces.csv``, ``skipped.tsv`` and ``contact.png`` are written about all of the folder.
+    ``faces.csv``, ``skipped.tsv`` and ``contact.png`` are written about the folder.
 
     Args:
         folder: Where crops go; it has to be new, empty, or of an earlier run.

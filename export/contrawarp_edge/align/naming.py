@@ -33,8 +33,15 @@ def crop_names(
     time: float | None = None,
     tracks: Sequence[int] = (),
 ) -> list[str]:
-    """The files of a photo's faces, such as ``a.jpg``, ``a_1.jpg``, or of a frame's,
-    such as ``clip_t00012.500_track1.jpg``.
+    """Names the crops of a photo or frame.
+
+    Args:
+        stem: From ``stem_of``.
+        count: Number of faces.
+        is_numbered: Whether a photo's crops are ``a_1.jpg``, ``a_2.jpg`` rather than
+            ``a.jpg``.
+        time: Of a frame in seconds; its crops are ``clip_t00012.500_track1.jpg``.
+        tracks: Of its faces.
     """
     if time is not None:
         suffixes = [f"_t{time:09.3f}_track{track}" for track in tracks]

@@ -200,4 +200,4 @@ class AlignRecord:
         columns = "file, path, source, time, track, score, points, box"
         query = f"SELECT {columns} FROM faces {clause}"
         for *facts, points, box in self._connection.execute(query, values):
-            yield FaceRow(*facts, points=json.loads(points), box=tuple(json.loads(box)))
+            yield FaceRow(*facts, json.loads(points), tuple(json.loads(box)))

@@ -23,7 +23,8 @@ class Rules:
         size: Height and width of the crop in pixels.
         all_faces: Every face of a photo, not only the largest.
         min_eyes: Least distance of the eyes in pixels of the photo.
-        max_outside: Largest share of the crop that may lie beyond the photo's rim.
+        max_outside: Largest share of the contract's face box that may lie beyond the
+            photo's rim.
         min_score: Least score of the detector, 0 to 1.
     """
 
@@ -113,7 +114,7 @@ def problem(
     # From about 45 degrees on, the nose leaves the space between the eyes.
     if not 0 <= (nose - left) @ line <= distance**2:
         return "face seen from the side"
-    outside = outside_share(matrix, shape[1], shape[0])
+    outside = outside_share(matrix, rules.contract.face_box, shape[1], shape[0])
     if outside > rules.max_outside:
-        return f"face cut off: {outside:.0%} of its crop lies beyond the rim"
+        return f"face cut off: {outside:.0%} of it lies beyond the rim"
     return None

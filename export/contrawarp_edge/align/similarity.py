@@ -42,3 +42,8 @@ def inverse(matrix: Points) -> Points:
 def scale_of(matrix: Points) -> float:
     """How much a similarity enlarges lengths."""
     return float(np.hypot(matrix[0, 0], matrix[1, 0]))
+
+
+def angle_of(matrix: Points) -> float:
+    """By how much a similarity turns, in radians, clockwise in an image."""
+    return float(np.arctan2(matrix[1, 0], matrix[0, 0]))
