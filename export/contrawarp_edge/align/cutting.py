@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from contrawarp_edge.align.boxes import Box
@@ -58,8 +57,7 @@ def cut_out(pixels: Pixels, matrix: Points, size: int) -> Pixels:
 
     Where the crop is coarser than the photo, each of its pixels is the mean of samples
     no further apart than the photo's pixels, so that nothing aliases; where it is
-    finer, the photo is interpolated bicubically. Beyond the rim the photo is mirrored,
-    as in the views of training.
+    finer, the photo is interpolated bicubically. What lies beyond the rim is black.
 
     Args:
         pixels: uint8 ``(H, W, 3)``.
@@ -69,7 +67,6 @@ def cut_out(pixels: Pixels, matrix: Points, size: int) -> Pixels:
     Returns:
         uint8 ``(size, size, 3)``.
     """
-    pixels, matrix = _with_mirrored_rim(pixels, matrix)
     step = (
         scale_of(matrix) / size
     )  # photo pixels from one pixel of the crop to the next
@@ -84,25 +81,3 @@ def cut_out(pixels: Pixels, matrix: Points, size: int) -> Pixels:
         Image.Resampling.BICUBIC if samples == 1 else Image.Resampling.BILINEAR,
     )
     return np.asarray(image.reduce(samples) if samples > 1 else image)
-
-
-def _with_mirrored_rim(pixels: Pixels, matrix: Points) -> tuple[Pixels, Points]:
-    """The part of a photo around a crop, mirrored where it ends, and its matrix."""
-    corners = transform(matrix, np.array([[0, 0], [0, 1], [1, 0], [1, 1.0]]))
-    spare = 3  # what bicubic interpolation looks at
-    low = np.floor(corners.min(axis=0)).astype(int) - spare
-    high = np.ceil(corners.max(axis=0)).astype(int) + spare
-    rows, columns = (
-        _mirrored(np.arange(start, stop), length)
-        for start, stop, length in zip(
-            low[::-1], high[::-1], pixels.shape, strict=False
-        )
-    )
-    moved = matrix.copy()
-    moved[:, 2] -= low
-    return pixels[rows[:, None], columns], moved
-
-
-def _mirrored(index: npt.NDArray[np.int_], length: int) -> npt.NDArray[np.int_]:
-    index = index % (2 * length)
-    return np.where(index < length, index, 2 * length - 1 - index)

@@ -32,7 +32,7 @@ class Rules:
     size: int = 160
     all_faces: bool = False
     min_eyes: float = 10.0
-    max_outside: float = 0.25
+    max_outside: float = 0.2
     min_score: float = MIN_SCORE
 
 
