@@ -25,6 +25,7 @@ class PretrainSettings:
         channels_last: Whether to compute in channels-last memory format.
         seed: Seed of weights, order and views.
         commercial_use: What the licence of the images allows.
+        align: Whether faces are cut out of the images first.
     """
 
     backbone: str = "resnet18"
@@ -42,3 +43,4 @@ class PretrainSettings:
     channels_last: bool = False
     seed: int = 0
     commercial_use: str = "unknown"
+    align: bool = False

@@ -13,10 +13,11 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from contrawarp_edge.errors import InputError
+from lightly_contrawarp.aligning import align_folder
 from lightly_contrawarp.batch_transform import ContraWarpBatchTransform
 from lightly_contrawarp.checkpoint import load_backbone
 from lightly_contrawarp.checkpoint_io import AtomicCheckpointIO
-from lightly_contrawarp.data.folders import ImageScan
+from lightly_contrawarp.data.folders import ImageScan, SkippedFile
 from lightly_contrawarp.files import atomic_write_text
 from lightly_contrawarp.fitting import fit, quiet_lightning
 from lightly_contrawarp.module import ContraWarp
@@ -24,6 +25,7 @@ from lightly_contrawarp.progress import ProgressWithEta
 from lightly_contrawarp.settings import PretrainSettings
 from lightly_contrawarp.training_images import (
     build_loader,
+    decoded_side,
     find_images,
     with_failures,
     write_skipped,
@@ -32,6 +34,7 @@ from lightly_contrawarp.transform import ContraWarpTransform
 
 LAST = "last.ckpt"
 SKIPPED = "skipped.tsv"
+ALIGNED = "aligned"
 _SETTINGS = "settings.json"
 
 
@@ -66,7 +69,14 @@ def pretrain(
     _check_run(out, settings, resume)
     with quiet_lightning():
         model = _build_model(settings)
+        unused: list[SkippedFile] = []
+        if settings.align:
+            if is_first_process():
+                size = decoded_side(settings.input_size)
+                unused = align_folder(folder, out / ALIGNED, size)
+            folder = out / ALIGNED
         scan = find_images(folder, devices)
+        scan.skipped.extend(unused)
         loader = build_loader(
             scan,
             out / SKIPPED,

@@ -49,6 +49,11 @@ def find_images(folder: Path, devices: int = 1) -> ImageScan:
     return ImageScan(paths, scan.skipped + broken)
 
 
+def decoded_side(input_size: int) -> int:
+    """Height and width of decoded images: a margin keeps crops from being scaled up."""
+    return round(input_size * 1.12)
+
+
 def build_loader(
     scan: ImageScan,
     skipped: Path,
@@ -68,8 +73,7 @@ def build_loader(
         workers: Processes that decode.
         devices: Number of devices that share the images.
     """
-    # Workers only decode; a margin keeps the crops from being scaled up.
-    side = round(input_size * 1.12)
+    side = decoded_side(input_size)  # workers only decode
     decode = v2.Compose([v2.Resize((side, side)), v2.PILToTensor()])
     return DataLoader(
         FaceFolder(scan.paths, decode, partial(_append, skipped)),

@@ -67,10 +67,7 @@ def cut_out(pixels: Pixels, matrix: Points, size: int) -> Pixels:
     Returns:
         uint8 ``(size, size, 3)``.
     """
-    step = (
-        scale_of(matrix) / size
-    )  # photo pixels from one pixel of the crop to the next
-    samples = max(1, math.ceil(step))
+    samples = max(1, math.ceil(scale_of(matrix) / size))
     side = size * samples
     # Pillow maps centres of pixels by itself; only the unit has to be changed.
     coefficients = np.column_stack([matrix[:, :2] / side, matrix[:, 2]])

@@ -199,5 +199,6 @@ class AlignRecord:
     def _faces(self, clause: str, values: tuple[str, ...]) -> Iterator[FaceRow]:
         columns = "file, path, source, time, track, score, points, box"
         query = f"SELECT {columns} FROM faces {clause}"
-        for *facts, points, box in self._connection.execute(query, values):
+        for row in self._connection.execute(query, values):
+            *facts, points, box = row
             yield FaceRow(*facts, json.loads(points), tuple(json.loads(box)))

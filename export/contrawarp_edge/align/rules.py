@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from contrawarp_edge.align.cutting import crop_to_photo, cut_out, outside_share
-from contrawarp_edge.align.detector import MIN_SCORE, Face, find_faces
+from contrawarp_edge.align.detector import (
+    MIN_SCORE,
+    Face,
+    find_faces,
+    require_detector,
+)
 from contrawarp_edge.align.similarity import inverse, transform
 from contrawarp_edge.crop import FACE_CROP, CropContract, Points
 from contrawarp_edge.errors import InputError
-from contrawarp_edge.loading import Pixels
+from contrawarp_edge.loading import Pixels, Prepare
+from contrawarp_edge.model_file import ModelInfo
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,21 @@ def align_photo(pixels: Pixels, rules: Rules) -> tuple[list[AlignedFace], list[s
         crop = cut_out(pixels, matrix, rules.size)
         aligned.append(AlignedFace(crop, points, face))
     return aligned, reasons
+
+
+def aligner_for(info: ModelInfo) -> Prepare:
+    """What turns a photo into what a model expects: the crop of its largest face.
+
+    Args:
+        info: The model; its crop contract and input size are used.
+
+    Raises:
+        InputError: If there is no detector, or the model does not say where the points
+            of a face have to be.
+    """
+    require_detector()
+    rules = Rules(contract=CropContract.from_dict(info.crop), size=info.input_size)
+    return partial(align_one, rules=rules)
 
 
 def align_one(pixels: Pixels, rules: Rules) -> Pixels:

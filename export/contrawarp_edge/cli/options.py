@@ -26,6 +26,11 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 every_option = click.option(
     "--every", type=float, metavar="SECONDS", help="Also embed videos, a frame each."
 )
+align_option = click.option(
+    "--align/--no-align",
+    default=None,
+    help="Cut the largest face out first.  [default: as the gallery's images were]",
+)
 metadata_option = click.option(
     "--metadata", type=FILE, help="CSV or JSON lines: what to store, by `path`."
 )
