@@ -31,6 +31,7 @@ _WEIGHTS = "face_detection_yunet_2023mar.onnx"
 # The network knows faces of about 10 to 300 pixels, so a photo is looked at in several
 # sizes: large faces are found in the first, small ones in the last.
 _SIDES = (256, 640, 1280)
+_SMALLEST = 10
 _SURE = 0.9
 _CLEARER = 0.03  # by how much the score of another turn has to be higher
 _SAME_FACE = 0.3  # overlap of two boxes, from which on they are one face
@@ -153,6 +154,8 @@ def _detect(pixels: Pixels, side: int, min_score: float) -> list[Face]:
     height, width = pixels.shape[:2]
     scale = side / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    if min(size) < _SMALLEST:
+        return []
     image = Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR)
     network = _network()
     network.setScoreThreshold(min_score)
@@ -164,6 +167,8 @@ def _detect(pixels: Pixels, side: int, min_score: float) -> list[Face]:
         left, top = row[:2] * ratio
         right, bottom = (row[:2] + row[2:4]) * ratio
         points = row[4:14].reshape(5, 2) * ratio
+        if not np.isfinite(row).all() or max(row[2:4]) > 2 * side:
+            continue  # what the network makes of some odd shapes
         faces.append(Face((left, top, right, bottom), points, float(row[14])))
     return faces
 

@@ -199,6 +199,15 @@ class AlignRecord:
     def _faces(self, clause: str, values: tuple[str, ...]) -> Iterator[FaceRow]:
         columns = "file, path, source, time, track, score, points, box"
         query = f"SELECT {columns} FROM faces {clause}"
-        for row in self._connection.execute(query, values):
-            *facts, points, box = row
-            yield FaceRow(*facts, json.loads(points), tuple(json.loads(box)))
+        for *facts, points, box in self._connection.execute(query, values):
+            file, path, source, time, track, score = facts
+            yield FaceRow(
+                file,
+                path,
+                source,
+                time,
+                track,
+                score,
+                json.loads(points),
+                tuple(json.loads(box)),
+            )
