@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image
 
+from contrawarp_edge.align.detector import require_detector
 from contrawarp_edge.align.naming import crop_names, distinct, stem_of
 from contrawarp_edge.align.record import AlignRecord, FaceRow
 from contrawarp_edge.align.reports import write_reports
@@ -70,6 +71,7 @@ def align_into(
     Raises:
         InputError: If the folder cannot be used, or there is no detector.
     """
+    require_detector()
     _check_outside(folder, roots)
     outcome = AlignOutcome()
     with AlignRecord(folder, _settings(rules)) as record:
