@@ -164,7 +164,7 @@ def _detect(pixels: Pixels, side: int, min_score: float) -> list[Face]:
     ratio = np.array([width / size[0], height / size[1]])
     faces = []
     for row in [] if rows is None else np.asarray(rows, np.float64):
-        if not np.isfinite(row).all() or max(row[2:4]) > 2 * side:
+        if not np.abs(row[:14]).max() < 2 * side:
             continue  # what the network makes of some odd shapes
         left, top = row[:2] * ratio
         right, bottom = (row[:2] + row[2:4]) * ratio

@@ -20,7 +20,6 @@ from contrawarp_edge.errors import InputError
 from contrawarp_edge.loading import Pixels, Prepare
 from contrawarp_edge.model_file import ModelInfo
 
-
 # How far the nose may be from the middle of the eyes, along their line and in distances
 # between them: at 0.5 it stands before an eye.
 _MAX_ASIDE = 0.4
