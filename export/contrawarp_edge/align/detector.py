@@ -165,7 +165,7 @@ def _detect(pixels: Pixels, side: int, min_score: float) -> list[Face]:
     faces = []
     for row in [] if rows is None else np.asarray(rows, np.float64):
         if not np.abs(row[:14]).max() < 2 * side:
-            continue  # what the network makes of some odd shapes
+            continue  # not finite, or far off: what comes of some odd shapes
         left, top = row[:2] * ratio
         right, bottom = (row[:2] + row[2:4]) * ratio
         points = row[4:14].reshape(5, 2) * ratio

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -74,12 +75,13 @@ def align_into(
     require_detector()
     _check_outside(folder, roots)
     outcome = AlignOutcome()
-    with AlignRecord(folder, _settings(rules)) as record:
+    with closing(AlignRecord(folder, _settings(rules))) as record:
 
         def known_sha256(path: Path) -> str | None:
-            faces = record.faces_of(str(path))
+            name = _text(path)
+            faces = record.faces_of(name)
             there = all((folder / face.file).is_file() for face in faces)
-            return record.sha256_of(str(path)) if there else None
+            return record.sha256_of(name) if there else None
 
         work = _Work(folder, record, rules, roots)
         try:
@@ -95,6 +97,11 @@ def _check_outside(folder: Path, roots: Sequence[Path]) -> None:
     for root in roots:
         if folder.resolve().is_relative_to(root.resolve()):
             raise InputError(f"{folder}: lies in {root}, whose images are aligned")
+
+
+def _text(path: Path) -> str:
+    """A path as SQLite can hold it: names of files may be no valid UTF-8."""
+    return str(path).encode(errors="replace").decode()
 
 
 def _settings(rules: Rules) -> dict[str, object]:
@@ -115,7 +122,7 @@ class _Work:
 
     def do(self, file: LoadedFile, outcome: AlignOutcome) -> None:
         """Deals with one photo or frame."""
-        path = str(file.path)
+        path = _text(file.path)
         outcome.photos += 1
         before, self._before = self._before, path
         if file.problem:

@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
 
 from contrawarp_edge.align.boxes import Box
 from contrawarp_edge.errors import InputError
@@ -59,7 +58,7 @@ class FaceRow:
 
 
 class AlignRecord:
-    """The record of a folder of crops; a context manager.
+    """The record of a folder of crops.
 
     What a method wrote outlives the process, however it ends.
 
@@ -101,15 +100,8 @@ class AlignRecord:
                 "give a new folder"
             )
 
-    def __enter__(self) -> AlignRecord:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Closes the file."""
         self._connection.close()
 
     def sha256_of(self, path: str) -> str | None:

@@ -157,6 +157,19 @@ def test_refused_folders(source: Path, tmp_path: Path, kind: str) -> None:
     assert str(target) in str(error.value)
 
 
+def test_a_name_that_is_no_text(source: Path, tmp_path: Path) -> None:
+    try:
+        photo(source / os.fsdecode(b"b\xe9.png"), 1)
+    except OSError:
+        pytest.skip("this file system has no such names")
+    for _ in range(2):
+        align(tmp_path / "b", source)
+        assert (
+            "its name is not valid UTF-8; rename it" in skipped(tmp_path / "b").values()
+        )
+        assert crops(tmp_path / "b") == ["a.jpg", "happy/a.jpg"]
+
+
 def test_nothing_to_show(tmp_path: Path) -> None:
     photo(tmp_path / "a" / "none.png", 0)
     align(tmp_path / "b", tmp_path / "a")
