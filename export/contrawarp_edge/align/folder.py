@@ -126,7 +126,7 @@ class _Work:
         outcome.photos += 1
         before, self._before = self._before, path
         if file.problem:
-            self._record.store(path, path, "", [file.problem], [])
+            self._store(path, path, "", [file.problem], [])
             outcome.skipped.append((path, file.problem))
             return
         if file.pixels is None:
@@ -153,12 +153,20 @@ class _Work:
             )
             for place, (name, face) in enumerate(zip(names, faces, strict=True))
         ]
-        outdated = self._record.outdated(source, file.sha256)
-        self._record.store(path, source, file.sha256, reasons, rows)
-        for name in set(outdated).difference(names):
-            (self._folder / name).unlink(missing_ok=True)
+        self._store(path, source, file.sha256, reasons, rows)
         outcome.faces += len(faces)
         outcome.skipped += [(path, reason) for reason in reasons]
+
+    def _store(
+        self,
+        path: str,
+        source: str,
+        sha256: str,
+        reasons: list[str],
+        rows: list[FaceRow],
+    ) -> None:
+        for name in self._record.store(path, source, sha256, reasons, rows):
+            (self._folder / name).unlink(missing_ok=True)
 
     def _tracks(
         self, before: str, source: str, faces: Sequence[AlignedFace]

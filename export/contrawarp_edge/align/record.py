@@ -142,14 +142,6 @@ class AlignRecord:
         row = self._connection.execute(query, (path,)).fetchone()
         return json.loads(row[0]) if row else []
 
-    def outdated(self, source: str, sha256: str) -> list[str]:
-        """Crops of what a file was before it changed."""
-        query = (
-            "SELECT file FROM faces JOIN photos USING (path) "
-            "WHERE photos.source = ? AND sha256 != ?"
-        )
-        return [row[0] for row in self._connection.execute(query, (source, sha256))]
-
     def store(
         self,
         path: str,
@@ -157,14 +149,18 @@ class AlignRecord:
         sha256: str,
         reasons: Sequence[str],
         faces: Sequence[FaceRow],
-    ) -> None:
+    ) -> set[str]:
         """Writes what became of a photo or frame, over what was known of it.
 
-        Other frames of a video that has changed are forgotten.
+        Other frames of a video that has changed are forgotten. They stay if it cannot
+        be read, from some point on: then it has no hash.
+
+        Returns:
+            Crops that are no longer known, whose files can go.
         """
         old = (
             "(SELECT path FROM photos WHERE path = :path "
-            "OR (source = :source AND sha256 != :sha256))"
+            "OR (source = :source AND sha256 != :sha256 AND :sha256 != ''))"
         )
         key = {"path": path, "source": source, "sha256": sha256}
         rows = [
@@ -176,7 +172,8 @@ class AlignRecord:
             for face in faces
         ]
         with sqlite_errors(self._file), transaction(self._connection, "IMMEDIATE"):
-            self._connection.execute(f"DELETE FROM faces WHERE path IN {old}", key)
+            query = f"DELETE FROM faces WHERE path IN {old} RETURNING file"
+            dropped = {row[0] for row in self._connection.execute(query, key)}
             self._connection.execute(f"DELETE FROM photos WHERE path IN {old}", key)
             self._connection.execute(
                 "INSERT INTO photos VALUES (:path, :source, :sha256, :reasons)",
@@ -187,6 +184,7 @@ class AlignRecord:
                 ":score, :points, :box)",
                 rows,
             )
+        return dropped.difference(face.file for face in faces)
 
     def _faces(self, clause: str, values: tuple[str, ...]) -> Iterator[FaceRow]:
         columns = "file, path, source, time, track, score, points, box"

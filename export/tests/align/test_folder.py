@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 
 from contrawarp_edge.align.folder import AlignOutcome, align_into
+from contrawarp_edge.align.record import AlignRecord, FaceRow
 from contrawarp_edge.align.rules import Rules
 from contrawarp_edge.crop import FACE_CROP
 from contrawarp_edge.errors import InputError
@@ -114,6 +116,33 @@ def test_changed_deleted_and_new_files(source: Path, tmp_path: Path) -> None:
     assert skipped(target) == {}
 
 
+def test_a_photo_that_breaks(source: Path, tmp_path: Path) -> None:
+    align(tmp_path / "b", source)
+    (source / "a.png").write_text("broken")
+    align(tmp_path / "b", source)
+    assert crops(tmp_path / "b") == ["happy/a.jpg"]
+    assert str(source / "a.png") in skipped(tmp_path / "b")
+
+
+def test_frames_of_a_video_that_changes_or_breaks(tmp_path: Path) -> None:
+    def frame(second: int) -> FaceRow:
+        path = f"clip.mp4#t={second}.000"
+        box = (0.0, 0.0, 1.0, 1.0)
+        return FaceRow(f"{second}.jpg", path, "clip.mp4", second, 1, 0.9, [0.5], box)
+
+    with closing(AlignRecord(tmp_path, {})) as record:
+        for second in range(3):
+            face = frame(second)
+            assert not record.store(face.path, "clip.mp4", "old", [], [face])
+        assert not record.store("clip.mp4", "clip.mp4", "", ["truncated"], [])
+        assert [face.file for face in record.faces()] == ["0.jpg", "1.jpg", "2.jpg"]
+        face = frame(1)
+        dropped = record.store(face.path, "clip.mp4", "new", [], [face])
+        assert dropped == {"0.jpg", "2.jpg"}
+        assert list(record.faces()) == [face]
+        assert list(record.skipped()) == []
+
+
 def test_equal_names_do_not_collide(tmp_path: Path) -> None:
     paths = [
         photo(tmp_path / "x" / "a.png", 1),
@@ -164,9 +193,8 @@ def test_a_name_that_is_no_text(source: Path, tmp_path: Path) -> None:
         pytest.skip("this file system has no such names")
     for _ in range(2):
         align(tmp_path / "b", source)
-        assert (
-            "its name is not valid UTF-8; rename it" in skipped(tmp_path / "b").values()
-        )
+        reasons = skipped(tmp_path / "b").values()
+        assert "its name is not valid UTF-8; rename it" in reasons
         assert crops(tmp_path / "b") == ["a.jpg", "happy/a.jpg"]
 
 
