@@ -29,6 +29,7 @@ class PretrainSettings:
             the second view of each pair shows; 0 for the same frame.
         seed: Seed of weights, order and views.
         commercial_use: What the licence of the images allows.
+        align: Whether faces are cut out of the images first.
     """
 
     backbone: str = "resnet18"
@@ -48,3 +49,4 @@ class PretrainSettings:
     neighbours: float = 0.0
     seed: int = 0
     commercial_use: str = "unknown"
+    align: bool = False

@@ -18,10 +18,11 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from contrawarp_edge.errors import InputError
+from lightly_contrawarp.aligning import align_folder
 from lightly_contrawarp.batch_transform import ContraWarpBatchTransform
 from lightly_contrawarp.checkpoint import load_backbone
 from lightly_contrawarp.checkpoint_io import AtomicCheckpointIO
-from lightly_contrawarp.data.folders import ImageScan
+from lightly_contrawarp.data.folders import ImageScan, SkippedFile
 from lightly_contrawarp.files import atomic_write_text
 from lightly_contrawarp.fitting import fit, quiet_lightning
 from lightly_contrawarp.guidance import find_guidance
@@ -30,6 +31,7 @@ from lightly_contrawarp.progress import ProgressWithEta
 from lightly_contrawarp.settings import PretrainSettings
 from lightly_contrawarp.training_images import (
     build_loader,
+    decoded_side,
     find_images,
     with_failures,
     write_skipped,
@@ -38,6 +40,7 @@ from lightly_contrawarp.transform import ContraWarpTransform
 
 LAST = "last.ckpt"
 SKIPPED = "skipped.tsv"
+ALIGNED = "aligned"
 _SETTINGS = "settings.json"
 
 
@@ -87,7 +90,14 @@ def pretrain(
         model = _build_model(settings, batched)
         if compiled:
             _compile(model)
+        unused: list[SkippedFile] = []
+        if settings.align:
+            if is_first_process():
+                size = decoded_side(settings.input_size)
+                unused = align_folder(folder, out / ALIGNED, size)
+            folder = out / ALIGNED
         scan = find_images(folder, devices)
+        scan.skipped.extend(unused)
         guidance = find_guidance(folder, scan.paths, settings)
         if guidance and in_workers:
             raise InputError(

@@ -54,6 +54,11 @@ def find_images(folder: Path, devices: int = 1) -> ImageScan:
     return ImageScan(paths, scan.skipped + broken)
 
 
+def decoded_side(input_size: int) -> int:
+    """Height and width of decoded images: a margin keeps crops from being scaled up."""
+    return round(input_size * 1.12)
+
+
 def build_loader(
     scan: ImageScan,
     skipped: Path,
@@ -84,8 +89,7 @@ def build_loader(
         seed: Decides the order of images that have neighbours. With several devices
             Lightning shuffles it once more.
     """
-    # A margin keeps the crops from being scaled up.
-    side = round(input_size * 1.12)
+    side = decoded_side(input_size)
     steps = [v2.Resize((side, side)), transform or v2.PILToTensor()]
     landmarks = guidance.landmarks if guidance else None
     images = FaceFolder(

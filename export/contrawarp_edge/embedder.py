@@ -12,7 +12,15 @@ import numpy.typing as npt
 from PIL import Image
 
 from contrawarp_edge.errors import InputError
-from contrawarp_edge.loading import ImageLike, LoadedFile, Pixels, load_files, to_pixels
+from contrawarp_edge.loading import (
+    ImageLike,
+    LoadedFile,
+    Pixels,
+    Prepare,
+    load_files,
+    prepared,
+    to_pixels,
+)
 from contrawarp_edge.model_file import INPUT_NAME, OUTPUT_NAME, ModelInfo
 from contrawarp_edge.session import open_session
 
@@ -113,6 +121,7 @@ class Embedder:
         *,
         known_sha256: Callable[[Path], str | None] = lambda path: None,
         every: float | None = None,
+        prepare: Prepare | None = None,
     ) -> Iterator[FileBatch]:
         """Embeds files, decoding ahead in threads; bad files stop nothing.
 
@@ -122,6 +131,8 @@ class Embedder:
                 None. Called in the consumer's thread.
             every: Seconds between two frames of a video, which take its place with
                 paths such as ``clip.mp4#t=12.500``; videos are refused if None.
+            prepare: What to embed of each image, such as its aligned face. Where it
+                raises an ``InputError``, the image has failed.
 
         Yields:
             Batches of at most ``batch_size`` embedded files, in the order of
@@ -133,6 +144,7 @@ class Embedder:
         window: list[LoadedFile] = []
         pixels: list[Pixels] = []
         for file in load_files(paths, known_sha256, every):
+            file = prepared(file, prepare)
             window.append(file)
             if file.pixels is not None:
                 pixels.append(file.pixels)

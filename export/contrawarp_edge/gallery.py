@@ -34,6 +34,8 @@ class Gallery:
     Attributes:
         path: The file.
         info: The model that the embeddings come from.
+        aligned: Whether the faces were cut out of the images before embedding; queries
+            should be treated likewise.
     """
 
     def __init__(
@@ -42,12 +44,20 @@ class Gallery:
         self.path = path
         with sqlite_errors(path):
             self.info = ModelInfo.from_metadata(json.loads(meta["model"]), path)
+        self.aligned = meta.get("aligned") == "yes"
         self._connection = connection
         self._searcher = Searcher(path, self.info.dim)
 
     @classmethod
-    def create(cls, path: Path | str, info: ModelInfo) -> Gallery:
+    def create(
+        cls, path: Path | str, info: ModelInfo, *, aligned: bool = False
+    ) -> Gallery:
         """Creates an empty gallery for embeddings of a model.
+
+        Args:
+            path: Where; nothing may be there yet.
+            info: The model.
+            aligned: Whether faces will be cut out of the images before embedding.
 
         Raises:
             InputError: If the path is taken or cannot be written.
@@ -56,6 +66,7 @@ class Gallery:
             "model": json.dumps(info.to_metadata()),
             "fingerprint": info.fingerprint,
             "dim": str(info.dim),
+            "aligned": "yes" if aligned else "no",
         }
         gallery_file.create(Path(path), meta, info.dim)
         return cls.open(path)

@@ -17,6 +17,12 @@ from contrawarp_edge.errors import InputError
 MAX_PIXELS = 64_000_000
 """Larger images are refused before they are decoded (decompression bombs)."""
 
+FACES_CSV = "faces.csv"
+"""What ``contrawarp-edge align`` writes about the crops of a folder."""
+
+CONTACT_SHEET = "contact.png"
+"""Its picture of many crops; beside ``FACES_CSV`` it is not one of the images."""
+
 # Formats that Pillow lists as readable although it only identifies them, or calls
 # an external program to render them.
 _NOT_PICTURES = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
@@ -45,7 +51,8 @@ def iter_images(root: Path, extensions: frozenset[str] | None = None) -> Iterato
     Args:
         root: A folder, searched with all its sub-folders; hidden files and folders
             are passed over, and a folder that several links lead to is searched
-            once. A single file is yielded as it is.
+            once. The contact sheet of `align` is passed over. A single file is
+            yielded as it is.
         extensions: Lower-case extensions of the files to yield; those of images if
             None.
 
@@ -68,6 +75,8 @@ def iter_images(root: Path, extensions: frozenset[str] | None = None) -> Iterato
             continue
         seen.add(real)
         subfolders[:] = sorted(name for name in subfolders if name[0] != ".")
+        if FACES_CSV in names and CONTACT_SHEET in names:
+            names.remove(CONTACT_SHEET)
         for name in sorted(names):
             if name[0] != "." and Path(name).suffix.lower() in extensions:
                 yield Path(folder, name)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from contrawarp_edge.align.rules import aligner_for
 from contrawarp_edge.embedder import Embedder, FileBatch
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.gallery import Gallery
@@ -39,6 +40,7 @@ def embed_into(
     *,
     every: float | None = None,
     describe: Describe = lambda path: {},
+    align: bool | None = None,
 ) -> Outcome:
     """Brings a gallery up to date with files.
 
@@ -54,12 +56,15 @@ def embed_into(
         every: Seconds between two frames of a video.
         describe: Metadata of a path. It replaces what the gallery has under the same
             names, also where the file is passed over.
+        align: Whether to embed the largest face of each photo, cut out as the model
+            expects. If None, as the gallery's images were; a new gallery's are not.
 
     Returns:
         What became of the files. ``described`` counts those with metadata.
 
     Raises:
-        InputError: If the gallery belongs to another model or cannot be used.
+        InputError: If the gallery belongs to another model or cannot be used, or
+            ``align`` differs from what its images were.
     """
     outcome = Outcome()
     gallery: Gallery | None = None
@@ -71,15 +76,17 @@ def embed_into(
         if gallery_path.exists():
             gallery = stack.enter_context(Gallery.open(gallery_path))
             gallery.check_model(embedder.info)
+            align = _as_before(gallery, align)
             gallery.model_path = embedder.path.resolve()
         elif not gallery_path.parent.is_dir():
             raise InputError(f"{gallery_path}: its folder does not exist")
+        prepare = aligner_for(embedder.info) if align else None
         for batch in embedder.embed_files(
-            paths, known_sha256=known_sha256, every=every
+            paths, known_sha256=known_sha256, every=every, prepare=prepare
         ):
             if batch.paths and gallery is None:
                 gallery = stack.enter_context(
-                    Gallery.create(gallery_path, embedder.info)
+                    Gallery.create(gallery_path, embedder.info, aligned=bool(align))
                 )
                 gallery.model_path = embedder.path.resolve()
             if gallery is not None:
@@ -89,6 +96,20 @@ def embed_into(
             outcome.failed += batch.failed
             on_batch(outcome)
     return outcome
+
+
+def _as_before(gallery: Gallery, align: bool | None) -> bool:
+    if align not in (None, gallery.aligned):
+        were, option = (
+            ("were aligned", "--align")
+            if gallery.aligned
+            else ("were not aligned", "--no-align")
+        )
+        raise InputError(
+            f"{gallery.path}: its images {were}; use {option}, or embed into a new "
+            "gallery"
+        )
+    return gallery.aligned
 
 
 def _store(gallery: Gallery, batch: FileBatch, describe: Describe) -> int:

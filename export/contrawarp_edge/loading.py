@@ -7,7 +7,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
@@ -22,6 +22,9 @@ from contrawarp_edge.inputs.video import frame_path, frame_times, frames, is_vid
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 ImageLike: TypeAlias = Path | str | Image.Image | Pixels
+
+Prepare: TypeAlias = Callable[[Pixels], Pixels]
+"""Makes of an image what a model shall see; may raise ``InputError``."""
 
 _WORKERS = min(8, os.cpu_count() or 1)
 _CHUNK = 1 << 20
@@ -124,6 +127,16 @@ def load_video(
                 yield LoadedFile(frame, sha256, np.asarray(image))
     except (InputError, OSError) as error:
         yield LoadedFile(path, problem=_reason(path, error))
+
+
+def prepared(file: LoadedFile, prepare: Prepare | None) -> LoadedFile:
+    """A file whose pixels are replaced by what is made of them."""
+    if prepare is None or file.pixels is None:
+        return file
+    try:
+        return replace(file, pixels=prepare(file.pixels))
+    except InputError as error:
+        return replace(file, pixels=None, problem=str(error))
 
 
 def _not_loadable(path: Path) -> str | None:

@@ -37,6 +37,7 @@ class Watcher:
         describe: Metadata of a path.
         reporter: Called with the number of files that are about to be embedded; what it
             returns is called after each batch.
+        align: Whether faces are cut out first; if None, as in the gallery.
     """
 
     gallery: Path
@@ -44,6 +45,7 @@ class Watcher:
     sources: Sources
     describe: Describe = lambda path: {}
     reporter: Callable[[int], Callable[[Outcome], None]] = lambda total: _say_nothing
+    align: bool | None = None
     _seen: dict[Path, _Stamp] = field(default_factory=dict)
     _done: dict[Path, _Stamp] = field(default_factory=dict)
 
@@ -77,6 +79,7 @@ class Watcher:
                 self.reporter(len(stable)),
                 every=self.sources.every,
                 describe=self.describe,
+                align=self.align,
             )
         self._done.update((path, now[path]) for path in stable)
         deleted = self._prune() if has_vanished or is_first else 0

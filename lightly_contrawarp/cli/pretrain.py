@@ -8,7 +8,10 @@ from typing import Any, Literal, TypeVar
 
 import click
 
+from contrawarp_edge.align.framing import framing_warning
 from contrawarp_edge.cli_errors import EXIT_SKIPPED
+from contrawarp_edge.crop import FACE_CROP
+from contrawarp_edge.images import iter_images
 from lightly_contrawarp.settings import PretrainSettings
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -79,6 +82,7 @@ def _setting(name: str, kind: Any, text: str) -> Callable[[_Command], _Command]:
     click.Choice(["unknown", "yes", "no"]),
     "What the licence of the images allows; kept with the model.",
 )
+@click.option("--align", is_flag=True, help="Cut faces out first, into OUT/aligned.")
 @click.option(
     "--workers", default=2, type=click.IntRange(0), help="Processes that decode."
 )
@@ -119,6 +123,8 @@ def pretrain_command(
         pretrain,
     )
 
+    if is_first_process() and not settings["align"]:
+        _warn_of_framing(folder)
     scan = pretrain(
         folder,
         out,
@@ -135,8 +141,15 @@ def pretrain_command(
     click.echo(f"{out / LAST}: trained on {len(scan.paths):,} images")
     if scan.skipped:
         click.echo(
-            f"{len(scan.skipped):,} unreadable files skipped, the first: "
+            f"{len(scan.skipped):,} files skipped, the first: "
             f"{scan.skipped[0]}; all of them in {out / SKIPPED}",
             err=True,
         )
         raise SystemExit(EXIT_SKIPPED)
+
+
+def _warn_of_framing(folder: Path) -> None:
+    paths = list(iter_images(folder)) if folder.is_dir() else []
+    advice = "cut them out with --align or `contrawarp-edge align`"
+    if text := framing_warning(paths, len(paths), FACE_CROP, advice):
+        click.echo(f"Warning: {text}", err=True)

@@ -58,7 +58,7 @@ def test_command_library_and_module_have_the_same_defaults(
     settings = asdict(given[0])
     module = inspect.signature(ContraWarp).parameters
     common = settings.keys() & module.keys()
-    own = {"batch_size", "precision", "centres", "neighbours", "seed"}
+    own = {"align", "batch_size", "precision", "centres", "neighbours", "seed"}
     assert common == settings.keys() - own
     assert {key: module[key].default for key in common} == {
         key: settings[key] for key in common
@@ -164,7 +164,7 @@ def test_broken_files_are_skipped_and_listed(
     assert result.exit_code == 3, result.output
     assert "trained on 21 images" in result.stdout
     *_, last = result.stderr.splitlines()
-    assert last.startswith(f"3 unreadable files skipped, the first: {empty}: ")
+    assert last.startswith(f"3 files skipped, the first: {empty}: ")
     assert "Warning" not in result.stderr
     lines = (tmp_path / "run" / "skipped.tsv").read_text().splitlines()
     paths, reasons = zip(*(line.split("\t") for line in lines), strict=True)
@@ -263,5 +263,5 @@ def test_two_processes_speak_with_one_voice(face_folder: Path, tmp_path: Path) -
     assert done.returncode == 3, done.stderr
     assert done.stdout == f"{tmp_path / 'run' / 'last.ckpt'}: trained on 24 images\n"
     assert "distributed" not in done.stderr
-    assert done.stderr.count("unreadable files skipped") == 1
+    assert done.stderr.count("files skipped") == 1
     assert read(tmp_path / "run")["global_step"] == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from contrawarp_edge.cli.align import align_command
 from contrawarp_edge.cli.cluster import cluster_command
 from contrawarp_edge.cli.dedupe import dedupe_command
 from contrawarp_edge.cli.embed import embed_command
@@ -25,6 +26,7 @@ def main() -> None:
 
 
 for command in (
+    align_command,
     embed_command,
     watch_command,
     prune_command,

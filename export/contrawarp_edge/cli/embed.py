@@ -7,15 +7,19 @@ from pathlib import Path
 
 import click
 
+from contrawarp_edge.align.framing import framing_warning
 from contrawarp_edge.cli.options import (
     FILE,
+    align_option,
     describer,
     every_option,
     identity_option,
+    list_options,
     metadata_option,
     say_skipped,
 )
 from contrawarp_edge.cli_errors import EXIT_SKIPPED, CleanCommand, printable
+from contrawarp_edge.crop import CropContract
 from contrawarp_edge.embedder import Embedder
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.files import atomic_write_text
@@ -33,15 +37,9 @@ from contrawarp_edge.pruning import prune
 @click.option(
     "--gallery", type=FILE, required=True, help="File to write or bring up to date."
 )
-@click.option(
-    "--list",
-    "lists",
-    type=FILE,
-    multiple=True,
-    help="File that names an image in each line; - for standard input.",
-)
-@click.option("--null", is_flag=True, help="Names in lists end with a zero byte.")
+@list_options
 @every_option
+@align_option
 @metadata_option
 @identity_option
 @click.option(
@@ -57,6 +55,7 @@ def embed_command(
     lists: tuple[Path, ...],
     null: bool,
     every: float | None,
+    align: bool | None,
     metadata: Path | None,
     identity_pattern: str | None,
     is_pruned: bool,
@@ -74,9 +73,17 @@ def embed_command(
     total = sources.count()
     if total == 0:
         raise InputError(f"{_names(sources)}: no image files found")
+    if not align and not _is_aligned(gallery):
+        _warn_of_framing(sources, total, embedder)
     report_batch = BatchReporter(total)
     outcome = embed_into(
-        gallery, embedder, sources, report_batch, every=every, describe=describe
+        gallery,
+        embedder,
+        sources,
+        report_batch,
+        every=every,
+        describe=describe,
+        align=align,
     )
     report_batch.clear()
     deleted = _prune(gallery, images) if is_pruned else 0
@@ -127,6 +134,25 @@ class BatchReporter:
 
 def _names(sources: Sources) -> str:
     return ", ".join(map(str, (*sources.paths, *sources.lists)))
+
+
+def _is_aligned(gallery: Path) -> bool:
+    if not gallery.exists():
+        return False
+    with Gallery.open(gallery, readonly=True) as opened:
+        return opened.aligned
+
+
+def _warn_of_framing(sources: Sources, total: int | None, embedder: Embedder) -> None:
+    if total is None:  # the list can be read once only
+        return
+    try:
+        contract = CropContract.from_dict(embedder.info.crop)
+    except InputError:  # models of other makers may not say it
+        return
+    advice = "cut them out with --align or `contrawarp-edge align`"
+    if text := framing_warning(sources, total, contract, advice):
+        click.echo(f"Warning: {text}", err=True)
 
 
 def _prune(gallery: Path, images: tuple[Path, ...]) -> int:

@@ -27,6 +27,7 @@ def info_command(file: Path, as_json: bool) -> None:
             facts = {
                 "kind": "gallery",
                 "images": len(gallery),
+                "aligned": gallery.aligned,
                 "model_path": str(gallery.model_path or ""),
                 "index": asdict(index) if (index := read_facts(file)) else None,
                 **asdict(gallery.info),
@@ -42,5 +43,7 @@ def info_command(file: Path, as_json: bool) -> None:
     if index := facts.pop("index", None):
         share = f"finds {index['recall']:.1%} of the 10 nearest"
         facts["index"] = f"{index['rows']:,} images, {share}"
+    if "aligned" in facts:
+        facts["aligned"] = "yes" if facts["aligned"] else "no"
     for name, value in facts.items():
         click.echo(f"{name.replace('_', ' ') + ':':<17} {printable(value)}")

@@ -26,6 +26,11 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 every_option = click.option(
     "--every", type=float, metavar="SECONDS", help="Also embed videos, a frame each."
 )
+align_option = click.option(
+    "--align/--no-align",
+    default=None,
+    help="Cut the largest face out first.  [default: as the gallery's images were]",
+)
 metadata_option = click.option(
     "--metadata", type=FILE, help="CSV or JSON lines: what to store, by `path`."
 )
@@ -34,6 +39,24 @@ identity_option = click.option(
     metavar="REGEX",
     help="Finds who it is in the path; stored as `identity`.",
 )
+
+
+def list_options(command: _Command) -> _Command:
+    """Adds the options that name files by lists: ``lists`` and ``null``."""
+    for option in (
+        click.option(
+            "--null", is_flag=True, help="Names in lists end with a zero byte."
+        ),
+        click.option(
+            "--list",
+            "lists",
+            type=FILE,
+            multiple=True,
+            help="File that names an image in each line; - for standard input.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def filter_options(command: _Command) -> _Command:
@@ -93,7 +116,7 @@ def remembered_model(gallery: Gallery) -> Path:
     return path
 
 
-def say_skipped(path: Path, reason: str) -> None:
+def say_skipped(path: Path | str, reason: str) -> None:
     """Names a file that could not be used, on one line of stderr."""
     click.echo(f"skipped {printable(f'{path}: {reason}')}", err=True)
 

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from contrawarp_edge.align.rules import aligner_for
 from contrawarp_edge.cli.options import remembered_model
 from contrawarp_edge.embedder import Embedder
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.filters import IDENTITY, Condition
 from contrawarp_edge.gallery import Gallery
 from contrawarp_edge.inputs.originals import read_original
+from contrawarp_edge.loading import Pixels, to_pixels
 from contrawarp_edge.nearest import Vectors
 from contrawarp_edge.query import combined
 from contrawarp_edge.records import Record
@@ -49,9 +51,20 @@ def stored(gallery: Gallery, id: int) -> Record:
 
 
 def query_vector(
-    gallery: Gallery, likes: Examples, nots: Examples, model: Path | None
+    gallery: Gallery,
+    likes: Examples,
+    nots: Examples,
+    model: Path | None,
+    align: bool,
 ) -> Vectors:
     """The vector to search with; the model is loaded only if images are named.
+
+    Args:
+        gallery: What is searched.
+        likes: What hits should be like.
+        nots: What they should not be like.
+        model: The gallery's model, if it is not where it was.
+        align: Whether to cut the largest face out of each image first.
 
     Raises:
         InputError: If an image or id cannot be used, or the model is another.
@@ -62,12 +75,24 @@ def query_vector(
     if likes.images or nots.images:
         embedder = Embedder(model or remembered_model(gallery))
         gallery.check_model(embedder.info)
+        prepare = aligner_for(embedder.info) if align else None
+
+    def pixels(path: Path) -> Pixels:
+        original = to_pixels(read_original(path))
+        if prepare is None:
+            return original
+        try:
+            return prepare(original)
+        except InputError as error:
+            raise InputError(
+                f"{path}: {error}; --no-align takes it as it is"
+            ) from error
 
     def vectors(examples: Examples) -> Vectors:
         parts = [np.empty((0, gallery.info.dim), np.float32)]
         parts += [stored(gallery, id).embedding[None] for id in examples.ids]
         if embedder is not None:
-            parts.append(embedder.embed(map(read_original, examples.images)))
+            parts.append(embedder.embed(map(pixels, examples.images)))
         return np.concatenate(parts)
 
     return combined(vectors(likes), vectors(nots))

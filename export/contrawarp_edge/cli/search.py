@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from contrawarp_edge.cli.hit_output import as_csv, as_json, as_table
-from contrawarp_edge.cli.options import FILE, conditions, filter_options
+from contrawarp_edge.cli.options import FILE, align_option, conditions, filter_options
 from contrawarp_edge.cli.question import Examples, query_vector, whoever_else
 from contrawarp_edge.cli_errors import CleanCommand
 from contrawarp_edge.errors import InputError
@@ -27,6 +27,7 @@ _SCORE = click.FloatRange(-1, 1)
 @click.option("--not", "nots", type=FILE, multiple=True, help="Not like this image.")
 @click.option("--not-id", "not_ids", type=int, multiple=True, help="Nor like this.")
 @click.option("--model", type=FILE, help="The model, if it is not where it was.")
+@align_option
 @click.option("-k", type=click.IntRange(min=1), default=10, show_default=True)
 @filter_options
 @click.option("--other-people", is_flag=True, help="Only other identities.")
@@ -50,6 +51,7 @@ def search_command(
     nots: tuple[Path, ...],
     not_ids: tuple[int, ...],
     model: Path | None,
+    align: bool | None,
     k: int,
     where: tuple[str, ...],
     added_since: str | None,
@@ -73,10 +75,18 @@ def search_command(
     likes, unlike = Examples(queries, ids), Examples(nots, not_ids)
     where_all = conditions(where, added_since, added_before)
     with Gallery.open(gallery, readonly=True) as opened:
+        if align is None:
+            align = opened.aligned
+        elif align != opened.aligned:
+            click.echo(
+                f"the gallery's images were {'' if opened.aligned else 'not '}aligned, "
+                "unlike the query; scores mean less",
+                err=True,
+            )
         if other_people:
             where_all += whoever_else(opened, likes)
         (hits,) = opened.search(
-            query_vector(opened, likes, unlike, model),
+            query_vector(opened, likes, unlike, model, align),
             k,
             where_all,
             min_score=min_score,

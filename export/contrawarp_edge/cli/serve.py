@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from contrawarp_edge.cli.options import remembered_model
+from contrawarp_edge.align.rules import aligner_for
+from contrawarp_edge.cli.options import align_option, remembered_model
 from contrawarp_edge.cli_errors import CleanCommand, printable
 from contrawarp_edge.embedder import Embedder
 from contrawarp_edge.errors import InputError
@@ -22,6 +23,7 @@ _SHORTEST_TOKEN = 16
 @click.command("serve", cls=CleanCommand)
 @click.argument("gallery", type=_FILE)
 @click.option("--model", type=_FILE, help="The model, if it is not where it was.")
+@align_option
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 @click.option(
@@ -63,6 +65,7 @@ _SHORTEST_TOKEN = 16
 def serve_command(
     gallery: Path,
     model: Path | None,
+    align: bool | None,
     host: str,
     port: int,
     token: str | None,
@@ -100,7 +103,9 @@ def serve_command(
     with Gallery.open(gallery, readonly=True) as opened:
         embedder = Embedder(model or remembered_model(opened))
         count = len(opened)
-    app = create_app(gallery, embedder, access, limits)
+        align = opened.aligned if align is None else align
+    prepare = aligner_for(embedder.info) if align else None
+    app = create_app(gallery, embedder, access, limits, prepare)
     with listen(host, port) as listener:
         url = _url(host, listener.getsockname()[1], token)
 

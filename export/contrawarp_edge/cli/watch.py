@@ -10,6 +10,7 @@ import click
 from contrawarp_edge.cli.embed import BatchReporter
 from contrawarp_edge.cli.options import (
     FILE,
+    align_option,
     describer,
     every_option,
     identity_option,
@@ -39,6 +40,7 @@ from contrawarp_edge.watching import Watcher
     help="Seconds between two looks.",
 )
 @every_option
+@align_option
 @metadata_option
 @identity_option
 def watch_command(
@@ -47,6 +49,7 @@ def watch_command(
     gallery: Path,
     interval: float,
     every: float | None,
+    align: bool | None,
     metadata: Path | None,
     identity_pattern: str | None,
 ) -> None:
@@ -72,6 +75,7 @@ def watch_command(
         Sources(folders, every=every),
         describer(table, identity_pattern),
         BatchReporter,
+        align,
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     click.echo(f"watching {', '.join(map(printable, folders))}; Ctrl-C ends", err=True)

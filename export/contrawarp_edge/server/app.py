@@ -12,6 +12,7 @@ from fastapi.security import HTTPBearer
 
 from contrawarp_edge.embedder import Embedder
 from contrawarp_edge.gallery import Gallery
+from contrawarp_edge.loading import Prepare
 from contrawarp_edge.server.errors import add_error_handlers
 from contrawarp_edge.server.guard import Guard
 from contrawarp_edge.server.page import page_router
@@ -23,7 +24,11 @@ from contrawarp_edge.server.uploads import Uploads
 
 
 def create_app(
-    gallery: Path, embedder: Embedder, access: Access, limits: Limits
+    gallery: Path,
+    embedder: Embedder,
+    access: Access,
+    limits: Limits,
+    prepare: Prepare | None = None,
 ) -> Guard:
     """Makes the service for one gallery.
 
@@ -32,6 +37,8 @@ def create_app(
         embedder: Its model.
         access: Whose requests are answered.
         limits: What they may use.
+        prepare: What to embed of each image that clients send, such as its aligned
+            face; all of it if None.
 
     Raises:
         InputError: If the gallery cannot be opened or belongs to another model.
@@ -41,7 +48,7 @@ def create_app(
     pool = GalleryPool(gallery, limits.threads, readonly=not access.writable)
     uploads = gallery.with_name(f"{gallery.name}.uploads")
     service = Service(
-        pool, embedder, limits, Uploads(uploads) if access.writable else None
+        pool, embedder, limits, Uploads(uploads) if access.writable else None, prepare
     )
 
     @asynccontextmanager

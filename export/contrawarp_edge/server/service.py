@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from contrawarp_edge.embedder import Embedder, Embeddings
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.gallery import Gallery
+from contrawarp_edge.loading import Prepare
 from contrawarp_edge.metadata_fields import metadata_fields
 from contrawarp_edge.query import Vector, combined
 from contrawarp_edge.records import Record
@@ -48,6 +49,7 @@ class Service:
         embedder: The gallery's model.
         limits: What one request may use.
         uploads: Where added images go; None if nothing may be added or deleted.
+        prepare: What to embed of an image; all of it if None.
     """
 
     def __init__(
@@ -56,11 +58,13 @@ class Service:
         embedder: Embedder,
         limits: Limits,
         uploads: Uploads | None,
+        prepare: Prepare | None = None,
     ) -> None:
         self._pool = pool
         self._embedder = embedder
         self._limits = limits
         self._uploads = uploads
+        self._prepare = prepare
         self._writing = threading.Lock()
         self._fields: tuple[float, list[schemas.MetadataField]] = (-np.inf, [])
 
@@ -184,6 +188,8 @@ class Service:
 
     def _embed(self, data: bytes) -> tuple[Embeddings, str]:
         pixels, extension = pictures.decode_upload(data, self._limits.pixels)
+        if self._prepare is not None:
+            pixels = self._prepare(pixels)
         return self._embedder.embed(pixels), extension
 
     def _check_count(self, examples: int) -> None:

@@ -1,0 +1,1 @@
+"""Faces found in photographs and cut out as the crop contract says."""

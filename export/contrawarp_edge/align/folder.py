@@ -1,0 +1,208 @@
+"""Aligning files into a folder in a way that can be stopped and repeated."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from PIL import Image
+
+from contrawarp_edge.align.detector import require_detector
+from contrawarp_edge.align.naming import crop_names, distinct, stem_of
+from contrawarp_edge.align.record import AlignRecord, FaceRow
+from contrawarp_edge.align.reports import write_reports
+from contrawarp_edge.align.rules import AlignedFace, Rules, align_photo
+from contrawarp_edge.align.tracks import link
+from contrawarp_edge.errors import InputError
+from contrawarp_edge.files import atomic_write
+from contrawarp_edge.inputs.video import split_frame_path
+from contrawarp_edge.loading import LoadedFile, Pixels, load_files
+
+_QUALITY = 95
+
+
+@dataclass
+class AlignOutcome:
+    """What became of photos and frames.
+
+    Attributes:
+        faces: Crops that were written.
+        photos: Photos and frames looked at, unchanged ones among them.
+        unchanged: Those that were done before.
+        skipped: What was not used and why, in earlier runs too.
+    """
+
+    faces: int = 0
+    photos: int = 0
+    unchanged: int = 0
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+
+def align_into(
+    folder: Path,
+    paths: Iterable[Path],
+    rules: Rules,
+    on_photo: Callable[[AlignOutcome], None] = lambda outcome: None,
+    *,
+    every: float | None = None,
+    roots: Sequence[Path] = (),
+) -> AlignOutcome:
+    """Brings a folder of crops up to date with photos and videos.
+
+    A photo or frame whose path and hash the folder's record knows is passed over, if
+    its crops are still there. The others are recorded one by one once their crops are
+    written, so that a run that was killed is continued by repeating it. At the end,
+    ``faces.csv``, ``skipped.tsv`` and ``contact.png`` are written about the folder.
+
+    Args:
+        folder: Where crops go; it has to be new, empty, or of an earlier run.
+        paths: Photos, and videos if ``every`` is given.
+        rules: What a face has to be like; the same in every run.
+        on_photo: Called after each photo or frame.
+        every: Seconds between two frames of a video.
+        roots: Folders in which ``paths`` keep their place.
+
+    Returns:
+        What was done in this run.
+
+    Raises:
+        InputError: If the folder cannot be used, or there is no detector.
+    """
+    require_detector()
+    _check_outside(folder, roots)
+    outcome = AlignOutcome()
+    with closing(AlignRecord(folder, _settings(rules))) as record:
+
+        def known_sha256(path: Path) -> str | None:
+            name = _text(path)
+            faces = record.faces_of(name)
+            there = all((folder / face.file).is_file() for face in faces)
+            return record.sha256_of(name) if there else None
+
+        work = _Work(folder, record, rules, roots)
+        try:
+            for file in load_files(paths, known_sha256, every):
+                work.do(file, outcome)
+                on_photo(outcome)
+        finally:
+            write_reports(folder, record, rules.contract)
+    return outcome
+
+
+def _check_outside(folder: Path, roots: Sequence[Path]) -> None:
+    for root in roots:
+        if folder.resolve().is_relative_to(root.resolve()):
+            raise InputError(f"{folder}: lies in {root}, whose images are aligned")
+
+
+def _text(path: Path) -> str:
+    """A path as SQLite can hold it: names of files may be no valid UTF-8."""
+    return str(path).encode(errors="replace").decode()
+
+
+def _settings(rules: Rules) -> dict[str, object]:
+    return {**asdict(rules), "contract": rules.contract.name}
+
+
+class _Work:
+    """Photos and frames in their order; remembers the frame before."""
+
+    def __init__(
+        self, folder: Path, record: AlignRecord, rules: Rules, roots: Sequence[Path]
+    ) -> None:
+        self._folder = folder
+        self._record = record
+        self._rules = rules
+        self._roots = roots
+        self._before = ""
+
+    def do(self, file: LoadedFile, outcome: AlignOutcome) -> None:
+        """Deals with one photo or frame."""
+        path = _text(file.path)
+        outcome.photos += 1
+        before, self._before = self._before, path
+        if file.problem:
+            self._store(path, path, "", [file.problem], [])
+            outcome.skipped.append((path, file.problem))
+            return
+        if file.pixels is None:
+            outcome.unchanged += 1
+            outcome.skipped += [(path, why) for why in self._record.reasons_of(path)]
+            return
+        faces, reasons = align_photo(file.pixels, self._rules)
+        frame = split_frame_path(path)
+        source, time = (path, None) if frame is None else frame
+        tracks = [] if frame is None else self._tracks(before, source, faces)
+        names = self._names(Path(source), path, len(faces), time, tracks)
+        for name, face in zip(names, faces, strict=True):
+            _write(self._folder / name, face.pixels)
+        rows = [
+            FaceRow(
+                file=name,
+                path=path,
+                source=source,
+                time=time,
+                track=tracks[place] if tracks else None,
+                score=face.face.score,
+                points=face.points.ravel().tolist(),
+                box=face.face.box,
+            )
+            for place, (name, face) in enumerate(zip(names, faces, strict=True))
+        ]
+        self._store(path, source, file.sha256, reasons, rows)
+        outcome.faces += len(faces)
+        outcome.skipped += [(path, reason) for reason in reasons]
+
+    def _store(
+        self,
+        path: str,
+        source: str,
+        sha256: str,
+        reasons: list[str],
+        rows: list[FaceRow],
+    ) -> None:
+        for name in self._record.store(path, source, sha256, reasons, rows):
+            (self._folder / name).unlink(missing_ok=True)
+
+    def _tracks(
+        self, before: str, source: str, faces: Sequence[AlignedFace]
+    ) -> list[int]:
+        previous = {}
+        if (split_frame_path(before) or ("",))[0] == source:
+            rows = self._record.faces_of(before)
+            previous = {row.track: row.box for row in rows if row.track is not None}
+        boxes = [face.face.box for face in faces]
+        return link(previous, boxes, self._record.last_track() + 1)
+
+    def _names(
+        self,
+        source: Path,
+        path: str,
+        count: int,
+        time: float | None,
+        tracks: Sequence[int],
+    ) -> list[str]:
+        def names(stem: PurePosixPath) -> list[str]:
+            return crop_names(
+                stem,
+                count,
+                is_numbered=self._rules.all_faces,
+                time=time,
+                tracks=tracks,
+            )
+
+        stem = stem_of(source, self._roots)
+        owners = {self._record.owner_of(name) for name in names(stem)} - {None, path}
+        return names(distinct(stem, source) if owners else stem)
+
+
+def _write(file: Path, pixels: Pixels) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    buffer = io.BytesIO()
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    image.save(buffer, "JPEG", quality=_QUALITY, subsampling=0)
+    atomic_write(file, buffer.getvalue())

@@ -1,0 +1,43 @@
+"""Cutting faces out of photographs before they are trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from contrawarp_edge.align.folder import AlignOutcome, align_into
+from contrawarp_edge.align.reports import SKIPPED
+from contrawarp_edge.align.rules import Rules
+from contrawarp_edge.errors import InputError
+from contrawarp_edge.images import iter_images
+from contrawarp_edge.progress import Progress
+from lightly_contrawarp.data.folders import SkippedFile
+
+
+def align_folder(folder: Path, target: Path, size: int) -> list[SkippedFile]:
+    """Cuts the largest face out of each image of a folder; what is done stays done.
+
+    Args:
+        folder: Images, nested at will.
+        target: Where the crops go, nested likewise.
+        size: Height and width of the crops in pixels.
+
+    Returns:
+        The images that were not used.
+
+    Raises:
+        InputError: If no face can be used, or there is no detector.
+    """
+    paths = list(iter_images(folder))
+    progress = Progress(len(paths))
+
+    def show(outcome: AlignOutcome) -> None:
+        progress.update(outcome.photos)
+
+    outcome = align_into(target, paths, Rules(size=size), show, roots=[folder])
+    progress.clear()
+    if next(iter_images(target), None) is None:
+        raise InputError(
+            f"{folder}: none of {outcome.photos} images has a face that can be used; "
+            f"see {target / SKIPPED}"
+        )
+    return [SkippedFile(Path(path), reason) for path, reason in outcome.skipped]
