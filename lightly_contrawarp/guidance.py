@@ -9,7 +9,8 @@ from typing import NamedTuple
 from torch import Tensor
 
 from contrawarp_edge.errors import InputError
-from lightly_contrawarp.data.faces_csv import FACES_CSV, facts_of, read_faces_csv
+from contrawarp_edge.images import FACES_CSV
+from lightly_contrawarp.data.faces_csv import facts_of, read_faces_csv
 from lightly_contrawarp.data.tracks import Neighbours
 from lightly_contrawarp.landmarks import landmarks_of
 from lightly_contrawarp.settings import PretrainSettings

@@ -13,16 +13,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from contrawarp_edge.crop import FIVE_POINTS
 from lightly_contrawarp.crop import FACE_CROP, CropContract
-
-FIVE_POINTS = (
-    "left_eye",
-    "right_eye",
-    "nose",
-    "left_mouth_corner",
-    "right_mouth_corner",
-)
-"""The points that detectors give, in their order; left is left in the image."""
 
 # Which of the 68 points of iBUG's scheme make up each landmark.
 _OF_68: dict[str, slice] = {

@@ -11,8 +11,9 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
+from contrawarp_edge.images import FACES_CSV
 from lightly_contrawarp.data.drawn_faces import draw_parameters, render_faces
-from lightly_contrawarp.data.faces_csv import FACES_CSV, facts_of, read_faces_csv
+from lightly_contrawarp.data.faces_csv import facts_of, read_faces_csv
 from lightly_contrawarp.data.folders import FaceFolder, scan_images
 from lightly_contrawarp.transform import ContraWarpTransform
 from lightly_contrawarp.warp import WarpParameters, warp_points

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from contrawarp_edge.crop import FIVE_POINTS
 from lightly_contrawarp.crop import FACE_CROP
 from lightly_contrawarp.landmarks import (
-    FIVE_POINTS,
     from_68_points,
     from_five_points,
     landmarks_of,

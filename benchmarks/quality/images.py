@@ -11,6 +11,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
 from contrawarp_edge.errors import InputError
+from contrawarp_edge.images import FACES_CSV
 from contrawarp_edge.progress import Progress
 from lightly_contrawarp.data.drawn_faces import (
     DrawnFaces,
@@ -19,7 +20,7 @@ from lightly_contrawarp.data.drawn_faces import (
     face_landmarks,
     render_faces,
 )
-from lightly_contrawarp.data.faces_csv import FACES_CSV, facts_of, read_faces_csv
+from lightly_contrawarp.data.faces_csv import facts_of, read_faces_csv
 from lightly_contrawarp.data.labelled import LabelledFolder
 from lightly_contrawarp.data.tracks import Neighbours
 

@@ -39,9 +39,9 @@ from benchmarks.quality.variants import (
     TRACKS,
     Variant,
 )
+from contrawarp_edge.images import FACES_CSV
 from lightly_contrawarp.checkpoint import CHECKPOINT_KEY
 from lightly_contrawarp.checkpoint_io import AtomicCheckpointIO
-from lightly_contrawarp.data.faces_csv import FACES_CSV
 from lightly_contrawarp.evaluation.compare import versions
 from lightly_contrawarp.files import atomic_write_text
 

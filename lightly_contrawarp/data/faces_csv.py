@@ -14,16 +14,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from contrawarp_edge.align.reports import COLUMNS
+from contrawarp_edge.crop import FIVE_POINTS
 from contrawarp_edge.errors import InputError
 from lightly_contrawarp.data.sets.tables import csv_rows, number
-from lightly_contrawarp.landmarks import (
-    FIVE_POINTS,
-    from_five_points,
-    landmarks_of,
-)
+from lightly_contrawarp.landmarks import from_five_points, landmarks_of
 
-FACES_CSV = "faces.csv"
-POINT_COLUMNS = tuple(f"{name}_{axis}" for name in FIVE_POINTS for axis in "xy")
+POINT_COLUMNS = COLUMNS[-2 * len(FIVE_POINTS) :]
 
 # A face may be cut off, but what lies beyond these is in pixels or another mistake.
 _RANGE = (-1.0, 2.0)
@@ -124,7 +121,7 @@ def facts_of(paths: Sequence[Path], rows: Mapping[Path, FaceRow]) -> FaceFacts:
 
 def csv_header(*more: str) -> list[str]:
     """The columns of a ``faces.csv``, and some after them."""
-    return ["path", "source", "time", "track", "score", *POINT_COLUMNS, *more]
+    return [*COLUMNS, *more]
 
 
 def _points(row: Mapping[str, str], where: str) -> tuple[float, ...] | None:

@@ -6,9 +6,9 @@ import csv
 from pathlib import Path
 
 from contrawarp_edge.errors import InputError
+from contrawarp_edge.images import FACES_CSV
 from lightly_contrawarp.data.drawn_faces.files import SETTINGS_NAME
 from lightly_contrawarp.data.drawn_faces.parameters import ACTIONS
-from lightly_contrawarp.data.faces_csv import FACES_CSV
 
 
 def read_actions(folder: Path) -> dict[str, list[float]]:

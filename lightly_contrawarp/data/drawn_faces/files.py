@@ -10,6 +10,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from contrawarp_edge.crop import FIVE_POINTS
+from contrawarp_edge.images import FACES_CSV
 from lightly_contrawarp.crop import FACE_CROP
 from lightly_contrawarp.data.drawn_faces.landmarks import face_landmarks
 from lightly_contrawarp.data.drawn_faces.parameters import (
@@ -19,8 +21,7 @@ from lightly_contrawarp.data.drawn_faces.parameters import (
     draw_parameters,
 )
 from lightly_contrawarp.data.drawn_faces.render import render_faces
-from lightly_contrawarp.data.faces_csv import FACES_CSV, POINT_COLUMNS, csv_header
-from lightly_contrawarp.landmarks import FIVE_POINTS
+from lightly_contrawarp.data.faces_csv import POINT_COLUMNS, csv_header
 
 SETTINGS_NAME = "drawn_faces.json"
 IDENTITY_PATTERN = r"id(\d+)_"

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from contrawarp_edge.crop import FIVE_POINTS
 from contrawarp_edge.errors import InputError
 from lightly_contrawarp.data.sets.tables import (
     check_count,
@@ -17,7 +18,7 @@ from lightly_contrawarp.data.sets.tables import (
     number,
     spaced_rows,
 )
-from lightly_contrawarp.landmarks import FIVE_POINTS, from_five_points
+from lightly_contrawarp.landmarks import from_five_points
 
 _SIZE = (178, 218)
 _COUNT = 202_599
