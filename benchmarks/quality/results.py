@@ -126,6 +126,13 @@ def verdicts(
         if control in still and plain in by_name:
             line = _compare(still[control], by_name[plain], "linear", "linear probe")
             found.append(f"Control: {line[0].lower()}{line[1:]}")
+    for warped, control in (
+        ("contrawarp", "identity"),
+        ("contrawarp-k3", "identity-k3"),
+    ):
+        if warped in by_name and control in still:
+            line = _compare(by_name[warped], still[control], "linear", "linear probe")
+            found.append(f"What warping adds: {line[0].lower()}{line[1:]}")
     faces = {row.name: row for row in drawn}
     for name in ("byol", "simclr"):
         if {"contrawarp", name} <= faces.keys():

@@ -81,6 +81,8 @@ MAIN = (
 CONTROLS = (
     Variant("identity", "negatives are the same face, resampled but not warped",
             warp=_STILL),
+    Variant("identity-k3", "the same, three of them",
+            module={"num_negatives": 3}, warp=_STILL),
     Variant("identity-unpaired", "the same for unpaired-target",
             module={**_UNPAIRED, "contrast": "target"}, warp=_STILL),
     Variant("negatives-alone", "unpaired-target, negatives in a target batch of their "
