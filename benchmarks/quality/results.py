@@ -59,6 +59,11 @@ class Row:
         return Mean.of([factor * one[key] for one in scores if key in one])
 
     @property
+    def commits(self) -> set[str]:
+        """The versions of the code that its runs were made with."""
+        return {run["commit"] for run in self.runs}
+
+    @property
     def seconds(self) -> float:
         """Mean training time."""
         return float(np.mean([run["seconds"] for run in self.runs]))
@@ -149,10 +154,11 @@ def _compare(one: Row, other: Row, key: str, label: str) -> str:
     a, b = one.mean(key), other.mean(key)
     digits, unit = (1, " points") if key in _PERCENT else (3, "")
     touch = "do not touch" if a.is_apart_from(b) else "touch"
+    mixed = "; of several commits" if len(one.commits | other.commits) > 1 else ""
     return (
         f"{label[0].upper()}{label[1:]}: `{one.name}` {a.value:.{digits}f}, "
         f"`{other.name}` {b.value:.{digits}f}: {a.value - b.value:+.{digits}f}{unit}; "
-        f"intervals {touch}."
+        f"intervals {touch}{mixed}."
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -13,7 +13,7 @@ from contrawarp_edge.cli_errors import EXIT_SKIPPED
 from contrawarp_edge.errors import InputError
 
 if TYPE_CHECKING:
-    from lightly_contrawarp.data.labelled import LabelledImages
+    pass
 
 _PATH = click.Path(path_type=Path)
 
@@ -106,6 +106,7 @@ def evaluate_command(
     """
     for path in (json_path, html_path):
         _check_output(path)
+    from lightly_contrawarp.cli.labelled import open_sets
     from lightly_contrawarp.data.sets import read_fec_triplets
     from lightly_contrawarp.evaluation.compare import compare
     from lightly_contrawarp.evaluation.evaluate import EvaluationSettings
@@ -126,7 +127,7 @@ def evaluate_command(
     features_cache = FeatureCache(cache) if cache else None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        train_set, test_set = _open_sets(data, part, train, test, identity_pattern)
+        train_set, test_set = open_sets(data, part, train, test, identity_pattern)
         triplets = read_fec_triplets(*fec) if fec else None
     for warning in caught:
         click.echo(f"Warning: {warning.message}", err=True)
@@ -167,42 +168,3 @@ def _check_output(path: Path | None) -> None:
         raise InputError(f"{path}: is a folder; give a file")
     if not path.absolute().parent.is_dir():
         raise InputError(f"{path}: its folder does not exist; create it first")
-
-
-def _open_sets(
-    data: str | None,
-    part: str | None,
-    train: Path | None,
-    test: Path | None,
-    identity_pattern: str | None,
-) -> tuple[LabelledImages, LabelledImages]:
-    """What to learn from and what to be scored on; folders go before the set."""
-    from lightly_contrawarp.data.labelled import LabelledFolder
-    from lightly_contrawarp.data.sets import open_set
-
-    if data is None and (train is None or test is None):
-        raise InputError("give --train and --test, or --data with both parts in it")
-    options: dict[str, Any] = {}
-    if identity_pattern:
-        options["identity_pattern"] = identity_pattern
-
-    def folder(root: Path) -> LabelledImages:
-        return LabelledFolder(root, identity_pattern=identity_pattern)
-
-    return (
-        folder(train) if train else open_set(str(data), "train", **options),
-        folder(test)
-        if test
-        else open_set(str(data), part or _only_test_part(str(data)), **options),
-    )
-
-
-def _only_test_part(spec: str) -> str:
-    from lightly_contrawarp.data.sets import available_parts
-
-    found = [part for part in available_parts(spec) if part != "train"]
-    if len(found) > 1:
-        raise InputError(f"{spec}: has {' and '.join(found)}; choose with --part")
-    if not found:
-        raise InputError(f"{spec}: has no part to be scored on; use --test")
-    return found[0]

@@ -100,14 +100,14 @@ def main(
     _check_target("--onnx", onnx_path)
     _check_target("--safetensors", safetensors)
     _check_target("--report", report)
-    from lightly_contrawarp.cli.evaluate import _open_sets
+    from lightly_contrawarp.cli.labelled import open_sets
     from lightly_contrawarp.exporting import ExportRequest, export
     from lightly_contrawarp.int8.sampling import draw_sample
 
     request = ExportRequest(
         onnx=onnx_path,
         int8_images=draw_sample(calibrate) if calibrate else None,
-        labelled=_open_sets(data, part, None, None, None) if data else None,
+        labelled=open_sets(data, part) if data else None,
         report=report,
         force=force,
         safetensors=safetensors,
