@@ -12,9 +12,6 @@ import click
 from contrawarp_edge.cli_errors import EXIT_SKIPPED
 from contrawarp_edge.errors import InputError
 
-if TYPE_CHECKING:
-    pass
-
 _PATH = click.Path(path_type=Path)
 
 
