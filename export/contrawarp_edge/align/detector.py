@@ -32,6 +32,9 @@ _WEIGHTS = "face_detection_yunet_2023mar.onnx"
 # sizes: large faces are found in the first, small ones in the last.
 _SIDES = (256, 640, 1280)
 _SMALLEST = 10
+# OpenCV pads sides to multiples of 32. Where one of them is 32, some of its layers read
+# memory that nobody wrote, and find faces in it (seen in version 4.14).
+_LEAST_SIDE = 64
 _SURE = 0.9
 _CLEARER = 0.03  # by how much the score of another turn has to be higher
 _SAME_FACE = 0.3  # overlap of two boxes, from which on they are one face
@@ -157,15 +160,14 @@ def _detect(pixels: Pixels, side: int, min_score: float) -> list[Face]:
     if min(size) < _SMALLEST:
         return []
     image = Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR)
+    canvas = image.crop((0, 0, *(max(length, _LEAST_SIDE) for length in size)))
     network = _network()
     network.setScoreThreshold(min_score)
-    network.setInputSize(size)
-    _, rows = network.detect(np.ascontiguousarray(np.asarray(image)[..., ::-1]))
+    network.setInputSize(canvas.size)
+    _, rows = network.detect(np.ascontiguousarray(np.asarray(canvas)[..., ::-1]))
     ratio = np.array([width / size[0], height / size[1]])
     faces = []
     for row in [] if rows is None else np.asarray(rows, np.float64):
-        if not np.abs(row[:14]).max() < 2 * side:
-            continue  # not finite, or far off: what comes of some odd shapes
         left, top = row[:2] * ratio
         right, bottom = (row[:2] + row[2:4]) * ratio
         points = row[4:14].reshape(5, 2) * ratio

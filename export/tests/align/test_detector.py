@@ -5,7 +5,11 @@ import pytest
 from PIL import Image
 
 from contrawarp_edge.align import detector
-from contrawarp_edge.align.detector import find_faces, find_large_faces
+from contrawarp_edge.align.detector import (
+    _detect,
+    find_faces,
+    find_large_faces,
+)
 from contrawarp_edge.errors import InputError
 
 # Read off the picture by hand: eyes, tip of the nose, corners of the mouth.
@@ -82,6 +86,27 @@ def test_odd_shapes() -> None:
     pytest.importorskip("cv2")
     for height, width in ((1, 1), (1, 3000), (2000, 2), (12, 3000), (300, 10)):
         assert find_faces(np.zeros((height, width, 3), np.uint8)) == []
+
+
+def test_finds_nothing_in_memory_that_nobody_wrote() -> None:
+    """OpenCV did in pictures whose shorter side was at most 32 pixels."""
+    pytest.importorskip("cv2")
+    rng = np.random.default_rng(0)
+    shapes = [(20, 150), (20, 250), (32, 32), (30, 640), (160, 32), (320, 15)]
+    photos = [rng.integers(0, 256, (*shape, 3), np.uint8) for shape in shapes]
+    first: dict[int, object] = {}
+    for _ in range(8):
+        for place in rng.permutation(len(photos)):
+            freed = [
+                np.full(rng.integers(1000, 400_000), value, np.float32)
+                for value in (np.nan, 1e6, -1e6) * 3
+            ]
+            del freed
+            photo = photos[place]
+            faces = _detect(photo, max(photo.shape), min_score=1e-3)
+            found = [(face.box, face.score) for face in faces]
+            assert first.setdefault(place, found) == found
+    assert all(first.values())
 
 
 def test_one_look_is_enough_for_large_faces(astronaut: Image.Image) -> None:
