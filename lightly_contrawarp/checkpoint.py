@@ -34,6 +34,7 @@ class BackboneInfo:
         crop: The crop contract as plain values.
         commercial_use: What the licence of the training images allows: ``"yes"``,
             ``"no"`` or ``"unknown"``.
+        training_images: What it was trained on, in words, or ``"unknown"``.
         package_version: Version that wrote the checkpoint.
     """
 
@@ -42,6 +43,7 @@ class BackboneInfo:
     input_size: int
     crop: Mapping[str, Any] = field(default_factory=FACE_CROP.to_dict, hash=False)
     commercial_use: str = "unknown"
+    training_images: str = "unknown"
     package_version: str = field(default_factory=lambda: version("lightly-contrawarp"))
 
     def to_dict(self) -> dict[str, Any]:

@@ -72,6 +72,7 @@ class ContraWarp(LightningModule):
         momentum: float = 0.99,
         channels_last: bool = False,
         commercial_use: str = "unknown",
+        training_images: str = "unknown",
     ) -> None:
         """Initializes online and target networks.
 
@@ -101,6 +102,8 @@ class ContraWarp(LightningModule):
                 slows ResNets down.
             commercial_use: What the licence of the training images allows: ``"yes"``,
                 ``"no"`` or ``"unknown"``.
+            training_images: What these are and where they come from, in words, for
+                the model card.
 
         Raises:
             InputError: If torchvision has no backbone of that name.
@@ -114,7 +117,9 @@ class ContraWarp(LightningModule):
                 raise ValueError(
                     "negatives_from='batch' needs paired=True and contrast='online'"
                 )
-        self.save_hyperparameters(ignore=["backbone", "batch_transform"])
+        self.save_hyperparameters(
+            ignore=["backbone", "batch_transform", "training_images"]
+        )
         self.batch_transform = batch_transform
         if isinstance(backbone, str):
             name = backbone
@@ -124,7 +129,11 @@ class ContraWarp(LightningModule):
         else:
             name, dim, self.backbone = "custom", backbone_dim, backbone
         self.info = BackboneInfo(
-            name=name, dim=dim, input_size=input_size, commercial_use=commercial_use
+            name=name,
+            dim=dim,
+            input_size=input_size,
+            commercial_use=commercial_use,
+            training_images=training_images,
         )
         self.projection_head = BYOLProjectionHead(
             dim, projection_hidden_dim, projection_dim

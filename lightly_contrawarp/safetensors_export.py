@@ -39,6 +39,7 @@ def to_safetensors(backbone: nn.Module, info: BackboneInfo) -> bytes:
             "crop": json.dumps(info.crop, sort_keys=True),
             "preprocessing": PREPROCESSING,
             "commercial_use": info.commercial_use,
+            "training_images": info.training_images,
             "package_version": info.package_version,
             "fingerprint": weights_fingerprint(backbone, info),
         },

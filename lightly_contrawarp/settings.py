@@ -29,6 +29,8 @@ class PretrainSettings:
             the second view of each pair shows; 0 for the same frame.
         seed: Seed of weights, order and views.
         commercial_use: What the licence of the images allows.
+        training_images: What the images are, in words; if ``"unknown"``, the folder's
+            name is recorded.
         align: Whether faces are cut out of the images first.
     """
 
@@ -49,4 +51,5 @@ class PretrainSettings:
     neighbours: float = 0.0
     seed: int = 0
     commercial_use: str = "unknown"
+    training_images: str = "unknown"
     align: bool = False

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +17,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 
+from contrawarp_edge.cli_errors import printable
 from contrawarp_edge.errors import InputError
 from lightly_contrawarp.aligning import align_folder
 from lightly_contrawarp.batch_transform import ContraWarpBatchTransform
@@ -90,6 +91,7 @@ def pretrain(
         model = _build_model(settings, batched)
         if compiled:
             _compile(model)
+        source = folder
         unused: list[SkippedFile] = []
         if settings.align:
             if is_first_process():
@@ -98,6 +100,8 @@ def pretrain(
             folder = out / ALIGNED
         scan = find_images(folder, devices)
         scan.skipped.extend(unused)
+        words = _in_words(source, settings, len(scan.paths))
+        model.info = replace(model.info, training_images=words)
         guidance = find_guidance(folder, scan.paths, settings)
         if guidance and in_workers:
             raise InputError(
@@ -181,6 +185,15 @@ def _build_model(
         channels_last=settings.channels_last,
         commercial_use=settings.commercial_use,
     )
+
+
+def _in_words(folder: Path, settings: PretrainSettings, images: int) -> str:
+    """What a run is trained on, without the path, which is nobody's business."""
+    what = settings.training_images
+    if what == "unknown":
+        what = f"a folder named {printable(folder.resolve().name)}"
+    aligned = ", faces cut out" if settings.align else ""
+    return f"{what}; {images:,} images{aligned}"
 
 
 def _compile(model: ContraWarp) -> None:

@@ -54,7 +54,10 @@ def test_torchvision_loads_all_but_the_head(
 
 def test_says_what_it_is(tmp_path: Path) -> None:
     backbone, dim = build_backbone("small")
-    info = BackboneInfo(name="small", dim=dim, input_size=48, commercial_use="yes")
+    info = BackboneInfo(
+        name="small", dim=dim, input_size=48, commercial_use="yes",
+        training_images="drawn faces",
+    )  # fmt: skip
     path = tmp_path / "backbone.safetensors"
     path.write_bytes(to_safetensors(backbone, info))
     with safe_open(path, "pt") as file:
@@ -67,6 +70,7 @@ def test_says_what_it_is(tmp_path: Path) -> None:
         "input_size": "48",
         "preprocessing": "bilinear, antialiased; ImageNet mean and standard deviation",
         "commercial_use": "yes",
+        "training_images": "drawn faces",
         "package_version": info.package_version,
         "fingerprint": TorchEncoder(backbone, 48).info.fingerprint,
     }

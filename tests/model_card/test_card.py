@@ -58,12 +58,14 @@ def test_what_is_unknown_is_said() -> None:
 
 
 def test_what_is_known_is_said() -> None:
-    info = dataclasses.replace(INFO, commercial_use="no")
+    images = "FER2013, from the web; 28,709 images"
+    info = dataclasses.replace(INFO, commercial_use="no", training_images=images)
     card = render_card(info, {"optimizer_steps": 42, "a|b": "x\ny"}, FILES)
     assert "**no**, as declared when it was trained; not checked." in card
     assert "| optimizer steps | 42 |" in card
     assert "| a\\|b | x y |" in card
-    assert "Length and settings" not in card
+    assert f"Training images: {images}." in card
+    assert "not recorded" not in card
 
 
 def test_measures_replace_what_is_unknown(
