@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -132,7 +133,8 @@ class Embedder:
             every: Seconds between two frames of a video, which take its place with
                 paths such as ``clip.mp4#t=12.500``; videos are refused if None.
             prepare: What to embed of each image, such as its aligned face. Where it
-                raises an ``InputError``, the image has failed.
+                raises an ``InputError``, the image has failed. Called in several
+                threads at once.
 
         Yields:
             Batches of at most ``batch_size`` embedded files, in the order of
@@ -143,8 +145,8 @@ class Embedder:
         """
         window: list[LoadedFile] = []
         pixels: list[Pixels] = []
-        for file in load_files(paths, known_sha256, every):
-            file = prepared(file, prepare)
+        then = partial(prepared, prepare=prepare)
+        for file in load_files(paths, known_sha256, then, every):
             window.append(file)
             if file.pixels is not None:
                 pixels.append(file.pixels)

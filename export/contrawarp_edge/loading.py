@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,8 @@ ImageLike: TypeAlias = Path | str | Image.Image | Pixels
 
 Prepare: TypeAlias = Callable[[Pixels], Pixels]
 """Makes of an image what a model shall see; may raise ``InputError``."""
+
+_Result = TypeVar("_Result")
 
 _WORKERS = min(8, os.cpu_count() or 1)
 _CHUNK = 1 << 20
@@ -163,30 +165,37 @@ def _sha256(file: BinaryIO) -> str:
 def load_files(
     paths: Iterable[Path],
     known_sha256: Callable[[Path], str | None],
+    then: Callable[[LoadedFile], _Result],
     every: float | None = None,
-) -> Iterator[LoadedFile]:
+) -> Iterator[_Result]:
     """Reads files in a pool of threads, a few ahead of the consumer.
 
     Args:
         paths: Files to read.
         known_sha256: The hash for which a path need not be decoded again, or None.
             Called in the consumer's thread.
+        then: What to make of each file, in the thread that read it. What it returns
+            waits for the consumer, so it should be small.
         every: Seconds between two frames of a video; None to refuse videos.
 
     Yields:
-        One entry a path, in the order of ``paths``, whether it could be read or not;
+        One result a path, in the order of ``paths``, whether it could be read or not;
         for a video one a frame.
     """
-    ahead: deque[Future[LoadedFile]] = deque()
+
+    def load(path: Path, sha256: str | None) -> _Result:
+        return then(load_file(path, sha256))
+
+    ahead: deque[Future[_Result]] = deque()
     pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="load")
     try:
         for path in paths:
             if every is not None and is_video(path):  # FFmpeg has threads of its own
                 while ahead:
                     yield ahead.popleft().result()
-                yield from load_video(path, every, known_sha256)
+                yield from map(then, load_video(path, every, known_sha256))
                 continue
-            ahead.append(pool.submit(load_file, path, known_sha256(path)))
+            ahead.append(pool.submit(load, path, known_sha256(path)))
             if len(ahead) > 2 * _WORKERS:
                 yield ahead.popleft().result()
         while ahead:

@@ -88,7 +88,7 @@ def quantize(
         )
     # Images are decoded again when it is their turn: photographs fill the memory.
     readable, unreadable = [], []
-    for file in load_files(paths, lambda path: None):
+    for file in load_files(paths, lambda path: None, lambda file: file):
         if file.problem:
             unreadable.append(f"{file.path}: {file.problem}")
         else:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -85,8 +86,9 @@ def align_into(
 
         work = _Work(folder, record, rules, roots)
         try:
-            for file in load_files(paths, known_sha256, every):
-                work.do(file, outcome)
+            look = partial(_look, rules=rules)
+            for photo in load_files(paths, known_sha256, look, every):
+                work.do(photo, outcome)
                 on_photo(outcome)
         finally:
             write_reports(folder, record, rules.contract)
@@ -108,6 +110,23 @@ def _settings(rules: Rules) -> dict[str, object]:
     return {**asdict(rules), "contract": rules.contract.name}
 
 
+@dataclass(frozen=True)
+class _Photo:
+    """A photo or frame, and the faces in it, without its pixels."""
+
+    file: LoadedFile
+    is_unchanged: bool = False
+    faces: list[AlignedFace] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+
+
+def _look(file: LoadedFile, rules: Rules) -> _Photo:
+    if file.pixels is None:
+        return _Photo(file, is_unchanged=not file.problem)
+    faces, reasons = align_photo(file.pixels, rules)
+    return _Photo(replace(file, pixels=None), faces=faces, reasons=reasons)
+
+
 class _Work:
     """Photos and frames in their order; remembers the frame before."""
 
@@ -120,8 +139,9 @@ class _Work:
         self._roots = roots
         self._before = ""
 
-    def do(self, file: LoadedFile, outcome: AlignOutcome) -> None:
+    def do(self, photo: _Photo, outcome: AlignOutcome) -> None:
         """Deals with one photo or frame."""
+        file, faces, reasons = photo.file, photo.faces, photo.reasons
         path = _text(file.path)
         outcome.photos += 1
         before, self._before = self._before, path
@@ -129,11 +149,10 @@ class _Work:
             self._store(path, path, "", [file.problem], [])
             outcome.skipped.append((path, file.problem))
             return
-        if file.pixels is None:
+        if photo.is_unchanged:
             outcome.unchanged += 1
             outcome.skipped += [(path, why) for why in self._record.reasons_of(path)]
             return
-        faces, reasons = align_photo(file.pixels, self._rules)
         frame = split_frame_path(path)
         source, time = (path, None) if frame is None else frame
         tracks = [] if frame is None else self._tracks(before, source, faces)
