@@ -79,6 +79,7 @@ def api_router(service: Service, gallery_name: str) -> APIRouter:
         k: Annotated[int, Form(ge=1)] = 20,
         where: Annotated[Json[schemas.Where] | None, Form()] = None,
         min_score: Annotated[schemas.MinScore, Form()] = None,
+        exact: Annotated[schemas.Exact, Form()] = False,
     ) -> schemas.SearchResult:
         """Search by uploaded images, and by ids beside them; they are not stored."""
         uploads = [*image, *unlike_image]
@@ -88,7 +89,12 @@ def api_router(service: Service, gallery_name: str) -> APIRouter:
         unlike = [*given[len(image) :], *(schemas.Example(id=id) for id in unlike_id)]
         return await service.search(
             schemas.SearchRequest(
-                like=like, unlike=unlike, k=k, where=where or {}, min_score=min_score
+                like=like,
+                unlike=unlike,
+                k=k,
+                where=where or {},
+                min_score=min_score,
+                exact=exact,
             )
         )
 

@@ -28,6 +28,8 @@ MinScore = Annotated[
     float | None, Field(ge=-1, le=1, description="Leave out hits with lower scores.")
 ]
 
+Exact = Annotated[bool, Field(description="Do not use the approximate index.")]
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -119,6 +121,7 @@ class SearchRequest(_Strict):
     k: int = Field(20, ge=1, description="Most hits wanted.")
     where: Where = {}
     min_score: MinScore = None
+    exact: Exact = False
 
 
 class SearchHit(BaseModel):
@@ -135,6 +138,10 @@ class SearchResult(BaseModel):
 
     hits: list[SearchHit]
     images: int = Field(description="Number of images in the gallery.")
+    recall: float | None = Field(
+        description="Share of the ten nearest images that the approximate index found "
+        "when it was built; null if the search was exact."
+    )
 
 
 class ImageRecord(BaseModel):

@@ -96,12 +96,14 @@ class Service:
                 [_vector(gallery, example) for example in request.unlike],
             )
             named = {e.id for e in (*request.like, *request.unlike)} - {None}
-            (found,) = gallery.search(query, request.k + len(named), request.where)
+            wanted = request.k + len(named)
+            (found,) = gallery.search(query, wanted, request.where, exact=request.exact)
             floor = -2.0 if request.min_score is None else request.min_score
             hits = [h for h in found if h.score >= floor and h.id not in named]
             return schemas.SearchResult(
                 hits=[schemas.SearchHit(**asdict(hit)) for hit in hits[: request.k]],
                 images=len(gallery),
+                recall=gallery.last_recall,
             )
 
         return await self._pool.run(work)

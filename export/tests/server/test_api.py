@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from contrawarp_edge import Gallery, ModelInfo
+from contrawarp_edge import Gallery, ModelInfo, ann
+from contrawarp_edge.ann_build import build
 from contrawarp_edge.images import read_rgb
 
 MakeClient = Callable[..., TestClient]
@@ -180,7 +181,7 @@ def test_empty_gallery(make_client: MakeClient, gallery_path: Path) -> None:
     stats = client.get("/api/stats").json()
     assert (stats["images"], stats["fields"]) == (0, [])
     answer = client.post("/api/search", json={"like": [{"embedding": [1.0] * 8}]})
-    assert answer.json() == {"hits": [], "images": 0}
+    assert answer.json() == {"hits": [], "images": 0, "recall": None}
 
 
 @pytest.mark.parametrize(
@@ -289,3 +290,21 @@ def test_page(client: TestClient) -> None:
         assert client.get(f"/{name}").status_code == 200
     for word in ("http://", "https://", "//cdn"):
         assert word not in page.text
+
+
+def test_approximate_searches_say_so(
+    gallery_path: Path,
+    make_client: Callable[..., TestClient],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("faiss")
+    monkeypatch.setattr(ann, "MIN_ROWS", 20)
+    with Gallery.open(gallery_path, readonly=True) as gallery:
+        facts = build(gallery, lists=2)
+    client = make_client()
+    face = (gallery_path.parent / "faces" / "0003.png").read_bytes()
+    for more, recall in (({}, facts.recall), ({"exact": True}, None)):
+        request = {"like": [{"id": 3}], **more}
+        assert client.post("/api/search", json=request).json()["recall"] == recall
+        form = client.post("/api/search/image", data=more, files={"image": face})
+        assert form.json()["recall"] == recall

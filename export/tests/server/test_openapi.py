@@ -54,6 +54,7 @@ def conforms(value: Any, schema: dict[str, Any], whole: dict[str, Any]) -> bool:
         "integer": int,
         "number": (int, float),
         "boolean": bool,
+        "null": type(None),
     }[kind]
     return isinstance(value, python)
 

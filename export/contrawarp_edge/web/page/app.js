@@ -70,7 +70,7 @@ async function findHits() {
   const turn = ++latest;
   $("status").textContent = "Searching …";
   const filters = readFilters();
-  const { hits, images } = await backend.search({ ...query, k: wanted, ...filters });
+  const { hits, images, recall } = await backend.search({ ...query, k: wanted, ...filters });
   if (turn !== latest) return;
   if (!hits.length) {
     const filtered = filters.minScore !== null || Object.keys(filters.where).length > 0;
@@ -81,7 +81,8 @@ async function findHits() {
     return;
   }
   const best = formatScore(hits[0].score);
-  show(hits, `${hits.length} of ${images.toLocaleString("en")} faces, best score ${best}`);
+  const kind = recall ? ", approximate" : "";
+  show(hits, `${hits.length} of ${images.toLocaleString("en")} faces, best score ${best}${kind}`);
   $("more").hidden = hits.length < wanted || wanted >= info.limits.hits;
 }
 
