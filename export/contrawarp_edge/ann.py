@@ -1,8 +1,8 @@
 """Approximate search in large galleries: faiss IVF-SQ8, ranked again exactly.
 
-Only a cache beside the gallery, like the snapshot: built by a command, believed only if
-the gallery still knows the transaction that it was built after. What was embedded since
-is searched exactly, and so is everything once that is too much.
+Only a cache beside the gallery, like the snapshot: believed only if the gallery still
+knows the transaction that it was built after. What was embedded since is searched
+exactly, and so is everything once too much has changed.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ MIN_ROWS = 200_000
 
 MAX_HITS = 1000
 """Searches for more hits are exact."""
+
+RECALL_K = 10
+"""Number of nearest images that the recall is measured on."""
 
 _MAX_CHANGED = 0.1
 # Candidates for each hit that is wanted, and at least.
@@ -85,11 +88,11 @@ class AnnIndex:
     def followed(
         self, connection: sqlite3.Connection, matrix: Matrix
     ) -> AnnIndex | None:
-        """The index with the gallery's present additions; None if they are too many."""
+        """The index with the gallery's present additions; None if it is outgrown."""
         if matrix.revision == self.revision:
             return self
         since = self.facts.revision
-        if gallery_sql.count(connection, since) > _MAX_CHANGED * len(matrix):
+        if is_outgrown(self.facts, len(matrix), gallery_sql.count(connection, since)):
             return None
         ids = gallery_sql.ids_since(connection, since)
         return replace(
@@ -145,8 +148,44 @@ def read_facts(gallery: Path) -> AnnFacts | None:
         return None
 
 
+def is_outgrown(facts: AnnFacts, images: int, newer: int) -> bool:
+    """Whether so much has changed since an index was built that it is not used.
+
+    Args:
+        facts: What the index is.
+        images: Number of images in the gallery.
+        newer: How many of them were embedded later. The others that were indexed are
+            gone, and candidates that are gone leave fewer for the hits.
+    """
+    gone = facts.rows - (images - newer)
+    return max(newer, gone) > _MAX_CHANGED * images
+
+
+def believed_facts(
+    gallery: Path, connection: sqlite3.Connection, dim: int
+) -> AnnFacts | None:
+    """The facts of an index that is whole and of this gallery, None if there is none.
+
+    Args:
+        gallery: The gallery file.
+        connection: To the gallery, inside a transaction.
+        dim: Length of its embeddings.
+    """
+    facts = read_facts(gallery)
+    if facts is None or facts.dim != dim or Path(facts.file).name != facts.file:
+        return None
+    token = gallery_sql.token(connection, facts.revision)
+    try:
+        size = gallery.with_name(facts.file).stat().st_size
+    except OSError:
+        return None
+    if token is None or (token.hex(), size) != (facts.token, facts.size):
+        return None
+    return facts
+
+
 def load(gallery: Path, connection: sqlite3.Connection, dim: int) -> AnnIndex | None:
-    """Loads the index of a gallery, if there is one that can be believed.
+    """Loads the index of a gallery, if there is one to search with.
 
     Args:
         gallery: The gallery file.
@@ -154,25 +193,22 @@ def load(gallery: Path, connection: sqlite3.Connection, dim: int) -> AnnIndex | 
         dim: Length of its embeddings.
 
     Returns:
-        The index; None if it or faiss is missing, or it is truncated or of another
-        gallery.
+        The index; None if it or faiss is missing, or it is truncated, of another
+        gallery or outgrown.
     """
-    facts = read_facts(gallery)
-    if facts is None or facts.dim != dim or Path(facts.file).name != facts.file:
+    facts = believed_facts(gallery, connection, dim)
+    if facts is None or is_outgrown(
+        facts,
+        gallery_sql.count(connection),
+        gallery_sql.count(connection, facts.revision),
+    ):
         return None
-    token = gallery_sql.token(connection, facts.revision)
-    path = gallery.with_name(facts.file)
     try:
         import faiss
 
-        if (
-            token is None
-            or token.hex() != facts.token
-            or path.stat().st_size != facts.size
-        ):
-            return None
         index = faiss.read_index(
-            str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY
+            str(gallery.with_name(facts.file)),
+            faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY,
         )
     except (ImportError, OSError, RuntimeError):
         return None

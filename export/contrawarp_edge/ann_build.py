@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
 import shutil
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from contrawarp_edge import ann
-from contrawarp_edge.ann import AnnFacts
+from contrawarp_edge.ann import RECALL_K, AnnFacts
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.gallery import Gallery
 from contrawarp_edge.matrix import Matrix
 from contrawarp_edge.nearest import Rows, Vectors
 
-RECALL_K = 10
-"""Number of nearest images that the recall is measured on."""
-
 _TRAINING_ROWS_PER_LIST = 40
 _BLOCK = 16384
 _QUERIES = 400
 _WANTED_RECALL = 0.985
+
+
+class BusyError(InputError):
+    """Another process builds the index of the gallery."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +61,60 @@ def build(
         What the index is.
 
     Raises:
+        BusyError: If another process builds it.
         InputError: If faiss is missing, or there are too few images, or no room.
     """
     try:
-        import faiss
+        import faiss  # noqa: F401
     except ImportError as error:
         raise InputError(
             "an index needs faiss; pip install 'contrawarp-edge[ann]'"
         ) from error
+    with only_builder(gallery.path):
+        remove_strays(gallery.path)
+        return _build(gallery, lists, on_progress)
+
+
+@contextlib.contextmanager
+def only_builder(gallery: Path) -> Iterator[None]:
+    """Keeps other processes from building the index of a gallery meanwhile.
+
+    The operating system holds the lock, so it ends with the process, however that
+    ends. SQLite asks for it in the way of each system; its file stays empty.
+
+    Raises:
+        BusyError: If another process builds it.
+        InputError: If the folder cannot be written.
+    """
+    path = gallery.with_name(f"{gallery.name}-index.lock")
+    with contextlib.ExitStack() as stack:
+        try:
+            lock = sqlite3.connect(path, isolation_level=None, timeout=0)
+            stack.enter_context(contextlib.closing(lock))
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.Error as error:
+            if "locked" in str(error):
+                raise BusyError(f"{gallery}: its index is being built") from error
+            raise InputError(f"{path}: cannot be written: {error}") from error
+        yield
+
+
+def remove_strays(gallery: Path) -> None:
+    """Removes what killed builders left; nobody else may be building."""
+    facts = ann.read_facts(gallery)
+    kept = None if facts is None else facts.file
+    pattern = re.compile(re.escape(gallery.name) + "-index-[0-9a-f]{8}")
+    for path in gallery.absolute().parent.iterdir():
+        if path.name != kept and pattern.fullmatch(path.name):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _build(
+    gallery: Gallery, lists: int | None, on_progress: Callable[[str], None]
+) -> AnnFacts:
+    import faiss
+
     matrix = gallery.matrix()
     if lists is None:
         lists = max(1, int(4 * np.sqrt(len(matrix))))

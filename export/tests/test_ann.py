@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -99,8 +100,18 @@ def test_too_many_later_images(path: Path) -> None:
         build(gallery, lists=60)
         gallery.search(queries(1))
         assert gallery.last_recall is not None
-    left = [file.name for file in path.parent.glob("faces.gallery-index*")]
-    assert len(left) == 2  # the index before is gone
+    left = [file.name for file in path.parent.glob("faces.gallery-index-*")]
+    assert len(left) == 1  # the index before is gone
+
+
+def test_too_many_are_gone(path: Path) -> None:
+    with Gallery.open(path) as gallery:
+        gallery.delete(range(1, 251))
+        gallery.search(queries(1))
+        assert gallery.last_recall is not None
+        gallery.delete(range(251, 2401))  # few of the candidates are left
+        (hits,) = gallery.search(queries(1), k=30)
+        assert (len(hits), gallery.last_recall) == (30, None)
 
 
 def test_when_search_is_exact(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,6 +167,37 @@ def test_without_faiss(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             build(gallery)
 
 
+@pytest.mark.parametrize("seen", ["outgrown", "small", "none", "no faiss", "neither"])
+def test_info(seen: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if seen == "outgrown":
+        with Gallery.open(path) as gallery:
+            gallery.add(records(1000, start=3000))
+    if seen == "small":
+        monkeypatch.setattr(ann, "MIN_ROWS", 3001)
+    if seen in ("none", "neither"):
+        facts_path(path).unlink()
+    if seen in ("no faiss", "neither"):
+        monkeypatch.setitem(sys.modules, "faiss", None)
+    (line,) = (
+        line
+        for line in CliRunner().invoke(main, ["info", str(path)]).stdout.splitlines()
+        if line.startswith("index:")
+    )
+    assert {
+        "outgrown": "25.0% newer; not used: too much has changed",
+        "small": "0.0% newer; not used below 3,001 images",
+        "none": "none",
+        "no faiss": "0.0% newer; not used: pip install 'contrawarp-edge[ann]'",
+        "neither": "none; pip install 'contrawarp-edge[ann]'",
+    }[seen] in line
+    facts = json.loads(CliRunner().invoke(main, ["info", str(path), "--json"]).stdout)
+    if seen in ("none", "neither"):
+        assert facts["index"] is None
+    else:
+        newer = 1000 if seen == "outgrown" else 0
+        assert (facts["index"]["newer"], facts["index"]["is_used"]) == (newer, False)
+
+
 def test_command(path: Path, tmp_path: Path, info: ModelInfo) -> None:
     result = CliRunner().invoke(main, ["index", str(path), "--lists", "50"])
     assert result.exit_code == 0, result.output
@@ -164,8 +206,10 @@ def test_command(path: Path, tmp_path: Path, info: ModelInfo) -> None:
     result = CliRunner().invoke(main, ["search", str(path), "--id", "7"])
     assert "approximate: " in result.stderr
     assert len(result.stdout.splitlines()) == 11
-    result = CliRunner().invoke(main, ["info", str(path)])
-    assert "3,000 images, finds" in result.stdout
+    out = CliRunner().invoke(main, ["info", str(path)]).stdout
+    assert re.search(
+        r"3,000 images, finds [\d.]+% of the 10 nearest, 0.0% newer\n", out
+    )
     Gallery.create(tmp_path / "empty", info).close()
     result = CliRunner().invoke(main, ["index", str(tmp_path / "empty")])
     assert result.exit_code == 2

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from contrawarp_edge.align.framing import framing_warning
+from contrawarp_edge.ann_background import start_detached
 from contrawarp_edge.cli.options import (
     FILE,
     align_option,
@@ -16,6 +17,7 @@ from contrawarp_edge.cli.options import (
     identity_option,
     list_options,
     metadata_option,
+    say_of_index,
     say_skipped,
 )
 from contrawarp_edge.cli_errors import EXIT_SKIPPED, CleanCommand, printable
@@ -100,6 +102,11 @@ def embed_command(
     )
     if metadata or identity_pattern:
         click.echo(f"metadata for {outcome.described} of {outcome.done} images")
+    if start_detached(gallery):
+        say_of_index(
+            "an index for approximate search is built in the background; until it is "
+            "there, searches are exact"
+        )
     if outcome.failed:
         ctx.exit(EXIT_SKIPPED)
 

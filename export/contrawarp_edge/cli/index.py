@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from contrawarp_edge.ann import MIN_ROWS
-from contrawarp_edge.ann_build import RECALL_K, build
+from contrawarp_edge.ann import MIN_ROWS, RECALL_K
+from contrawarp_edge.ann_build import build
 from contrawarp_edge.cli.options import FILE, Steps
 from contrawarp_edge.cli_errors import CleanCommand, printable
 from contrawarp_edge.gallery import Gallery
@@ -24,7 +24,8 @@ def index_command(gallery: Path, lists: int | None) -> None:
     """Build an index for approximate search in a large gallery.
 
     Searches go on meanwhile. Images that are embedded later are searched exactly, until
-    they are a tenth of all; then build the index again.
+    a tenth of all has changed; then the index is not used any more. `embed`, `watch`
+    and `serve` build it by themselves, in the background.
     """
     steps = Steps()
     with Gallery.open(gallery, readonly=True) as opened:

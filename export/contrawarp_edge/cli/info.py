@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
-from contrawarp_edge.ann import read_facts
+from contrawarp_edge.ann_state import read_state
 from contrawarp_edge.cli.options import FILE
 from contrawarp_edge.cli_errors import CleanCommand, printable
 from contrawarp_edge.embedder import Embedder
@@ -23,15 +24,7 @@ from contrawarp_edge.gallery_file import is_sqlite
 def info_command(file: Path, as_json: bool) -> None:
     """Print what a model or a gallery is."""
     if is_sqlite(file):
-        with Gallery.open(file, readonly=True) as gallery:
-            facts = {
-                "kind": "gallery",
-                "images": len(gallery),
-                "aligned": gallery.aligned,
-                "model_path": str(gallery.model_path or ""),
-                "index": asdict(index) if (index := read_facts(file)) else None,
-                **asdict(gallery.info),
-            }
+        facts = _gallery_facts(file)
     elif file.is_file():
         facts = {"kind": "model", **asdict(Embedder(file).info)}
     else:
@@ -40,10 +33,24 @@ def info_command(file: Path, as_json: bool) -> None:
         click.echo(json.dumps(facts, indent=2))
         return
     facts["crop"] = facts["crop"].get("name", "unnamed")
-    if index := facts.pop("index", None):
-        share = f"finds {index['recall']:.1%} of the 10 nearest"
-        facts["index"] = f"{index['rows']:,} images, {share}"
+    facts.pop("index", None)
+    if text := facts["kind"] == "gallery" and read_state(file).describe():
+        facts["index"] = text
     if "aligned" in facts:
         facts["aligned"] = "yes" if facts["aligned"] else "no"
     for name, value in facts.items():
         click.echo(f"{name.replace('_', ' ') + ':':<17} {printable(value)}")
+
+
+def _gallery_facts(file: Path) -> dict[str, Any]:
+    with Gallery.open(file, readonly=True) as gallery:
+        index = read_state(file)
+        more = {"newer": index.newer, "is_used": index.is_used}
+        return {
+            "kind": "gallery",
+            "images": index.images,
+            "aligned": gallery.aligned,
+            "model_path": str(gallery.model_path or ""),
+            "index": None if index.facts is None else {**asdict(index.facts), **more},
+            **asdict(gallery.info),
+        }

@@ -121,6 +121,11 @@ def say_skipped(path: Path | str, reason: str) -> None:
     click.echo(f"skipped {printable(f'{path}: {reason}')}", err=True)
 
 
+def say_of_index(text: str) -> None:
+    """Says what became of an index, on one line of stderr."""
+    click.echo(printable(text), err=True)
+
+
 class Steps:
     """Shows the present step of long work on a terminal, else nothing."""
 

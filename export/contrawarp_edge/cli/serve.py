@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from contrawarp_edge.align.rules import aligner_for
-from contrawarp_edge.cli.options import align_option, remembered_model
+from contrawarp_edge.ann_background import IndexKeeper
+from contrawarp_edge.cli.options import align_option, remembered_model, say_of_index
 from contrawarp_edge.cli_errors import CleanCommand, printable
 from contrawarp_edge.embedder import Embedder
 from contrawarp_edge.errors import InputError
@@ -79,7 +80,8 @@ def serve_command(
     """Serve GALLERY as a page and as REST, until SIGTERM or Ctrl-C.
 
     Only this machine can reach it, unless another --host is given; a token is needed
-    then. What clients send is searched with and not stored, unless they add it.
+    then. What clients send is searched with and not stored, unless they add it. The
+    index of a large gallery is built meanwhile, if faiss is installed.
     """
     for module in ("fastapi", "uvicorn", "python_multipart"):
         if find_spec(module) is None:
@@ -119,7 +121,8 @@ def serve_command(
                     err=True,
                 )
 
-        run(app, listener, limits, on_start)
+        with IndexKeeper(gallery, say_of_index):
+            run(app, listener, limits, on_start)
 
 
 def _url(host: str, port: int, token: str | None) -> str:

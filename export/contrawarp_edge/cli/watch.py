@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from contrawarp_edge.ann_background import IndexKeeper
 from contrawarp_edge.cli.embed import BatchReporter
 from contrawarp_edge.cli.options import (
     FILE,
@@ -15,6 +16,7 @@ from contrawarp_edge.cli.options import (
     every_option,
     identity_option,
     metadata_option,
+    say_of_index,
 )
 from contrawarp_edge.cli_errors import CleanCommand, printable
 from contrawarp_edge.embedder import Embedder
@@ -57,7 +59,8 @@ def watch_command(
 
     New and changed images are embedded once they have not changed from one look to the
     next, and images whose files are gone are dropped. A folder that is missing or empty
-    is taken for a disk that is away: nothing is dropped then.
+    is taken for a disk that is away: nothing is dropped then. The index of a large
+    gallery is built meanwhile, if faiss is installed.
     """
     for folder in folders:
         if not folder.is_dir():
@@ -80,7 +83,8 @@ def watch_command(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     click.echo(f"watching {', '.join(map(printable, folders))}; Ctrl-C ends", err=True)
     try:
-        watcher.run(interval, _say, _say_problem)
+        with IndexKeeper(gallery, say_of_index):
+            watcher.run(interval, _say, _say_problem)
     except KeyboardInterrupt:
         click.echo("ended", err=True)
 

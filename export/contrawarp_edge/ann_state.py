@@ -1,0 +1,81 @@
+"""What there is of an index, and whether a gallery could do with a new one."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from contrawarp_edge import ann, gallery_file, gallery_sql
+from contrawarp_edge.ann import AnnFacts
+from contrawarp_edge.gallery_sql import sqlite_errors, transaction
+
+HINT = "pip install 'contrawarp-edge[ann]' for quicker, approximate searches"
+"""For whoever has a large gallery and no faiss."""
+
+
+@dataclass(frozen=True)
+class AnnState:
+    """The index of a gallery at one moment.
+
+    Attributes:
+        images: Number of images in the gallery.
+        facts: Of an index that is whole and of this gallery; None if there is none.
+        newer: How many of the images were embedded after it was built.
+        is_used: Whether searches use it.
+    """
+
+    images: int
+    facts: AnnFacts | None
+    newer: int
+    is_used: bool
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether a new index would make searches quicker."""
+        return self.images >= ann.MIN_ROWS and not self.is_used
+
+    def describe(self) -> str:
+        """What users may want to know, on one line; empty for a small gallery."""
+        if (facts := self.facts) is None:
+            reason = "" if has_faiss() else f"; {HINT}"
+            return f"none{reason}" if self.images >= ann.MIN_ROWS else ""
+        text = (
+            f"{facts.rows:,} images, finds {facts.recall:.1%} of the "
+            f"{ann.RECALL_K} nearest, {self.newer / max(1, self.images):.1%} newer"
+        )
+        if self.is_used:
+            return text
+        if self.images < ann.MIN_ROWS:
+            return f"{text}; not used below {ann.MIN_ROWS:,} images"
+        if not has_faiss():
+            return f"{text}; not used: {HINT}"
+        return f"{text}; not used: too much has changed"
+
+
+def read_state(gallery: Path) -> AnnState:
+    """Looks at the index of a gallery in the same way as its searches do.
+
+    Raises:
+        InputError: If the gallery cannot be read.
+    """
+    connection, meta = gallery_file.connect(gallery, readonly=True)
+    with (
+        closing(connection),
+        sqlite_errors(gallery),
+        transaction(connection, "DEFERRED"),
+    ):
+        dim = int(meta["dim"])
+        images = gallery_sql.count(connection)
+        facts = ann.believed_facts(gallery, connection, dim)
+        newer = 0 if facts is None else gallery_sql.count(connection, facts.revision)
+        is_used = (
+            images >= ann.MIN_ROWS and ann.load(gallery, connection, dim) is not None
+        )
+    return AnnState(images, facts, newer, is_used)
+
+
+def has_faiss() -> bool:
+    """Whether an index can be built and used."""
+    return find_spec("faiss") is not None
