@@ -211,6 +211,18 @@ def test_a_keeper_that_ends_takes_its_builder_along(
         build(gallery)  # nobody holds the lock
 
 
+def test_a_builder_that_does_not_end_is_killed(
+    path: Path,
+    started: list[subprocess.Popen[bytes]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ann_background, "_END_SECONDS", 0.1)
+    with IndexKeeper(path, print):
+        wait_for(lambda: started)
+        started[0].send_signal(signal.SIGSTOP)
+    assert started[0].returncode == -signal.SIGKILL
+
+
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 def test_a_builder_ends_with_a_killed_parent(path: Path) -> None:
     program = LARGE + (
