@@ -108,12 +108,13 @@ def _label(axis: Axes, panel: Panel) -> None:
         _few_ticks(axis)
     else:
         axis.set_ylim(bottom=0)
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
     axis.set_xticks(panel.sizes, [short(size) for size in panel.sizes])
     axis.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
 
 
 def _few_ticks(axis: Axes) -> None:
-    """Plain numbers on a logarithmic axis: with 2 and 5 if it is short."""
+    """Ticks of a logarithmic axis: the more, the shorter it is."""
     low, high = axis.get_ylim()
     if high / low < 3:  # nearly flat: show that it is
         middle = math.sqrt(low * high)
@@ -123,7 +124,6 @@ def _few_ticks(axis: Axes) -> None:
     if high / low < 200:
         steps = (1.0, 2.0, 5.0) if high / low > 10 else (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
     axis.yaxis.set_major_locator(LogLocator(subs=steps))
-    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
     axis.yaxis.set_minor_formatter(NullFormatter())
 
 

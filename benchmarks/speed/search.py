@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.speed.scale import Scale
-from benchmarks.speed.table import BOUND, Growth, Part, Target, table_of_times
+from benchmarks.speed.table import OTHER, Growth, Part, Target, table_of_times
 from benchmarks.speed.timing import limited_threads, race, ratio
 from contrawarp_edge import ann_build
 from contrawarp_edge.gallery import Gallery
@@ -63,7 +63,7 @@ def _measure_exact(
     part.tables.append(
         table_of_times(
             title, times, FLOOR, per=queries, unit="ms a query",
-            roles={FLOOR: BOUND},
+            roles={FLOOR: OTHER},
             growth=[Growth(f"exact, queries at a time: {queries}", _AXIS, count)],
         )
     )  # fmt: skip

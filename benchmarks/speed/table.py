@@ -11,7 +11,7 @@ SHARE = "of it: "
 """Begins the names of rows that are a share of the row before."""
 
 OURS, OTHER, BOUND = "ours", "other", "bound"
-"""Roles of contenders: of these packages, of other libraries, what cannot be beaten."""
+"""Roles of contenders: ours, of other libraries, and what does a part of the work."""
 
 
 @dataclass(frozen=True)
