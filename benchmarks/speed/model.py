@@ -113,7 +113,7 @@ def contenders(
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (batch, SIZE, SIZE, 3), dtype=np.uint8)
     tensor, listed = torch.from_numpy(images), list(images)
-    compiled = torch.compile(model) if compiles else None
+    compiled = torch.compile(model, dynamic=False) if compiles else None
 
     def run(module: Callable[[torch.Tensor], torch.Tensor]) -> None:
         with torch.inference_mode():
