@@ -18,7 +18,7 @@ from contrawarp_edge.errors import InputError
     help="Folder of JPEG files for the part that reads files; drawn faces by default.",
 )
 @click.option("--only", default=",".join(NAMES), help="Parts to measure.")
-@click.option("--smoke", is_flag=True, help="Does everything run? Under a minute.")
+@click.option("--smoke", is_flag=True, help="Does everything run? Half a minute.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
-from benchmarks.speed.scale import Scale
+from benchmarks.speed.scale import Scale, worker_counts
 from benchmarks.speed.step import SIZE, OurStep, step_of
-from benchmarks.speed.table import Part, Target, table_of_times
-from benchmarks.speed.timing import Spread, limited_threads, race, ratio
+from benchmarks.speed.table import BOUND, Growth, Part, Target, table_of_times
+from benchmarks.speed.timing import Spread, Times, limited_threads, race, ratio
 from lightly_contrawarp import ContraWarpTransform
 from lightly_contrawarp.batch_transform import ContraWarpBatchTransform
 from lightly_contrawarp.data.drawn_faces import save_drawn_faces
@@ -27,48 +27,76 @@ DEVICE = "views on the device"
 WORKERS = "views in the workers"
 STEP = "the step alone, views in memory"
 _VIEWS = 4
-_MOST_WORKERS = 16
 
 
 def measure(scale: Scale, device: str, data: Path | None) -> Part:
-    """Races epochs over the same files."""
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = data
-        if folder is None:
-            folder = Path(scratch) / "faces"
-            save_drawn_faces(
-                folder, scale.files, num_identities=8, seed=0, size=160, labelled=False
-            )
-        scan = scan_images(folder)
-        paths = scan.paths[:: max(1, len(scan.paths) // scale.files)][: scale.files]
-        cores = os.cpu_count() or 1
-        with limited_threads(1 if scale.name == "smoke" else cores):
-            calls = contenders(
-                ImageScan(paths, []), Path(scratch), scale,
-                device, min(cores, _MOST_WORKERS),
-            )  # fmt: skip
-            times = race(
-                calls, seconds=scale.seconds, rounds=scale.rounds, device=device
-            )
-    images = len(paths) // scale.files_batch * scale.files_batch
-    what = "drawn faces" if data is None else "the given images"
+    """Races epochs over the same files: by workers, and by the size of drawn faces."""
     part = Part()
-    title = (
-        f"{scale.files_backbone} at {SIZE} px, batches of {scale.files_batch} from "
-        f"{len(paths):,} JPEG files ({what}), {_VIEWS} views, all {cores} cores"
-    )
-    part.tables.append(
-        table_of_times(
-            title, times, PLAIN, per=images, rate="images/s", extra=_waiting(times)
+    most = worker_counts()[-1]
+    with tempfile.TemporaryDirectory() as scratch:
+        for side, workers in settings(scale, data):
+            folder, what, growth = data, "the given images", []
+            if folder is None:
+                folder, what = Path(scratch) / str(side), f"drawn faces of {side} px"
+                _draw(folder, scale.files * most, side)
+            if data or side == scale.jpeg_sizes[0]:
+                growth.append(Growth(what, "workers", workers))
+            if not data and workers == most:
+                growth.append(
+                    Growth(f"{workers} workers", "side of a JPEG in pixels", side)
+                )
+            scan = _some(scan_images(folder).paths, scale.files * max(1, workers))
+            with limited_threads(1 if scale.name == "smoke" else os.cpu_count() or 1):
+                calls = contenders(scan, Path(scratch), scale, device, workers)
+                times = race(
+                    calls, seconds=scale.seconds, rounds=scale.rounds, device=device
+                )
+            images = len(scan.paths)
+            part.tables.append(
+                table_of_times(
+                    f"{scale.files_backbone} at {SIZE} px, batches of "
+                    f"{scale.files_batch} from {images:,} JPEG files ({what}), "
+                    f"{_VIEWS} views, {workers} workers, all cores",
+                    times, PLAIN, rate="images/s",
+                    per=images // scale.files_batch * scale.files_batch,
+                    extra=_waiting(times), roles={PLAIN: BOUND, STEP: BOUND},
+                    growth=growth,
+                )
+            )  # fmt: skip
+            if len(growth) == 2 or (data and workers == most):
+                _judge(part, times)
+    return part
+
+
+def settings(scale: Scale, data: Path | None) -> list[tuple[int, int]]:
+    """Sides of JPEG files, 0 for given ones, and workers.
+
+    Files of one side are read with each number of workers, the others with the most.
+    """
+    counts = worker_counts()
+    first, *others = (0,) if data else scale.jpeg_sizes
+    return [(first, n) for n in counts] + [(side, counts[-1]) for side in others]
+
+
+def _draw(folder: Path, count: int, side: int) -> None:
+    if not folder.exists():
+        save_drawn_faces(
+            folder, count, num_identities=8, seed=0, size=side, labelled=False
         )
-    )
+
+
+def _some(paths: Sequence[Path], count: int) -> ImageScan:
+    """Files from all of a folder."""
+    return ImageScan(list(paths[:: max(1, len(paths) // count)][:count]), [])
+
+
+def _judge(part: Part, times: Times) -> None:
     best = min((DEVICE, WORKERS), key=lambda name: Spread.of(times[name]).median)
     share = ratio(times, PLAIN, DEVICE).median
     part.targets.append(
         Target(f"images/s with {DEVICE} / without augmentation", 0.9, True, share)
     )
-    part.notes.append(f"Faster of the two on this device: {best}.")
-    return part
+    part.notes.append(f"Faster of the two with the most workers: {best}.")
 
 
 def _waiting(times: dict[str, list[float]]) -> dict[str, dict[str, str]]:

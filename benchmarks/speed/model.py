@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import tempfile
@@ -13,7 +14,7 @@ import torch
 from PIL import Image
 
 from benchmarks.speed.scale import Scale
-from benchmarks.speed.table import Part, Target, table_of_times
+from benchmarks.speed.table import OTHER, Growth, Part, Target, table_of_times
 from benchmarks.speed.timing import limited_threads, race, ratio
 from contrawarp_edge import Embedder
 from lightly_contrawarp.backbones import build_backbone
@@ -31,7 +32,7 @@ _WANTED = {32: 2.0, 1: 2.5}
 
 
 def measure(scale: Scale, device: str) -> Part:
-    """Races at batches of 1 and 32, on one thread and on all cores."""
+    """Races at all batches on one thread, at the smallest and largest on all cores."""
     part = Part()
     compiles = shutil.which("g++") is not None
     if not compiles:
@@ -41,17 +42,25 @@ def measure(scale: Scale, device: str) -> Part:
         for name in scale.models:
             model, fp32 = export(name, Path(scratch))
             int8 = to_int8(fp32)
-            for threads in sorted({1, os.cpu_count() or 1}):
-                for batch in _WANTED:
-                    # Each change of the number of threads compiles anew.
-                    compiled = compiles and threads == 1
+            cores = 1 if scale.name == "smoke" else os.cpu_count() or 1
+            for threads in sorted({1, cores}):
+                ends = scale.model_batches[:: len(scale.model_batches) - 1]
+                for batch in scale.model_batches if threads == 1 else ends:
+                    # Each number of threads and each batch compile anew: too long.
+                    compiled = compiles and threads == 1 and batch in ends
                     with limited_threads(threads):
                         calls = contenders(model, fp32, int8, batch, threads, compiled)
                         times = race(calls, seconds=scale.seconds, rounds=scale.rounds)
                     title = f"{name} at {SIZE} px, batch {batch}, {threads} thread(s)"
-                    table = table_of_times(title, times, EAGER, per=batch)
-                    part.tables.append(table)
-                    if threads == 1:
+                    growth = Growth(f"{name}, one thread", "images a batch", batch)
+                    part.tables.append(
+                        table_of_times(
+                            title, times, EAGER, per=batch,
+                            roles={EAGER: OTHER, COMPILED: OTHER},
+                            growth=[growth] if threads == 1 else [],
+                        )
+                    )  # fmt: skip
+                    if threads == 1 and batch in _WANTED:
                         part.targets.append(
                             Target(f"{title}: {EAGER} / {FP32}", _WANTED[batch], True,
                                    ratio(times, EAGER, FP32).median)
@@ -61,13 +70,23 @@ def measure(scale: Scale, device: str) -> Part:
 
 def export(name: str, folder: Path) -> tuple[EmbeddingModel, Path]:
     """An untrained encoder in PyTorch, and exported."""
+    model, content = _exported(name)
+    path = folder / f"{name}.onnx"
+    path.write_bytes(content)
+    return model, path
+
+
+@functools.cache
+def _exported(name: str) -> tuple[EmbeddingModel, bytes]:
+    """Two parts of the benchmark share what takes a while."""
     torch.manual_seed(0)
     backbone, dim = build_backbone(name)
     backbone.eval()
     info = BackboneInfo(name=name, dim=dim, input_size=SIZE)
-    path = folder / f"{name}.onnx"
-    export_onnx(backbone, info, path, [Image.new("RGB", (SIZE, SIZE))])
-    return EmbeddingModel(backbone, SIZE).eval(), path
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "model.onnx"
+        export_onnx(backbone, info, path, [Image.new("RGB", (SIZE, SIZE))])
+        return EmbeddingModel(backbone, SIZE).eval(), path.read_bytes()
 
 
 def to_int8(fp32: Path) -> Path:
@@ -94,7 +113,7 @@ def contenders(
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (batch, SIZE, SIZE, 3), dtype=np.uint8)
     tensor, listed = torch.from_numpy(images), list(images)
-    compiled = torch.compile(model) if compiles else None
+    compiled = torch.compile(model, dynamic=False) if compiles else None
 
     def run(module: Callable[[torch.Tensor], torch.Tensor]) -> None:
         with torch.inference_mode():

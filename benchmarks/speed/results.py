@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.page import render, say_all
+from benchmarks.speed.growth import Panel, panels_of
 from benchmarks.speed.parts import KINDS, NAMES, read_results
 from benchmarks.speed.plot import plot_growth
-from benchmarks.speed.table import SHARE
 from lightly_contrawarp.files import atomic_write, atomic_write_text
 
 _DEVICES = {"cpu": "CPU", "cuda": "GPU"}
@@ -39,10 +39,10 @@ def write_results(folder: Path, target: Path) -> str:
         }
         for kind in KINDS
     ]
-    panels = plot_panels(results)
+    growths = growths_of(results)
     text = render(
         Path(__file__).parent,
-        {"number": number, "spread": spread, "verdict": verdict},
+        {"number": number, "signed": signed, "spread": spread, "verdict": verdict},
         parts=parts,
         names=",".join(NAMES),
         facts={
@@ -50,36 +50,38 @@ def write_results(folder: Path, target: Path) -> str:
             for key in ("commit", "versions", "hardware")
         },
         minutes=sum(result["seconds"] for result in results.values()) / 60,
-        has_plot=bool(panels),
+        growths=growths,
     )
     atomic_write_text(target / "RESULTS.md", text)
-    if panels:
-        atomic_write(target / "growth.svg", plot_growth(panels))
+    if growths:
+        atomic_write(target / "growth.svg", plot_growth(growths))
     return f"{target / 'RESULTS.md'}: {len(results)} parts"
 
 
-def plot_panels(
+def growths_of(
     results: dict[tuple[str, str], dict[str, Any]],
-) -> dict[str, dict[str, list[tuple[float, float]]]]:
-    """Points ``(size, median)`` of each contender, by panel."""
-    panels: dict[str, dict[str, list[tuple[float, float]]]] = {}
-    for (_, device), result in results.items():
-        for table in result["tables"]:
-            if table["series"]:
-                name = f"{_DEVICES[device]}: {table['series']}"
-                lines = panels.setdefault(name, {})
-                for row in table["rows"]:
-                    if not row["name"].startswith(SHARE):
-                        point = (table["x"], row["value"][1])
-                        lines.setdefault(row["name"], []).append(point)
-    return panels
+) -> dict[str, list[Panel]]:
+    """Panels of each part and device that was measured at several sizes."""
+    titles = {kind.name: kind.title for kind in KINDS}
+    found = {
+        f"{titles[name]}, {_DEVICES[device]}": panels_of(result["tables"])
+        for (name, device), result in results.items()
+    }
+    return {title: panels for title, panels in found.items() if panels}
 
 
 def number(value: float) -> str:
     """Three significant digits, without an exponent."""
+    if value == 0:
+        return "0"
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}" if value >= 0.001 else f"{value:.4f}"
+
+
+def signed(value: float) -> str:
+    """What is added, with its sign."""
+    return f"{'-' if value < 0 else '+'}{number(abs(value))}"
 
 
 def spread(values: Sequence[float]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -13,18 +15,23 @@ class Scale:
         name: Identifier.
         seconds: How long the rounds of a race go on.
         rounds: Fewest rounds of a race.
-        sizes: Sides in pixels of the images to warp.
+        sizes: Sides in pixels of the images to warp, and of views.
         batches: Batches of images to warp, and of views.
-        images: Images of an epoch through a data loader.
+        images: Images that each worker of a data loader makes views of.
         step_backbone: Encoder of the step.
-        step_batch: Images of a step.
+        step_batches: Images of a step.
+        negatives: Numbers of warped faces of each image; 1 is one of them.
         files_backbone: Encoder of the run on files.
         files_batch: Images of a step of that run.
-        files: Image files of that run.
+        files: Image files of an epoch of that run, for each worker.
+        jpeg_sizes: Sides in pixels of the files; the first is read with each number
+            of workers.
         models: Encoders that are exported.
+        model_batches: Images of a call of these.
+        started_models: Encoders that are started in a fresh process.
         started: Fresh processes of each kind.
         rows: Sizes of galleries.
-        ann_rows: Size of the gallery with an approximate index; 0 for none.
+        ann_rows: Sizes of galleries with an approximate index.
     """
 
     name: str
@@ -34,33 +41,54 @@ class Scale:
     batches: tuple[int, ...]
     images: int
     step_backbone: str
-    step_batch: int
+    step_batches: tuple[int, ...]
+    negatives: tuple[int, ...]
     files_backbone: str
     files_batch: int
     files: int
+    jpeg_sizes: tuple[int, ...]
     models: tuple[str, ...]
+    model_batches: tuple[int, ...]
+    started_models: tuple[str, ...]
     started: int
     rows: tuple[int, ...]
-    ann_rows: int
+    ann_rows: tuple[int, ...]
 
 
-MODELS = ("resnet18", "mobilenet_v3_small")
+_MOST_WORKERS = 16
+
+
+def worker_counts() -> list[int]:
+    """Numbers of workers: none, doublings of one, and as many as there are cores."""
+    cores = min(_MOST_WORKERS, os.cpu_count() or 1)
+    return [0, *(2**n for n in range(5) if 2**n < cores), cores]
+
+
+def middle(values: Sequence[int]) -> int:
+    """The one that stays when another size grows."""
+    return values[len(values) // 2]
+
+
+_MODELS = ("resnet18", "mobilenet_v3_small")
 
 SCALES = {
     scale.name: scale
     for scale in (
         Scale(
-            "smoke", 0.01, 2, (32,), (2,), 8, "small", 4, "small", 4, 8,
-            ("mobilenet_v3_small",), 1, (300, 600), 0,
+            "smoke", 0.01, 2, (32, 64), (1, 2), 4, "small", (2, 4), (0, 1),
+            "small", 4, 4, (32, 64), ("small",), (1, 2), ("small",), 1, (300, 600), (),
         ),
         Scale(
-            "cpu", 5, 5, (112, 224), (1, 64, 256), 256, "resnet18", 16,
-            "mobilenet_v3_small", 32, 128, MODELS, 5, (10_000, 100_000, 1_000_000),
-            200_000,
+            "cpu", 3, 5, (56, 112, 224), (1, 8, 64, 256), 128,
+            "resnet18", (2, 4, 8, 16), (0, 1, 2, 4),
+            "mobilenet_v3_small", 16, 48, (160, 640),
+            _MODELS, (1, 2, 4, 8, 16, 32), (*_MODELS, "resnet50"), 4,
+            (1_000, 10_000, 100_000, 1_000_000), (200_000, 400_000),
         ),
         Scale(
-            "cuda", 5, 7, (112, 224), (1, 64, 256), 4096, "resnet18", 256,
-            "resnet18", 256, 8192, (), 0, (), 0,
+            "cuda", 3, 7, (56, 112, 224), (1, 8, 64, 256), 256,
+            "resnet18", (32, 64, 128, 256), (0, 1, 2, 4),
+            "resnet18", 256, 512, (160, 320), (), (), (), 0, (), (),
         ),
     )
 }  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.speed.scale import Scale
-from benchmarks.speed.table import Part, Target, table_of_times
+from benchmarks.speed.table import OTHER, Growth, Part, Target, table_of_times
 from benchmarks.speed.timing import limited_threads, race, ratio
 from contrawarp_edge import ann_build
 from contrawarp_edge.gallery import Gallery
@@ -24,6 +24,8 @@ _DIM = 512
 _K = 10
 _BLOCK = 10_000
 FLOOR, EXACT, INDEX = "NumPy: product and partition", "Gallery.search", "with an index"
+ANEW = "Gallery.search, opened for each query"
+_AXIS = "images in the gallery"
 
 
 def measure(scale: Scale, device: str) -> Part:
@@ -35,8 +37,8 @@ def measure(scale: Scale, device: str) -> Part:
             with filled(Path(scratch) / "faces.gallery", vectors) as gallery:
                 for queries in (1, 100):
                     _measure_exact(scale, part, gallery, vectors, queries)
-    if scale.ann_rows:
-        _measure_index(scale, part)
+    for count in scale.ann_rows:
+        _measure_index(scale, part, count)
     return part
 
 
@@ -44,34 +46,39 @@ def _measure_exact(
     scale: Scale, part: Part, gallery: Gallery, vectors: Vectors, queries: int
 ) -> None:
     asked = queries_near(vectors, queries)
-    times = race(
-        {
-            FLOOR: lambda: numpy_search(vectors, asked),
-            EXACT: lambda: gallery.search(asked, _K),
-        },
-        seconds=scale.seconds,
-        rounds=scale.rounds,
-    )
+
+    def anew() -> None:
+        with Gallery.open(gallery.path) as opened:
+            opened.search(asked, _K, exact=True)
+
+    calls: dict[str, Callable[[], object]] = {
+        FLOOR: lambda: numpy_search(vectors, asked),
+        EXACT: lambda: gallery.search(asked, _K, exact=True),
+    }
+    if queries == 1:
+        calls[ANEW] = anew
+    times = race(calls, seconds=scale.seconds, rounds=scale.rounds)
     count = len(vectors)
     title = f"{count:,} images, {queries} queries at a time"
-    series = f"search, {queries} at a time: ms a query, by images"
     part.tables.append(
         table_of_times(
-            title, times, FLOOR, per=queries, unit="ms a query", series=series, x=count
+            title, times, FLOOR, per=queries, unit="ms a query",
+            roles={FLOOR: OTHER},
+            growth=[Growth(f"exact, queries at a time: {queries}", _AXIS, count)],
         )
-    )
+    )  # fmt: skip
     relative = ratio(times, EXACT, FLOOR).median
     part.targets.append(Target(f"{title}: {EXACT} / {FLOOR}", 1.2, False, relative))
 
 
-def _measure_index(scale: Scale, part: Part) -> None:
+def _measure_index(scale: Scale, part: Part, count: int) -> None:
     try:
         import faiss  # noqa: F401
     except ImportError:
         part.notes.append("Approximate index: not measured, no faiss.")
         return
     with tempfile.TemporaryDirectory() as scratch:
-        vectors = clustered(scale.ann_rows)
+        vectors = clustered(count)
         with filled(Path(scratch) / "faces.gallery", vectors) as gallery:
             facts = ann_build.build(gallery)
             asked = queries_near(vectors, 1)
@@ -85,9 +92,12 @@ def _measure_index(scale: Scale, part: Part) -> None:
         INDEX: {"recall of the 10 nearest": f"{facts.recall:.1%}"},
         EXACT: {"recall of the 10 nearest": "100%"},
     }
-    title = f"{scale.ann_rows:,} images, approximate index, 1 query"
+    title = f"{count:,} images, approximate index, 1 query"
+    growth = [Growth("approximate index, 1 query", _AXIS, count)]
     part.tables.append(
-        table_of_times(title, times, EXACT, unit="ms a query", extra=extra)
+        table_of_times(
+            title, times, EXACT, unit="ms a query", extra=extra, growth=growth
+        )
     )
 
 

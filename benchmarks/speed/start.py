@@ -11,13 +11,12 @@ import time
 from importlib import metadata
 from pathlib import Path
 
-import numpy as np
 import torch
 from PIL import Image
 
 from benchmarks.speed.model import SIZE, export
 from benchmarks.speed.scale import Scale
-from benchmarks.speed.table import Part, Row, Table, Target
+from benchmarks.speed.table import OTHER, OURS, Growth, Part, Row, Table, Target
 from benchmarks.speed.timing import Spread
 from lightly_contrawarp.checkpoint import CHECKPOINT_KEY, BackboneInfo
 
@@ -25,6 +24,7 @@ _EDGE, _TORCH = "contrawarp-edge", "lightly-contrawarp"
 FIRST = "exported, the first time on a device"
 AGAIN = "exported, from then on"
 WITH_TORCH = "checkpoint, with PyTorch"
+_AXIS = "MB of the exported file"
 
 _EXPORTED = """
 from contrawarp_edge import Embedder
@@ -60,24 +60,52 @@ def measure(scale: Scale, device: str) -> Part:
     part = Part()
     sizes = {name: f"{installed_bytes(name) / 1e6:,.0f} MB" for name in (_EDGE, _TORCH)}
     with tempfile.TemporaryDirectory() as scratch:
-        for name in scale.models:
+        for name in scale.started_models:
             seen = _starts(name, Path(scratch), scale.started)
-            rows = []
-            for kind, runs in seen.items():
-                seconds, peaks = zip(*runs, strict=True)
-                memory = float(np.median(peaks)) / 1e6
-                size = sizes[_TORCH if kind == WITH_TORCH else _EDGE]
-                rows.append(
-                    Row(kind, Spread.of(seconds),
-                        extra={"peak memory": f"{memory:,.0f} MB", "installed": size})
-                )  # fmt: skip
-                if kind == AGAIN and "mobilenet" in name:
-                    part.targets += [
-                        Target(f"{name}, {kind}: seconds", 1, False, rows[-1].value[1]),
-                        Target(f"{name}, {kind}: peak memory, MB", 150, False, memory),
-                    ]
-            part.tables.append(Table(f"{name} at {SIZE} px", "s", "", rows))
+            weights = (Path(scratch) / f"{name}.onnx").stat().st_size / 1e6
+            part.tables += tables(name, weights, seen, sizes)
+            if "mobilenet" in name:
+                seconds, peak = (
+                    next(row for row in table.rows if row.name == AGAIN).value.median
+                    for table in part.tables[-2:]
+                )
+                part.targets += [
+                    Target(f"{name}, {AGAIN}: seconds", 1, False, seconds),
+                    Target(f"{name}, {AGAIN}: peak memory, MB", 150, False, peak),
+                ]
     return part
+
+
+def tables(
+    name: str,
+    weights: float,
+    seen: dict[str, list[tuple[float, float]]],
+    installed: dict[str, str],
+) -> list[Table]:
+    """A table of seconds and one of memory.
+
+    Args:
+        name: The encoder.
+        weights: Size of the exported file in MB.
+        seen: Seconds and peak bytes of processes of each kind.
+        installed: Sizes of distributions, in words.
+    """
+    times, peaks = [], []
+    for kind, runs in seen.items():
+        seconds, memory = zip(*runs, strict=True)
+        role = OTHER if kind == WITH_TORCH else OURS
+        size = {"installed": installed[_TORCH if kind == WITH_TORCH else _EDGE]}
+        times.append(Row(kind, Spread.of(seconds), extra=size, role=role))
+        peak = Spread.of([size / 1e6 for size in memory])
+        peaks.append(Row(kind, peak, role=role))
+    title = f"{name} at {SIZE} px, a file of {weights:,.0f} MB"
+    return [
+        Table(f"{title}: {what}", unit, "", rows, [Growth(what, _AXIS, weights)])
+        for what, unit, rows in (
+            ("time to the first embedding", "s", times),
+            ("peak memory", "MB", peaks),
+        )
+    ]
 
 
 def _starts(

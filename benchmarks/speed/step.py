@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import torch
@@ -12,29 +12,33 @@ from lightly.models.modules import BYOLPredictionHead, BYOLProjectionHead
 from lightly.models.utils import deactivate_requires_grad, update_momentum
 from torch import Tensor, nn
 
-from benchmarks.speed.scale import Scale
-from benchmarks.speed.table import Part, Target, table_of_times
-from benchmarks.speed.timing import limited_threads, race, ratio
+from benchmarks.speed.scale import Scale, middle
+from benchmarks.speed.table import OTHER, Growth, Part, Table, Target, table_of_times
+from benchmarks.speed.timing import Times, limited_threads, race, ratio
 from lightly_contrawarp import ContraWarp
 from lightly_contrawarp.backbones import build_backbone
 from lightly_contrawarp.optimization import adamw_with_cosine
 
 SIZE = 112
 BYOL = "BYOL of Lightly's parts, two views"
-_TARGET = "ContraWarp, target only"
-_FACE: dict[str, Any] = {
-    "paired": False, "contrast": "target", "negatives_from": "face",
-    "positive_weight": 1.0,
-}  # fmt: skip
-VARIANTS: dict[str, dict[str, Any]] = {
-    "ContraWarp as BYOL, K=0": {**_FACE, "num_negatives": 0, "negative_weight": 0.0},
-    f"{_TARGET}, K=1": {**_FACE, "num_negatives": 1},
-    f"{_TARGET}, K=4": {**_FACE, "num_negatives": 4},
-    "ContraWarp, SimCLR, K=0": {"num_negatives": 0},
-    "ContraWarp by default, K=1 paired": {"num_negatives": 1},
-    "ContraWarp by default, K=4 paired": {"num_negatives": 4},
-}
-"""Settings of the module, by name."""
+FACE = "ContraWarp, target only"
+PAIRED = "ContraWarp by default, paired"
+
+
+def settings(name: str, negatives: int) -> dict[str, Any]:
+    """Arguments of the module.
+
+    Args:
+        name: ``FACE`` or ``PAIRED``.
+        negatives: Warped faces of each image, K.
+    """
+    if name == PAIRED:
+        return {"num_negatives": negatives}
+    return {
+        "num_negatives": negatives, "paired": False, "contrast": "target",
+        "negatives_from": "face", "positive_weight": 1.0,
+        **({} if negatives else {"negative_weight": 0.0}),
+    }  # fmt: skip
 
 
 class LightlyByol(nn.Module):
@@ -88,43 +92,61 @@ def measure(scale: Scale, device: str) -> Part:
     """Races all variants, each a forward and a backward pass and an update."""
     torch.manual_seed(0)
     part = Part()
-    with limited_threads(1):
-        times = race(
-            contenders(scale.step_backbone, scale.step_batch, device),
-            seconds=scale.seconds, rounds=scale.rounds, device=device,
-        )  # fmt: skip
-    how = "fp32" if device == "cpu" else "bfloat16, channels-last"
-    part.tables.append(
-        table_of_times(
-            f"{scale.step_backbone} at {SIZE} px, {scale.step_batch} images, {how}",
-            times, BYOL, unit="ms a step",
-        )
-    )  # fmt: skip
-    name = f"{_TARGET}, K=1"
-    relative = ratio(times, name, BYOL).median
-    part.targets.append(Target(f"{name} / {BYOL}", 1.25, False, relative))
+    for batch in scale.step_batches:
+        negatives = scale.negatives if batch == middle(scale.step_batches) else (1,)
+        with limited_threads(1):
+            times = race(
+                contenders(scale.step_backbone, batch, negatives, device),
+                seconds=scale.seconds, rounds=scale.rounds, device=device,
+            )  # fmt: skip
+        for k in negatives:
+            part.tables.append(table_of(scale, batch, k, times, device))
+            if k == 1:
+                relative = ratio(times, f"{FACE}, K=1", BYOL).median
+    part.targets.append(
+        Target(f"{FACE} / {BYOL}: K=1, {batch} images", 1.25, False, relative)
+    )
+    part.notes.append(f"Without negatives, K=0, {FACE} is BYOL, and by default SimCLR.")
     return part
 
 
 def contenders(
-    backbone: str, batch: int, device: str
+    backbone: str, batch: int, negatives: Collection[int], device: str
 ) -> dict[str, Callable[[], object]]:
     """A step of each variant, on views that are there already."""
-    views = [torch.randn(batch, 3, SIZE, SIZE, device=device) for _ in range(10)]
+    most = 2 * (1 + max(negatives))
+    views = [torch.randn(batch, 3, SIZE, SIZE, device=device) for _ in range(most)]
     models: dict[str, tuple[LightlyByol | OurStep, int]] = {
         BYOL: (LightlyByol(backbone), 2)
     }
-    for name, settings in VARIANTS.items():
-        faces, paired = 1 + settings["num_negatives"], settings.get("paired", True)
-        ours = OurStep(
-            backbone, input_size=SIZE, channels_last=device == "cuda", **settings
-        )
-        models[name] = (ours, 2 * faces if paired else faces + 1)
+    for k in negatives:
+        for name, count in ((FACE, 2 + k), (PAIRED, 2 * (1 + k))):
+            ours = OurStep(
+                backbone, input_size=SIZE, channels_last=device == "cuda",
+                **settings(name, k),
+            )  # fmt: skip
+            models[f"{name}, K={k}"] = ours, count
     calls: dict[str, Callable[[], object]] = {}
     for name, (model, count) in models.items():
         step = step_of(model, device)
         calls[name] = lambda step=step, count=count: step(views[:count])  # type: ignore[misc]
     return calls
+
+
+def table_of(scale: Scale, batch: int, k: int, times: Times, device: str) -> Table:
+    """What of a race has so many negatives."""
+    names = {name: f"{name}, K={k}" for name in (FACE, PAIRED)}
+    some = {BYOL: times[BYOL], **{name: times[full] for name, full in names.items()}}
+    how = "fp32" if device == "cpu" else "bfloat16, channels-last"
+    growth = []
+    if batch == middle(scale.step_batches):
+        growth.append(Growth(f"{batch} images", "negatives of an image, K", k))
+    if k == 1:
+        growth.append(Growth("K=1", "images a step", batch))
+    return table_of_times(
+        f"{scale.step_backbone} at {SIZE} px, {batch} images, K={k}, {how}",
+        some, BYOL, unit="ms a step", roles={BYOL: OTHER}, growth=growth,
+    )  # fmt: skip
 
 
 def step_of(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.speed.timing import Spread, Times, ratio
 
 SHARE = "of it: "
 """Begins the names of rows that are a share of the row before."""
+
+OURS, OTHER, BOUND = "ours", "other", "bound"
+"""Roles of contenders: ours, of other libraries, and what does a part of the work."""
 
 
 @dataclass(frozen=True)
@@ -21,12 +24,29 @@ class Row:
         ratio: Its time divided by that of the table's reference; ``None`` if that
             means nothing.
         extra: Further columns, in words.
+        role: ``OURS``, ``OTHER`` or ``BOUND``.
     """
 
     name: str
     value: Spread
     ratio: Spread | None = None
     extra: dict[str, str] = field(default_factory=dict)
+    role: str = OURS
+
+
+@dataclass(frozen=True)
+class Growth:
+    """The place of a table among others that differ from it in one size.
+
+    Attributes:
+        panel: What they have in common; with the axis, it names a panel of the plot.
+        axis: The size, with its unit.
+        at: The size of this table.
+    """
+
+    panel: str
+    axis: str
+    at: float
 
 
 @dataclass(frozen=True)
@@ -38,16 +58,14 @@ class Table:
         unit: Of the values.
         reference: The contender that ratios are relative to, or empty.
         rows: The contenders.
-        series: Name of the plot's panel, or empty.
-        x: The setting's place on the axis of the plot.
+        growth: Where it stands in the plot.
     """
 
     title: str
     unit: str
     reference: str
     rows: list[Row]
-    series: str = ""
-    x: float = 0.0
+    growth: list[Growth] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -84,8 +102,8 @@ def table_of_times(
     per: float = 1,
     rate: str = "",
     extra: Mapping[str, dict[str, str]] | None = None,
-    series: str = "",
-    x: float = 0.0,
+    roles: Mapping[str, str] | None = None,
+    growth: Sequence[Growth] = (),
     unit: str = "ms an image",
 ) -> Table:
     """Turns the times of a race into a table.
@@ -97,8 +115,8 @@ def table_of_times(
         per: Things that a call makes, such as images of a batch.
         rate: Show so many of these a second, such as ``"views/s"``, and not the time.
         extra: Further columns of contenders.
-        series: Name of the plot's panel.
-        x: Place on its axis.
+        roles: Those of contenders that are not ``OURS``.
+        growth: Where the table stands in the plot.
         unit: Of the values, if there is no rate.
     """
     rows = []
@@ -110,6 +128,7 @@ def table_of_times(
                 Spread.of(values),
                 ratio(times, name, reference),
                 dict((extra or {}).get(name, {})),
+                (roles or {}).get(name, OURS),
             )
         )
-    return Table(title, rate or unit, reference, rows, series, x)
+    return Table(title, rate or unit, reference, rows, list(growth))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,42 +16,43 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2.functional import pil_to_tensor
 
-from benchmarks.speed.scale import Scale
-from benchmarks.speed.table import Part, Target, table_of_times
-from benchmarks.speed.timing import limited_threads, race, ratio
+from benchmarks.speed.scale import Scale, middle, worker_counts
+from benchmarks.speed.table import OTHER, Growth, Part, Table, Target, table_of_times
+from benchmarks.speed.timing import Times, limited_threads, race, ratio
 from lightly_contrawarp import ContraWarpTransform, ContraWarpViewTransform
 from lightly_contrawarp.batch_transform import ContraWarpBatchTransform
 from lightly_contrawarp.data.drawn_faces import DrawnFaces
+from lightly_contrawarp.training_images import decoded_side
 
-_SIZE = 112
-_SOURCE = 125
 LIGHTLY = "Lightly BYOLTransform"
 OURS = "ContraWarpBatchTransform"
-_MANY_WORKERS = 16
+_ALONE = "ContraWarpTransform"
+_WARPED = f"{OURS}, time for two of its four views with K=1"
+_RATE = "views/s"
 
 
 def measure(scale: Scale, device: str) -> Part:
     """Races in one process, and with the workers of a data loader."""
     part = Part()
-    faces = [image for image, _ in DrawnFaces(scale.images, 8, size=_SOURCE)]  # type: ignore[attr-defined]
-    workers = min(_MANY_WORKERS, os.cpu_count() or 1)
-    limits: dict[str, Any] = {
-        "seconds": scale.seconds, "rounds": scale.rounds, "device": device
-    }  # fmt: skip
-    with limited_threads(1):
-        batch = faces[: max(scale.batches)]
-        times = race(in_process(batch, device), **limits)
-        where = "one core" if device == "cpu" else "one core, or the GPU"
+    for side, batch in settings(scale):
+        with limited_threads(1):
+            times = _race(in_process(drawn(batch, side), side, device), scale, device)
+        times[_WARPED] = [seconds / 2 for seconds in times[_WARPED]]
+        part.tables.append(_table_in_process(scale, side, batch, device, times))
+    for workers in worker_counts()[1:]:
+        count = workers * scale.images
+        side, batch = middle(scale.sizes), min(64, count)
+        with limited_threads(workers):
+            calls = with_workers(drawn(count, side), side, batch, workers, device)
+            times = _race(calls, scale, device)
         part.tables.append(
-            table_of_times(f"Two views of an image, {where}", times, LIGHTLY,
-                           per=2 * len(batch), rate="views/s")
+            table_of_times(
+                f"Two views of an image at {side} px, batches of {batch}, workers or "
+                f"threads: {workers}",
+                times, LIGHTLY, per=2 * count, rate=_RATE, roles={LIGHTLY: OTHER},
+                growth=[Growth(f"{side} px", "workers or threads", workers)],
+            )
         )  # fmt: skip
-    with limited_threads(os.cpu_count() or 1):
-        times = race(with_workers(faces, workers, device), **limits)
-    part.tables.append(
-        table_of_times(f"Two views of an image, {workers} workers or all cores", times,
-                       LIGHTLY, per=2 * len(faces), rate="views/s")
-    )  # fmt: skip
     if device == "cuda":
         part.targets.append(
             Target(f"{OURS} / {LIGHTLY} with {workers} workers", 10, True,
@@ -61,35 +61,64 @@ def measure(scale: Scale, device: str) -> Part:
     return part
 
 
+def settings(scale: Scale) -> list[tuple[int, int]]:
+    """Sides and batches: all batches at one side, one batch at all sides."""
+    by_batch = {(middle(scale.sizes), batch) for batch in scale.batches}
+    return sorted(by_batch | {(side, middle(scale.batches)) for side in scale.sizes})
+
+
+def drawn(count: int, side: int) -> list[Image.Image]:
+    """Faces as training decodes them for views of a side."""
+    faces = DrawnFaces(count, min(8, count), size=decoded_side(side))
+    return [faces[index][0] for index in range(count)]
+
+
+def _race(calls: dict[str, Callable[[], object]], scale: Scale, device: str) -> Times:
+    return race(calls, seconds=scale.seconds, rounds=scale.rounds, device=device)
+
+
+def _table_in_process(
+    scale: Scale, side: int, batch: int, device: str, times: Times
+) -> Table:
+    growth = []
+    if side == middle(scale.sizes):
+        growth.append(Growth(f"one core, {side} px", "images a batch", batch))
+    if batch == middle(scale.batches):
+        growth.append(Growth(f"one core, batches of {batch}", "side in pixels", side))
+    where = "one core" if device == "cpu" else "one core, or the GPU"
+    return table_of_times(
+        f"Two views of an image at {side} px, batches of {batch}, {where}",
+        times, LIGHTLY, per=2 * batch, rate=_RATE, roles={LIGHTLY: OTHER},
+        growth=growth,
+    )  # fmt: skip
+
+
 def in_process(
-    faces: Sequence[Image.Image], device: str
+    faces: Sequence[Image.Image], side: int, device: str
 ) -> dict[str, Callable[[], object]]:
     """Calls that make two views, and with a warp four, of each face."""
-    lightly, ours, warped = transforms()
+    lightly, ours, warped = transforms(side)
     pixels = torch.stack([pil_to_tensor(face) for face in faces]).to(device)
     batched, batched_warped = map(ContraWarpBatchTransform, (ours, warped))
     return {
         LIGHTLY: lambda: [lightly(face) for face in faces],
-        "ContraWarpTransform": lambda: [ours(face) for face in faces],
+        _ALONE: lambda: [ours(face) for face in faces],
         OURS: lambda: batched(pixels),
-        f"{OURS}, time for two of its four views with K=1": (
-            lambda: batched_warped(pixels[: len(pixels) // 2])
-        ),
+        _WARPED: lambda: batched_warped(pixels),
     }
 
 
 def with_workers(
-    faces: Sequence[Image.Image], workers: int, device: str
+    faces: Sequence[Image.Image], side: int, batch: int, workers: int, device: str
 ) -> dict[str, Callable[[], object]]:
     """Calls that make two views of each face, in batches."""
-    lightly, ours, _ = transforms()
-    size = min(64, len(faces))
+    lightly, ours, _ = transforms(side)
     loaders = {
         name: DataLoader(
-            _Faces(faces, transform), size, num_workers=workers,
+            _Faces(faces, transform), batch, num_workers=workers,
             persistent_workers=True, pin_memory=device == "cuda",
         )
-        for name, transform in ((LIGHTLY, lightly), ("ContraWarpTransform", ours))
+        for name, transform in ((LIGHTLY, lightly), (_ALONE, ours))
     }  # fmt: skip
     pixels = torch.stack([pil_to_tensor(face) for face in faces]).to(device)
     batched = ContraWarpBatchTransform(ours)
@@ -101,15 +130,17 @@ def with_workers(
 
     return {
         **{name: lambda loader=x: epoch(loader) for name, x in loaders.items()},  # type: ignore[misc]
-        OURS: lambda: [batched(part) for part in torch.split(pixels, size)],
+        OURS: lambda: [batched(part) for part in torch.split(pixels, batch)],
     }
 
 
-def transforms() -> tuple[BYOLTransform, ContraWarpTransform, ContraWarpTransform]:
+def transforms(
+    side: int,
+) -> tuple[BYOLTransform, ContraWarpTransform, ContraWarpTransform]:
     """BYOL's views by Lightly and by us, and ours with a warp: the same settings."""
-    first: dict[str, Any] = {"input_size": _SIZE, "gaussian_blur": 1.0}
+    first: dict[str, Any] = {"input_size": side, "gaussian_blur": 1.0}
     second: dict[str, Any] = {
-        "input_size": _SIZE, "gaussian_blur": 0.1, "solarization_prob": 0.2
+        "input_size": side, "gaussian_blur": 0.1, "solarization_prob": 0.2
     }  # fmt: skip
     lightly = BYOLTransform(BYOLView1Transform(**first), BYOLView2Transform(**second))
     same: dict[str, Any] = {"min_scale": 0.08, "rr_prob": 0.0}

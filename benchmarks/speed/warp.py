@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 
 import kornia.augmentation as K
 import torch
 from torch.nn import functional as F
 from torchvision.transforms import v2
 
-from benchmarks.speed.scale import Scale
-from benchmarks.speed.table import SHARE, Part, Table, Target, table_of_times
+from benchmarks.speed.scale import Scale, middle
+from benchmarks.speed.table import (
+    BOUND,
+    OTHER,
+    SHARE,
+    Growth,
+    Part,
+    Table,
+    Target,
+    table_of_times,
+)
 from benchmarks.speed.timing import limited_threads, race, ratio
 from lightly_contrawarp import LocalWarp
 from lightly_contrawarp.warp import identity_affine, sample, sampling_grid
 
 OURS = "LocalWarp"
 _KORNIA = ("kornia RandomElasticTransform", "kornia RandomThinPlateSpline")
+_ONE_FIELD = "torchvision ElasticTransform (one field for all)"
 _PLAIN = "grid_sample with a given grid"
 _FLOOR = "copy: memory traffic only"
+_ROLES = {**dict.fromkeys((*_KORNIA, _ONE_FIELD), OTHER), _PLAIN: BOUND, _FLOOR: BOUND}
 
 
 def measure(scale: Scale, device: str) -> Part:
@@ -26,17 +38,16 @@ def measure(scale: Scale, device: str) -> Part:
     part = Part()
     against: dict[str, list[float]] = {n: [] for n in (*_KORNIA, _PLAIN, _FLOOR)}
     with limited_threads(1):
-        for size in scale.sizes:
-            for batch in scale.batches:
-                times = race(
-                    contenders(batch, size, device),
-                    seconds=scale.seconds,
-                    rounds=scale.rounds,
-                    device=device,
-                )
-                part.tables.append(_table(batch, size, times))
-                for name, seen in against.items():
-                    seen.append(ratio(times, OURS, name).median)
+        for size, batch in settings(scale):
+            times = race(
+                contenders(batch, size, device),
+                seconds=scale.seconds,
+                rounds=scale.rounds,
+                device=device,
+            )
+            part.tables.append(_table(batch, size, times, scale))
+            for name, seen in against.items():
+                seen.append(ratio(times, OURS, name).median)
     part.targets += [
         Target(f"{name} / {OURS}, least of all settings", 25, True, 1 / max(seen))
         for name, seen in against.items()
@@ -57,6 +68,13 @@ def measure(scale: Scale, device: str) -> Part:
                max(against[floor]))
     )  # fmt: skip
     return part
+
+
+def settings(scale: Scale) -> list[tuple[int, int]]:
+    """Sides and batches: all batches at the larger sides, one batch at all sides."""
+    by_batch = product(scale.sizes[-2:], scale.batches)
+    by_side = product(scale.sizes, [middle(scale.batches)])
+    return sorted({*by_batch, *by_side})
 
 
 def contenders(batch: int, size: int, device: str) -> dict[str, Callable[[], object]]:
@@ -80,14 +98,19 @@ def contenders(batch: int, size: int, device: str) -> dict[str, Callable[[], obj
         f"{SHARE}sampling, mirrored at the rim": lambda: sample(images, planes),
         _KORNIA[0]: lambda: elastic(images),
         _KORNIA[1]: lambda: spline(images),
-        "torchvision ElasticTransform (one field for all)": lambda: one_field(images),
+        _ONE_FIELD: lambda: one_field(images),
         _PLAIN: lambda: F.grid_sample(images, grid, align_corners=False),
         _FLOOR: lambda: copy.copy_(images),
     }
 
 
-def _table(batch: int, size: int, times: dict[str, list[float]]) -> Table:
+def _table(batch: int, size: int, times: dict[str, list[float]], scale: Scale) -> Table:
+    growth = []
+    if size in scale.sizes[-2:]:
+        growth.append(Growth(f"{size} px", "images a batch", batch))
+    if batch == middle(scale.batches):
+        growth.append(Growth(f"batches of {batch}", "side in pixels", size))
     return table_of_times(
-        f"{size} px, batch {batch}", times, OURS, per=batch,
-        series=f"warping at {size} px: ms an image, by batch", x=batch,
+        f"{size} px, batch {batch}", times, OURS, per=batch, roles=_ROLES,
+        growth=growth,
     )  # fmt: skip
