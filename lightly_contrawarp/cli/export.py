@@ -86,7 +86,8 @@ def main(
 
     With --int8 an 8-bit model goes beside it too. It is smaller and faster, and finds
     somewhat other neighbours; how much, is measured and shown. If it finds too many
-    others, nothing is written.
+    others, only its weights get 8 bits, which makes it smaller but no faster. If that
+    finds too many others too, nothing is written.
 
     Exit code 3 means that all is written but some images could not be read.
     """

@@ -13,11 +13,17 @@ from lightly_contrawarp.data.labelled import LabelledImages
 from lightly_contrawarp.evaluation.compare import compare, versions
 from lightly_contrawarp.evaluation.encoders import OnnxEncoder
 from lightly_contrawarp.evaluation.evaluate import EvaluationSettings
-from lightly_contrawarp.int8.agreement import measure_agreement
-from lightly_contrawarp.int8.quantization import quantize
-from lightly_contrawarp.int8.report import MIN_OVERLAP, Int8Report, ModelFile
+from lightly_contrawarp.int8.agreement import Agreement, measure_agreement
+from lightly_contrawarp.int8.quantization import Quantized, quantize
+from lightly_contrawarp.int8.report import (
+    ENOUGH_OVERLAP,
+    MIN_OVERLAP,
+    Int8Report,
+    ModelFile,
+)
 from lightly_contrawarp.int8.sampling import SEED, ImageSample
 from lightly_contrawarp.int8.speed import measure_speed
+from lightly_contrawarp.int8.weights import quantize_weights
 from lightly_contrawarp.onnx_export import with_metadata
 from lightly_contrawarp.staging import Stage
 
@@ -44,6 +50,9 @@ def stage_int8(
 ) -> Int8Report:
     """Quantises a model and measures what that changed; progress goes to stderr.
 
+    Weights and activations are quantised. If that model shares fewer than
+    `ENOUGH_OVERLAP` of the nearest neighbours, only weights are.
+
     Args:
         fp32: The fp32 model, where it waits.
         path: Where that model will be; see `int8_path` for the int8 one.
@@ -59,38 +68,45 @@ def stage_int8(
         InputError: If the images are too few, the network cannot be quantised, or
             the models share fewer than `MIN_OVERLAP` of the nearest neighbours.
     """
-    steps = len(sample.calibration), len(sample.held_out)
-    progress = Progress(steps[0] + 2 * steps[1])
+    target = int8_path(path)
+
+    def stage_and_compare(one: Quantized) -> tuple[Embedder, Agreement, list[str]]:
+        embedder = Embedder(stage(target, with_metadata(one.content, one.info)))
+        progress = Progress(2 * len(sample.held_out))
+        found, unreadable = measure_agreement(
+            fp32, embedder, sample.held_out, on_progress=progress.update
+        )
+        progress.clear()
+        return embedder, found, one.unreadable + unreadable
+
+    progress = Progress(len(sample.calibration))
     quantized = quantize(
         fp32.path, fp32.info, sample.calibration, on_progress=progress.update
     )
-    info = quantized.info
-    content = with_metadata(quantized.content, info)
-    target = int8_path(path)
-    int8 = Embedder(stage(target, content))
-    agreement, unreadable = measure_agreement(
-        fp32,
-        int8,
-        sample.held_out,
-        on_progress=lambda done: progress.update(steps[0] + done),
-    )
     progress.clear()
+    int8, agreement, unreadable = stage_and_compare(quantized)
+    passed_over = None
+    if agreement.overlap.value < ENOUGH_OVERLAP:
+        passed_over = agreement
+        quantized = quantize_weights(fp32.path, fp32.info)
+        int8, agreement, _ = stage_and_compare(quantized)
     if agreement.overlap.value < MIN_OVERLAP and not force:
         raise InputError(
             f"{target}: not written, because it finds only "
             f"{agreement.overlap.value:.3f} of the ten nearest images that fp32 finds, "
             f"less than {MIN_OVERLAP:.2f}; --force writes it nevertheless"
         )
-    size = info.input_size
+    size = fp32.info.input_size
     noise = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
     return Int8Report(
         fp32=ModelFile(path, fp32.path.stat().st_size, fp32.info),
-        int8=ModelFile(target, len(content), info),
+        int8=ModelFile(target, int8.path.stat().st_size, int8.info),
         folder=sample.folder,
         calibrated_on=quantized.images,
         seed=SEED,
         agreement=agreement,
-        unreadable=quantized.unreadable + unreadable,
+        passed_over=passed_over,
+        unreadable=unreadable,
         speed=measure_speed(fp32.path, int8.path, noise),
         tasks=_tasks({path: fp32, target: int8}, labelled) if labelled else None,
         versions=versions(),

@@ -1,4 +1,4 @@
-"""Static quantisation of an exported model to 8 bits, calibrated on images."""
+"""Static quantisation of weights and activations to 8 bits, calibrated on images."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ class Quantized:
     Attributes:
         content: The serialised model, without metadata.
         info: The metadata that it should have.
-        images: Number of images that it was calibrated on.
+        images: Number of images that it was calibrated on; 0 if only its weights are
+            quantised.
         unreadable: A line for each image that was passed over.
     """
 
@@ -80,12 +81,9 @@ def quantize(
         InputError: If fewer than `MIN_IMAGES` can be read, or there is no convolution
             to quantise.
     """
-    nodes = onnx.load(model).graph.node
-    convolutions = [node.name for node in nodes if node.op_type == "Conv"]
-    if len(convolutions) <= _FLOAT_CONVOLUTIONS:
-        raise InputError(
-            f"int8 needs a network of convolutions, and {info.backbone} is none"
-        )
+    proto = onnx.load(model)
+    wanted = {node.name for node in convolutions_to_quantize(proto, info)}
+    convolutions = {node.name for node in proto.graph.node if node.op_type == "Conv"}
     # Images are decoded again when it is their turn: photographs fill the memory.
     readable, unreadable = [], []
     for file in load_files(paths, lambda path: None, lambda file: file):
@@ -113,7 +111,7 @@ def quantize(
             reduce_range=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            nodes_to_exclude=convolutions[:_FLOAT_CONVOLUTIONS],
+            nodes_to_exclude=sorted(convolutions - wanted),
             # Leaves out the 0.001 % of the values that are farthest off on each side.
             calibrate_method=CalibrationMethod.Percentile,
             extra_options={
@@ -126,6 +124,22 @@ def quantize(
     content = quantized.SerializeToString(deterministic=True)
     metadata = replace(info, precision="int8", fingerprint=graph_fingerprint(content))
     return Quantized(content, metadata, len(readable), unreadable)
+
+
+def convolutions_to_quantize(
+    model: onnx.ModelProto, info: ModelInfo
+) -> list[onnx.NodeProto]:
+    """All convolutions of a model but the first two, from the input on.
+
+    Raises:
+        InputError: If there are none.
+    """
+    convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
+    if len(convolutions) <= _FLOAT_CONVOLUTIONS:
+        raise InputError(
+            f"int8 needs a network of convolutions, and {info.backbone} is none"
+        )
+    return convolutions[_FLOAT_CONVOLUTIONS:]
 
 
 class _Images(CalibrationDataReader):  # type: ignore[misc]

@@ -14,6 +14,9 @@ from lightly_contrawarp.int8.speed import THREADS, Speed
 MIN_OVERLAP = 0.90
 """An int8 model that shares fewer neighbours with fp32 is not written."""
 
+ENOUGH_OVERLAP = 0.95
+"""If fewer are shared with 8-bit activations, these stay in fp32."""
+
 
 @dataclass(frozen=True)
 class ModelFile:
@@ -47,9 +50,12 @@ class Int8Report:
         fp32: The one file.
         int8: The other.
         folder: Where the images came from.
-        calibrated_on: Number of images that it was calibrated on.
+        calibrated_on: Number of images that activations were calibrated on; 0 if only
+            weights are quantised.
         seed: Seed by which they were drawn.
         agreement: On images that it was not calibrated on.
+        passed_over: The agreement with activations of 8 bits too, if that was less
+            than `ENOUGH_OVERLAP` and only weights are quantised; None otherwise.
         unreadable: A line for each image of the folder that could not be used.
         speed: An entry for each size of batch.
         tasks: What ``contrawarp evaluate`` measures on labelled images for both, or
@@ -63,6 +69,7 @@ class Int8Report:
     calibrated_on: int
     seed: int
     agreement: Agreement
+    passed_over: Agreement | None
     unreadable: list[str]
     speed: list[Speed]
     tasks: dict[str, Any] | None
@@ -83,9 +90,12 @@ class Int8Report:
                 "images": self.calibrated_on,
                 "seed": self.seed,
             },
+            "quantized": "weights and activations" if self.calibrated_on else "weights",
             "agreement": asdict(self.agreement),
+            "passed_over": asdict(self.passed_over) if self.passed_over else None,
             "unreadable": self.unreadable,
             "lowest_overlap_allowed": MIN_OVERLAP,
+            "enough_overlap": ENOUGH_OVERLAP,
             "speed": {"threads": THREADS, "batches": [asdict(s) for s in self.speed]},
             "tasks": self.tasks,
             "versions": self.versions,
@@ -97,8 +107,7 @@ class Int8Report:
         before, after = self.fp32.size, self.int8.size
         return Table(
             title="int8 beside fp32",
-            note=f"Calibrated on {self.calibrated_on:,} images and compared on "
-            f"{found.images:,} others; one thread, medians.",
+            note=self._note(),
             header=["measure", "fp32", "int8", "int8 to fp32"],
             rows=[
                 ["size, MB", *_pair(before / 1e6, after / 1e6), f"{after / before:.2f}"]
@@ -126,6 +135,21 @@ class Int8Report:
                 ],
             ],
         )
+
+    def _note(self) -> str:
+        images = f"{self.agreement.images:,}"
+        if self.passed_over is None:
+            what = (
+                "Weights and activations have 8 bits, calibrated on "
+                f"{self.calibrated_on:,} images and compared on {images} others"
+            )
+        else:
+            what = (
+                "Only weights have 8 bits, because with activations of 8 bits too, "
+                f"{100 * self.passed_over.overlap.value:.1f} % were shared, less than "
+                f"{100 * ENOUGH_OVERLAP:.0f} %. Compared on {images} images"
+            )
+        return f"{what}; one thread, medians."
 
     def to_text(self) -> str:
         """All tables for a terminal."""

@@ -97,7 +97,8 @@ def test_everything_at_once(
     assert sum(images) in range(220 - 3, 220 + 1)  # whole chunks calibrate
     assert len(told["unreadable"]) == BROKEN
     assert [batch["batch"] for batch in told["speed"]["batches"]] == [1, 32]
-    assert told["agreement"]["overlap"]["value"] > 0.9
+    assert told["agreement"]["overlap"]["value"] > 0.95
+    assert (told["quantized"], told["passed_over"]) == ("weights and activations", None)
     assert list(told["tasks"]["encoders"]) == ["model.onnx", "model.int8.onnx"]
     for name, measured in told["tasks"]["encoders"].items():
         assert measured["encoder"]["source"] == str(tmp_path / name)
@@ -113,6 +114,36 @@ def test_everything_at_once(
     ):
         assert fingerprint in card
     assert "Errors by class" in card
+
+
+def test_activations_stay_in_fp32_where_8_bits_lose_too_much(
+    checkpoint: Path,
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path, facts = tmp_path / "model.onnx", tmp_path / "report.json"
+    words = [
+        checkpoint, "--onnx", path, "--int8", "--calibrate", photos, "--report", facts,
+    ]  # fmt: skip
+    assert run(*words).exit_code == 3
+    both = json.loads(facts.read_text())
+    monkeypatch.setattr("lightly_contrawarp.int8.export.ENOUGH_OVERLAP", 1.1)
+    result = run(*words)
+    assert result.exit_code == 3, result.output
+    assert f"{BROKEN} images could not be read" in result.stderr
+    told = json.loads(facts.read_text())
+    assert told["quantized"] == "weights"
+    assert told["calibration"]["images"] == 0
+    assert told["passed_over"] == both["agreement"]
+    overlaps = [one["agreement"]["overlap"]["value"] for one in (both, told)]
+    assert overlaps[0] < overlaps[1]
+    info = Embedder(tmp_path / "model.int8.onnx").info
+    assert told["int8"]["fingerprint"] == info.fingerprint
+    assert info.fingerprint != both["int8"]["fingerprint"]
+    note = "Only weights have 8 bits, because with activations of 8 bits too, 9"
+    assert note in result.stdout
+    assert note in (tmp_path / "model.md").read_text().replace("\n", " ")
 
 
 def test_too_great_a_loss_is_refused(

@@ -98,6 +98,7 @@ def test_int8_is_told_beside_fp32() -> None:
         agreement=Agreement(
             1000, 10, Estimate(0.9591, (0.956, 0.962), 0.01), 0.99991, 0.9993
         ),
+        passed_over=None,
         unreadable=[],
         speed=[Speed(1, 20, 5.5, 1.5, 3.6667)],
         tasks=None,
@@ -111,7 +112,7 @@ def test_int8_is_told_beside_fp32() -> None:
         "| cosine, mean and lowest |  |  | 0.9999, 0.9993 |",
     ):
         assert row in card
-    assert "Calibrated on 256 images and compared on 1,000 others" in flat(card)
+    assert "calibrated on 256 images and compared on 1,000 others" in flat(card)
     assert "/somewhere" not in card
 
 
