@@ -12,6 +12,8 @@ from contrawarp_edge.errors import InputError
 SMALL = "small"
 """Name of an encoder for crops of 48 to 64 pixels that trains on a CPU in minutes."""
 
+_BATCH_NORM_MOMENTUM = 0.1
+
 _HEADS = ("fc", "classifier", "head", "heads")
 
 
@@ -23,7 +25,9 @@ def build_backbone(name: str) -> tuple[nn.Module, int]:
             ``mobilenet_v3_small``, whose head is removed; or ``small``.
 
     Returns:
-        The module, which maps ``[N, 3, H, W]`` to ``[N, D]``, and ``D``.
+        The module, which maps ``[N, 3, H, W]`` to ``[N, D]``, and ``D``. BatchNorm
+        averages its statistics over tens of steps: some of torchvision's models take
+        hundreds, so that after a short run nearly all embeddings are the same.
 
     Raises:
         InputError: If torchvision has no such model, or its head cannot be removed.
@@ -52,6 +56,9 @@ def build_backbone(name: str) -> tuple[nn.Module, int]:
     before = layers[: layers.index(linear)]
     kept = [layer for layer in before if not isinstance(layer, nn.Dropout)]
     setattr(model, head_name, nn.Sequential(*kept, nn.Flatten()))
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = _BATCH_NORM_MOMENTUM
     return model, linear.in_features
 
 
