@@ -52,7 +52,7 @@ def measure(checkpoint: Path, data: Path, scale: Scale, folder: Path) -> dict[st
     """
     sample = draw_sample(data / "validation")
     report, paths = _export(checkpoint, sample, folder)
-    models = {kind: Embedder(path, threads=THREADS) for kind, path in paths.items()}
+    models = {kind: Embedder(path) for kind, path in paths.items()}
     agreements = {}
     for kind in (BOTH, WEIGHTS):
         progress = Progress(2 * len(sample.held_out))
@@ -61,7 +61,7 @@ def measure(checkpoint: Path, data: Path, scale: Scale, folder: Path) -> dict[st
         )
         progress.clear()
     probes = _probe(models, data, scale)
-    speeds = _speeds(models, scale)
+    speeds = _speeds(paths, scale)
     return {
         "chosen": report.to_dict()["quantized"],
         "refused": not report.is_close,
@@ -136,8 +136,9 @@ def _features(
     return values, np.array([images.labels[row] for row in rows])
 
 
-def _speeds(models: Mapping[str, Embedder], scale: Scale) -> dict[str, list[Any]]:
+def _speeds(paths: Mapping[str, Path], scale: Scale) -> dict[str, list[Any]]:
     """Times of all models, which take turns, for each size of a batch."""
+    models = {kind: Embedder(path, threads=THREADS) for kind, path in paths.items()}
     size = models[FP32].info.input_size
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (size, size, 3), dtype=np.uint8)

@@ -47,7 +47,6 @@ def train(encoder: Encoder, scale: Scale, images: Path, out: Path) -> dict[str, 
         input_size=encoder.input_size,
         batch_size=scale.batch_size,
         seed=SEED,
-        training_images="a random part of the images of a benchmark",
     )
     wanted = {**asdict(settings), "epochs": scale.epochs, "images": scale.images}
     note = out / "trained.json"
