@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help setup demo test test-fast benchmark-quality benchmark-speed check format clean
+.PHONY: help setup demo test test-fast benchmark-quality benchmark-speed benchmark-int8 check format clean
 
 help:
 	@echo "make setup      create $(VENV) with the tested versions"
@@ -14,6 +14,7 @@ help:
 	@echo "make test-fast  the tests that take seconds"
 	@echo "make benchmark-quality DATA=FER2013  write benchmarks/quality/RESULTS.md (hours)"
 	@echo "make benchmark-speed [DATA=JPEGS]    write benchmarks/speed/RESULTS.md (15 minutes)"
+	@echo "make benchmark-int8 DATA=FER2013     write benchmarks/int8/RESULTS.md (half an hour)"
 	@echo "make check      ruff and mypy"
 	@echo "make format     let ruff rewrite the code"
 
@@ -43,6 +44,9 @@ benchmark-quality: $(READY)
 
 benchmark-speed: $(READY)
 	$(BIN)/python -m benchmarks.speed $(if $(DATA),--data "$(DATA)")
+
+benchmark-int8: $(READY)
+	$(BIN)/python -m benchmarks.int8 --data "$(DATA)"
 
 check: $(READY)
 	$(BIN)/ruff check .

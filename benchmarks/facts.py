@@ -10,6 +10,9 @@ from typing import Any
 
 import torch
 
+_CPUINFO = Path("/proc/cpuinfo")
+_VNNI = {"avx512_vnni": "AVX512-VNNI", "avx_vnni": "AVX-VNNI"}
+
 
 def commit() -> str:
     """The version of the code, with a plus sign if it was changed since."""
@@ -22,9 +25,25 @@ def commit() -> str:
 def hardware() -> dict[str, Any]:
     """What the runs were made on."""
     name = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        lines = [x for x in info.read_text().splitlines() if x.startswith("model name")]
-        name = lines[0].partition(": ")[2] if lines else name
+    name = _cpuinfo("model name") or name
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return {"cpu": name, "cores": os.cpu_count(), "gpu": gpu}
+
+
+def vnni() -> str:
+    """Which instructions for sums of 8-bit products an x86 processor has, in words."""
+    flags = _cpuinfo("flags").split()
+    if not flags:
+        return "unknown"
+    return ", ".join(_VNNI[flag] for flag in _VNNI if flag in flags) or "none, no VNNI"
+
+
+def _cpuinfo(key: str) -> str:
+    """What Linux says about the first core, or nothing."""
+    if not _CPUINFO.exists():
+        return ""
+    for line in _CPUINFO.read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == key:
+            return value.strip()
+    return ""

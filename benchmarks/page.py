@@ -1,8 +1,8 @@
-"""Writing a RESULTS.md."""
+"""Writing a RESULTS.md, and the numbers in it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,3 +39,18 @@ def say_all(results: Iterable[Mapping[str, Any]], key: str) -> str:
         return ", ".join(f"{k} {v}" for k, v in value.items() if v is not None)
 
     return "; ".join(dict.fromkeys(say(result[key]) for result in results))
+
+
+def number(value: float) -> str:
+    """Three significant digits, without an exponent."""
+    if value == 0:
+        return "0"
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if value >= 0.001 else f"{value:.4f}"
+
+
+def spread(values: Sequence[float]) -> str:
+    """A median with its quartiles."""
+    low, median, high = map(number, values)
+    return f"{median} ({low} to {high})"

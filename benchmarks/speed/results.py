@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.page import render, say_all
+from benchmarks.page import number, render, say_all, spread
 from benchmarks.speed.growth import Panel, panels_of
 from benchmarks.speed.parts import KINDS, NAMES, read_results
 from benchmarks.speed.plot import plot_growth
@@ -70,24 +69,9 @@ def growths_of(
     return {title: panels for title, panels in found.items() if panels}
 
 
-def number(value: float) -> str:
-    """Three significant digits, without an exponent."""
-    if value == 0:
-        return "0"
-    if value >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.3g}" if value >= 0.001 else f"{value:.4f}"
-
-
 def signed(value: float) -> str:
     """What is added, with its sign."""
     return f"{'-' if value < 0 else '+'}{number(abs(value))}"
-
-
-def spread(values: Sequence[float]) -> str:
-    """A median with its quartiles."""
-    low, median, high = map(number, values)
-    return f"{median} ({low} to {high})"
 
 
 def verdict(target: dict[str, Any]) -> str:

@@ -11,12 +11,13 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from benchmarks.page import number
 from benchmarks.speed.__main__ import main
 from benchmarks.speed.files import contenders as file_contenders
 from benchmarks.speed.growth import Line, Panel, panels_of, summarise
 from benchmarks.speed.parts import NAMES, read_results
 from benchmarks.speed.plot import plot_growth, short, styles_of
-from benchmarks.speed.results import growths_of, number, verdict
+from benchmarks.speed.results import growths_of, verdict
 from benchmarks.speed.scale import SCALES, middle, worker_counts
 from benchmarks.speed.search import clustered, numpy_search, queries_near
 from benchmarks.speed.start import AGAIN, WITH_TORCH, installed_bytes, start
