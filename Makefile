@@ -13,7 +13,7 @@ help:
 	@echo "make test       every test"
 	@echo "make test-fast  the tests that take seconds"
 	@echo "make benchmark-quality DATA=FER2013  write benchmarks/quality/RESULTS.md (hours)"
-	@echo "make benchmark-speed [DATA=JPEGS]    write benchmarks/speed/RESULTS.md (15 minutes)"
+	@echo "make benchmark-speed [DATA=JPEGS]    write benchmarks/speed/RESULTS.md (half an hour)"
 	@echo "make benchmark-int8 DATA=FER2013     write benchmarks/int8/RESULTS.md (half an hour)"
 	@echo "make check      ruff and mypy"
 	@echo "make format     let ruff rewrite the code"

@@ -168,6 +168,8 @@ def _detect(pixels: Pixels, side: int, min_score: float) -> list[Face]:
     ratio = np.array([width / size[0], height / size[1]])
     faces = []
     for row in [] if rows is None else np.asarray(rows, np.float64):
+        if not np.abs(row[:14]).max() < 2 * side:
+            continue  # not finite, or far off: no face, whatever OpenCV made of it
         left, top = row[:2] * ratio
         right, bottom = (row[:2] + row[2:4]) * ratio
         points = row[4:14].reshape(5, 2) * ratio

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from contrawarp_edge.ann_state import read_state
+from contrawarp_edge.ann_state import AnnState, read_state
 from contrawarp_edge.cli.options import FILE
 from contrawarp_edge.cli_errors import CleanCommand, printable
 from contrawarp_edge.embedder import Embedder
@@ -23,8 +23,11 @@ from contrawarp_edge.gallery_file import is_sqlite
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info_command(file: Path, as_json: bool) -> None:
     """Print what a model or a gallery is."""
+    state = None
     if is_sqlite(file):
-        facts = _gallery_facts(file)
+        with Gallery.open(file, readonly=True) as gallery:
+            state = read_state(file)
+            facts = _gallery_facts(gallery, state)
     elif file.is_file():
         facts = {"kind": "model", **asdict(Embedder(file).info)}
     else:
@@ -34,7 +37,7 @@ def info_command(file: Path, as_json: bool) -> None:
         return
     facts["crop"] = facts["crop"].get("name", "unnamed")
     facts.pop("index", None)
-    if text := facts["kind"] == "gallery" and read_state(file).describe():
+    if text := state and state.describe():
         facts["index"] = text
     if "aligned" in facts:
         facts["aligned"] = "yes" if facts["aligned"] else "no"
@@ -42,15 +45,13 @@ def info_command(file: Path, as_json: bool) -> None:
         click.echo(f"{name.replace('_', ' ') + ':':<17} {printable(value)}")
 
 
-def _gallery_facts(file: Path) -> dict[str, Any]:
-    with Gallery.open(file, readonly=True) as gallery:
-        index = read_state(file)
-        more = {"newer": index.newer, "is_used": index.is_used}
-        return {
-            "kind": "gallery",
-            "images": index.images,
-            "aligned": gallery.aligned,
-            "model_path": str(gallery.model_path or ""),
-            "index": None if index.facts is None else {**asdict(index.facts), **more},
-            **asdict(gallery.info),
-        }
+def _gallery_facts(gallery: Gallery, index: AnnState) -> dict[str, Any]:
+    more = {"newer": index.newer, "is_used": index.is_used}
+    return {
+        "kind": "gallery",
+        "images": index.images,
+        "aligned": gallery.aligned,
+        "model_path": str(gallery.model_path or ""),
+        "index": None if index.facts is None else {**asdict(index.facts), **more},
+        **asdict(gallery.info),
+    }
