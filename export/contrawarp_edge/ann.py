@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+import zlib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from contrawarp_edge import gallery_sql
+from contrawarp_edge.block_sums import file_checksum
 from contrawarp_edge.files import atomic_write_text
 from contrawarp_edge.matrix import Matrix
 from contrawarp_edge.nearest import Rows, Vectors, exact_scores, merge, top_k
@@ -50,6 +52,7 @@ class AnnFacts:
         recall: Share of the ten nearest images that is found, measured when built.
         file: Name of the index file beside the gallery.
         size: Of that file, in bytes.
+        checksum: Of that file.
     """
 
     revision: int
@@ -61,6 +64,7 @@ class AnnFacts:
     recall: float
     file: str
     size: int
+    checksum: int
 
 
 @dataclass(frozen=True)
@@ -141,11 +145,17 @@ def facts_path(gallery: Path) -> Path:
 
 
 def read_facts(gallery: Path) -> AnnFacts | None:
-    """The facts of a gallery's index, None if there is none."""
+    """The facts of a gallery's index, None if there is none or they are damaged."""
     try:
-        return AnnFacts(**json.loads(facts_path(gallery).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        stored = json.loads(facts_path(gallery).read_text(encoding="utf-8"))
+        facts = AnnFacts(**stored["index"])
+        return facts if stored["checksum"] == _checksum(facts) else None
+    except (OSError, ValueError, TypeError, KeyError):
         return None
+
+
+def _checksum(facts: AnnFacts) -> int:
+    return zlib.crc32(json.dumps(asdict(facts)).encode())
 
 
 def is_outgrown(facts: AnnFacts, images: int, newer: int) -> bool:
@@ -175,13 +185,22 @@ def believed_facts(
     if facts is None or facts.dim != dim or Path(facts.file).name != facts.file:
         return None
     token = gallery_sql.token(connection, facts.revision)
+    if token is None or token.hex() != facts.token:
+        return None
+    return facts if is_whole(gallery, facts) else None
+
+
+def is_whole(gallery: Path, facts: AnnFacts) -> bool:
+    """Whether the file of an index is as it was written.
+
+    faiss would end the process over some damaged files.
+    """
+    path = gallery.with_name(facts.file)
     try:
-        size = gallery.with_name(facts.file).stat().st_size
+        size = path.stat().st_size
+        return size == facts.size and file_checksum(path) == facts.checksum
     except OSError:
-        return None
-    if token is None or (token.hex(), size) != (facts.token, facts.size):
-        return None
-    return facts
+        return False
 
 
 def load(gallery: Path, connection: sqlite3.Connection, dim: int) -> AnnIndex | None:
@@ -193,15 +212,19 @@ def load(gallery: Path, connection: sqlite3.Connection, dim: int) -> AnnIndex | 
         dim: Length of its embeddings.
 
     Returns:
-        The index; None if it or faiss is missing, or it is truncated, of another
+        The index; None if it or faiss is missing, or it is damaged, of another
         gallery or outgrown.
     """
     facts = believed_facts(gallery, connection, dim)
-    if facts is None or is_outgrown(
-        facts,
-        gallery_sql.count(connection),
-        gallery_sql.count(connection, facts.revision),
-    ):
+    return None if facts is None else opened(gallery, connection, facts)
+
+
+def opened(
+    gallery: Path, connection: sqlite3.Connection, facts: AnnFacts
+) -> AnnIndex | None:
+    """Loads an index whose facts are believed; see ``load``."""
+    newer = gallery_sql.count(connection, facts.revision)
+    if is_outgrown(facts, gallery_sql.count(connection), newer):
         return None
     try:
         import faiss
@@ -212,9 +235,9 @@ def load(gallery: Path, connection: sqlite3.Connection, dim: int) -> AnnIndex | 
         )
     except (ImportError, OSError, RuntimeError):
         return None
-    if index.d != dim or index.ntotal != facts.rows:
+    if index.d != facts.dim or index.ntotal != facts.rows:
         return None
-    nothing = np.empty(0, np.int64), np.empty((0, dim), np.float32)
+    nothing = np.empty(0, np.int64), np.empty((0, facts.dim), np.float32)
     return AnnIndex(facts, index, -1, *nothing)
 
 
@@ -226,7 +249,8 @@ def write_facts(gallery: Path, facts: AnnFacts) -> None:
     """
     before = read_facts(gallery)
     path = facts_path(gallery)
-    atomic_write_text(path, json.dumps(asdict(facts), indent=2) + "\n")
+    stored = {"index": asdict(facts), "checksum": _checksum(facts)}
+    atomic_write_text(path, json.dumps(stored, indent=2) + "\n")
     if before is not None and before.file != facts.file:
         with contextlib.suppress(OSError):
             gallery.with_name(before.file).unlink()

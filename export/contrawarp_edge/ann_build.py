@@ -16,6 +16,7 @@ import numpy as np
 
 from contrawarp_edge import ann
 from contrawarp_edge.ann import RECALL_K, AnnFacts
+from contrawarp_edge.block_sums import file_checksum
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.gallery import Gallery
 from contrawarp_edge.matrix import Matrix
@@ -189,6 +190,7 @@ def _publish(
             recall=recall,
             file=path.name,
             size=path.stat().st_size,
+            checksum=file_checksum(path),
         )
         ann.write_facts(gallery.path, facts)
     except BaseException as error:

@@ -71,7 +71,9 @@ def read_state(gallery: Path) -> AnnState:
         facts = ann.believed_facts(gallery, connection, dim)
         newer = 0 if facts is None else gallery_sql.count(connection, facts.revision)
         is_used = (
-            images >= ann.MIN_ROWS and ann.load(gallery, connection, dim) is not None
+            facts is not None
+            and images >= ann.MIN_ROWS
+            and ann.opened(gallery, connection, facts) is not None
         )
     return AnnState(images, facts, newer, is_used)
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contrawarp_edge import gallery_file, gallery_rows, gallery_sql
+from contrawarp_edge.damage import DamagedError
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.filters import Where, as_conditions
 from contrawarp_edge.gallery_rows import to_row
@@ -42,8 +43,7 @@ class Gallery:
         self, path: Path, connection: Connection, meta: Mapping[str, str]
     ) -> None:
         self.path = path
-        with sqlite_errors(path):
-            self.info = ModelInfo.from_metadata(json.loads(meta["model"]), path)
+        self.info = _model_of(meta, path)
         self.aligned = meta.get("aligned") == "yes"
         self._connection = connection
         self._searcher = Searcher(path, self.info.dim)
@@ -186,7 +186,11 @@ class Gallery:
             return gallery_rows.find(self._connection, key)
 
     def iter_records(self) -> Iterator[Record]:
-        """Yields all images by id; the gallery may be changed meanwhile."""
+        """Yields all images by id; the gallery may be changed meanwhile.
+
+        Raises:
+            DamagedError: If an image is damaged.
+        """
         after = 0
         while True:
             with sqlite_errors(self.path):
@@ -274,4 +278,16 @@ class Gallery:
     def matrix(self) -> Matrix:
         """All embeddings of the present moment, for work on the gallery as a whole."""
         with sqlite_errors(self.path), transaction(self._connection, "DEFERRED"):
-            return self._searcher.matrix(self._connection)
+            return self._searcher.whole_matrix(self._connection)
+
+
+def _model_of(meta: Mapping[str, str], path: Path) -> ModelInfo:
+    try:
+        entries = json.loads(meta["model"])
+    except (KeyError, ValueError):
+        entries = None
+    if not isinstance(entries, dict) or not all(
+        isinstance(value, str) for value in entries.values()
+    ):
+        raise DamagedError(path, "is damaged: what it says of its model is unreadable")
+    return ModelInfo.from_metadata(entries, path)

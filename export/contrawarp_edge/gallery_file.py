@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+import zlib
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
+from contrawarp_edge import row_checks
+from contrawarp_edge.damage import DamagedError
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.gallery_sql import sqlite_errors, transaction
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 # `history` counts the write transactions, and each row keeps the one that wrote its
 # embedding last: whoever holds a copy of the embeddings can tell what is new. The
@@ -28,10 +31,22 @@ CREATE TABLE images (
     metadata TEXT NOT NULL,
     added TEXT NOT NULL,
     revision INTEGER NOT NULL,
-    embedding BLOB NOT NULL CHECK (length(embedding) = {size})
+    embedding BLOB NOT NULL CHECK (length(embedding) = {size}),
+    checksum INTEGER NOT NULL DEFAULT -1
 );
 CREATE INDEX images_revision ON images (revision);
 """
+# What a gallery of an earlier version lacks, where it may not be upgraded.
+_WITHOUT_HISTORY = """
+CREATE TEMP VIEW history AS
+SELECT CAST(value AS INTEGER) AS revision, NULL AS token FROM main.meta
+WHERE key = 'revision';
+"""
+_WITHOUT_CHECKSUMS = f"""
+CREATE TEMP VIEW images AS
+SELECT *, {row_checks.UNCHECKED} AS checksum FROM main.images;
+"""
+_CHECKED = ("schema_version", "model", "fingerprint", "dim", "aligned")
 
 
 def create(path: Path, meta: Mapping[str, str], dim: int) -> None:
@@ -51,6 +66,7 @@ def create(path: Path, meta: Mapping[str, str], dim: int) -> None:
         raise InputError(f"{path}: its folder does not exist")
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     entries = {"schema_version": str(SCHEMA_VERSION), **meta}
+    entries["checksum"] = _checksum(entries)
     try:
         with (
             sqlite_errors(path),
@@ -103,15 +119,24 @@ def connect(path: Path, *, readonly: bool) -> tuple[sqlite3.Connection, dict[str
         uri = f"{path.resolve().as_uri()}?{modes.pop(0)}"
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)
         try:
+            # Notices some damage before it leads astray; no file for temporary views.
+            connection.execute("PRAGMA cell_size_check = ON")
+            connection.execute("PRAGMA temp_store = MEMORY")
             meta = _read_meta(connection, path)
-            if meta["schema_version"] == "1":
-                _upgrade(connection)
+            if int(meta["schema_version"]) < SCHEMA_VERSION:
+                if readonly:
+                    _complete(connection, meta)
+                else:
+                    _upgrade(connection)
             connection.execute(f"PRAGMA query_only = {readonly:d}")
             return connection, meta
         except sqlite3.OperationalError as error:
             connection.close()
             if not modes:
                 raise InputError(f"{path}: {error}") from error
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise DamagedError(path, f"is damaged ({error})") from error
         except BaseException:
             connection.close()
             raise
@@ -119,31 +144,75 @@ def connect(path: Path, *, readonly: bool) -> tuple[sqlite3.Connection, dict[str
 
 def _read_meta(connection: sqlite3.Connection, path: Path) -> dict[str, str]:
     try:
-        meta = dict(connection.execute("SELECT key, value FROM meta"))
-        version = int(meta["schema_version"])
+        meta = _entries(connection)
+        version, _ = int(meta["schema_version"]), int(meta["dim"])
     except sqlite3.OperationalError as error:
         if "no such" not in str(error):  # table or column
             raise
         raise InputError(f"{path}: not a gallery") from error
-    except (sqlite3.DatabaseError, KeyError, ValueError) as error:
+    except sqlite3.DatabaseError as error:
+        if "malformed" in str(error):
+            raise
+        raise InputError(f"{path}: not a gallery") from error
+    except (KeyError, ValueError) as error:
         raise InputError(f"{path}: not a gallery") from error
     if version > SCHEMA_VERSION:
         raise InputError(
             f"{path}: written by a newer version; upgrade contrawarp-edge to open it"
         )
+    # Earlier versions wrote none; if there is one, damage only makes it look earlier.
+    if (version >= 3 or "checksum" in meta) and meta.get("checksum") != _checksum(meta):
+        raise DamagedError(path, "is damaged: what it says of its model has changed")
     return meta
 
 
+def _entries(connection: sqlite3.Connection) -> dict[str, str]:
+    # As bytes, because damaged text may be none.
+    found = connection.execute(
+        "SELECT CAST(key AS BLOB), CAST(value AS BLOB) FROM meta"
+    )
+    return {
+        key.decode(errors="replace"): value.decode(errors="replace")
+        for key, value in connection.execute(query)
+        if key is not None and value is not None
+    }
+
+
+def _checksum(meta: Mapping[str, object]) -> str:
+    """CRC-32 of the entries that stay as they were when the gallery was made."""
+    text = "\n".join(f"{key}={meta.get(key)}" for key in _CHECKED)
+    return str(zlib.crc32(text.encode(errors="replace")))
+
+
+def _complete(connection: sqlite3.Connection, meta: Mapping[str, str]) -> None:
+    """Lets a gallery of an earlier version be read like one of today's, unchanged."""
+    if int(meta["schema_version"]) < 2:
+        connection.executescript(_WITHOUT_HISTORY)
+    connection.executescript(_WITHOUT_CHECKSUMS)
+
+
 def _upgrade(connection: sqlite3.Connection) -> None:
-    """Gives a gallery of version 1, which had no random marks, its history."""
+    """Brings a gallery of an earlier version up to date, in one step."""
     with transaction(connection, "IMMEDIATE"):
-        query = "SELECT value FROM meta WHERE key = 'revision'"
-        if (row := connection.execute(query).fetchone()) is None:
-            return  # another process was quicker
-        connection.execute(_HISTORY)
-        connection.execute("INSERT INTO history VALUES (?, randomblob(16))", row)
-        connection.execute("DELETE FROM meta WHERE key = 'revision'")
-        connection.execute("UPDATE meta SET value = '2' WHERE key = 'schema_version'")
+        meta = _entries(connection)
+        if int(meta["schema_version"]) < 2:
+            _add_history(connection)
+        if int(meta["schema_version"]) < 3:  # else another process was quicker
+            row_checks.add_checksums(connection)
+            meta["schema_version"] = str(SCHEMA_VERSION)
+            meta["checksum"] = _checksum(meta)
+            changed = [(key, meta[key]) for key in ("schema_version", "checksum")]
+            connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", changed)
+
+
+def _add_history(connection: sqlite3.Connection) -> None:
+    """Gives a gallery of version 1, which had no random marks, its history."""
+    connection.execute(_HISTORY)
+    connection.execute(
+        "INSERT INTO history SELECT CAST(value AS INTEGER), randomblob(16) FROM meta "
+        "WHERE key = 'revision'"
+    )
+    connection.execute("DELETE FROM meta WHERE key = 'revision'")
 
 
 def is_sqlite(path: Path) -> bool:

@@ -6,13 +6,13 @@ import json
 from sqlite3 import Connection
 from typing import Any
 
-import numpy as np
-
+from contrawarp_edge import row_checks
 from contrawarp_edge.gallery_sql import is_text
 from contrawarp_edge.nearest import unit_rows
 from contrawarp_edge.records import Record
+from contrawarp_edge.row_checks import Row
 
-_COLUMNS = "id, path, sha256, embedding, metadata, added"
+_PAGE = 1024
 
 
 def to_row(record: Record, dim: int, added: str) -> dict[str, Any]:
@@ -33,37 +33,56 @@ def to_row(record: Record, dim: int, added: str) -> dict[str, Any]:
 
 
 def find(connection: Connection, key: int | str) -> Record | None:
-    """The record with an id, or with a path; None if there is none."""
-    column = "path" if isinstance(key, str) else "id"
-    if isinstance(key, str) and not is_text(key):
+    """The record with an id, or with a path; None if there is none.
+
+    Raises:
+        Damage: If its row is damaged.
+    """
+    if isinstance(key, str):
+        return _to_record(_row_of(connection, key))
+    if abs(int(key)) >> 63:  # more than SQLite can look for
         return None
-    row = connection.execute(
-        f"SELECT {_COLUMNS} FROM images WHERE {column} = ?",
-        (key if isinstance(key, str) else int(key),),
-    ).fetchone()
-    return None if row is None else _to_record(*row)
+    rows = row_checks.select(connection, "WHERE id = ?", (int(key),))
+    return _to_record(rows[0] if rows else None)
 
 
 def page(connection: Connection, after: int) -> list[Record]:
-    """Some records by id, beginning after an id."""
-    found = connection.execute(
-        f"SELECT {_COLUMNS} FROM images WHERE id > ? ORDER BY id LIMIT 1024", (after,)
-    )
-    return [_to_record(*row) for row in found]
+    """Some records by ascending id, beginning after an id.
 
-
-def _to_record(
-    id: int, path: str, sha256: str, embedding: bytes, metadata: str, added: str
-) -> Record:
-    vector = np.frombuffer(embedding, "<f4").astype(np.float32)
-    return Record(path, sha256, vector, json.loads(metadata), id, added)
+    Raises:
+        Damage: If a row is damaged.
+    """
+    clause = f"WHERE id > ? ORDER BY id LIMIT {_PAGE:d}"
+    rows = row_checks.select(connection, clause, (after,))
+    row_checks.check_order(rows, after)
+    return [record for row in rows if (record := _to_record(row))]
 
 
 def sha256_of(connection: Connection, path: str) -> str | None:
-    """The hash stored for a path, or None if the path is unknown."""
+    """The hash stored for a path, or None if the path is unknown.
+
+    Raises:
+        Damage: If its row is damaged.
+    """
+    row = _row_of(connection, path)
+    return None if row is None else row.sha256.decode()
+
+
+def _row_of(connection: Connection, path: str) -> Row | None:
     if not is_text(path):
         return None
-    row = connection.execute(
-        "SELECT sha256 FROM images WHERE path = ?", (path,)
-    ).fetchone()
-    return None if row is None else str(row[0])
+    rows = row_checks.select(connection, "WHERE path = ?", (path,))
+    return rows[0] if rows else None
+
+
+def _to_record(row: Row | None) -> Record | None:
+    if row is None:
+        return None
+    return Record(
+        row.path.decode(),
+        row.sha256.decode(),
+        row.vector(),
+        json.loads(row.metadata),
+        row.id,
+        row.added.decode(),
+    )

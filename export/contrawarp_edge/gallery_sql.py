@@ -10,10 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from contrawarp_edge import row_checks
+from contrawarp_edge.damage import Damage, DamagedError, row_damage
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.filters import Condition
+from contrawarp_edge.nearest import Rows, Vectors
+
+# What SQLite says of a file, or a part of one, that nobody wrote like that.
+_DAMAGE_CODES = (11, 26)  # SQLITE_CORRUPT, SQLITE_NOTADB
+_DAMAGE_WORDS = ("malformed", "not a database", "decode to UTF-8")
 
 # A row whose embedding stays the same was not embedded again: only what is said of it
 # changes, and copies of its embedding hold.
@@ -28,24 +34,39 @@ ON CONFLICT (path) DO UPDATE SET
 
 
 def upsert(connection: sqlite3.Connection, row: Mapping[str, Any]) -> int:
-    """Writes one image, a new one or over the one with its path; returns its id."""
+    """Writes one image, a new one or over the one with its path; returns its id.
+
+    Raises:
+        Damage: If the row with its path is damaged and its metadata would be kept.
+    """
+    if row["metadata"] is None:  # what is kept must not get a checksum unseen
+        row_checks.select(connection, "WHERE path = ?", (row["path"],))
     connection.execute(_UPSERT, row)
-    query = "SELECT id FROM images WHERE path = :path"
-    (id,) = connection.execute(query, {"path": row["path"]}).fetchone()
-    return int(id)
+    (written,) = row_checks.unchecked(connection, "WHERE path = ?", (row["path"],))
+    connection.execute(
+        "UPDATE images SET checksum = ? WHERE id = ?",
+        (row_checks.checksum(written), written.id),
+    )
+    return written.id
 
 
 def next_revision(connection: sqlite3.Connection) -> int:
     """Counts a write transaction, inside it, and returns its number."""
-    cursor = connection.execute("INSERT INTO history (token) VALUES (randomblob(16))")
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
+    connection.execute("INSERT INTO history (token) VALUES (randomblob(16))")
+    (number,) = connection.execute("SELECT last_insert_rowid()").fetchone()
+    return int(number)
 
 
 def revision(connection: sqlite3.Connection) -> int:
-    """The number of the last write transaction."""
+    """The number of the last write transaction.
+
+    Raises:
+        Damage: If there is none.
+    """
     (number,) = connection.execute("SELECT max(revision) FROM history").fetchone()
-    return int(number)
+    if not isinstance(number, int):
+        raise Damage("its history is damaged")
+    return number
 
 
 def token(connection: sqlite3.Connection, revision: int) -> bytes | None:
@@ -55,9 +76,9 @@ def token(connection: sqlite3.Connection, revision: int) -> bytes | None:
     whoever kept a mark can tell whether what was read then still belongs here.
     """
     row = connection.execute(
-        "SELECT token FROM history WHERE revision = ?", (revision,)
+        "SELECT CAST(token AS BLOB) FROM history WHERE revision = ?", (revision,)
     ).fetchone()
-    return None if row is None else bytes(row[0])
+    return None if row is None else row[0]
 
 
 def count(connection: sqlite3.Connection, since: int = -1) -> int:
@@ -69,53 +90,118 @@ def count(connection: sqlite3.Connection, since: int = -1) -> int:
     return int(number)
 
 
-def all_ids(connection: sqlite3.Connection) -> npt.NDArray[np.int64]:
+def all_ids(connection: sqlite3.Connection) -> Rows:
     """The ascending ids of all images."""
     # Unordered, SQLite answers this from its small index, not from the big table.
-    found = connection.execute("SELECT id FROM images")
-    return np.sort(np.fromiter((row[0] for row in found), np.int64))
+    return _ascending(connection.execute("SELECT id FROM images"))
 
 
 def page_of_paths(
     connection: sqlite3.Connection, prefix: str, after: str
 ) -> list[tuple[int, str, str]]:
-    """Id, path and hash of some images by path, beginning after a path."""
-    found = connection.execute(
-        "SELECT id, path, sha256 FROM images WHERE path >= ? AND path > ? AND path < ? "
-        "ORDER BY path LIMIT 4096",
+    """Id, path and hash of some images by path, beginning after a path.
+
+    Raises:
+        Damage: If a row is damaged.
+    """
+    rows = row_checks.select(
+        connection,
+        "WHERE path >= ? AND path > ? AND path < ? ORDER BY path LIMIT 4096",
         (prefix, after, prefix + "\U0010ffff"),
     )
-    return found.fetchall()
+    last = after.encode()
+    for row in rows:
+        if row.path <= last:
+            raise row_damage(row.id, row.path, "it comes after a later path")
+        last = row.path
+    return [(row.id, row.path.decode(), row.sha256.decode()) for row in rows]
 
 
-def ids_since(connection: sqlite3.Connection, revision: int) -> npt.NDArray[np.int64]:
+def ids_since(connection: sqlite3.Connection, revision: int) -> Rows:
     """The ascending ids of images embedded after a revision."""
-    found = connection.execute("SELECT id FROM images WHERE revision > ?", (revision,))
-    return np.sort(np.fromiter((row[0] for row in found), np.int64))
+    return _ascending(
+        connection.execute("SELECT id FROM images WHERE revision > ?", (revision,))
+    )
 
 
-def ids_where(
-    connection: sqlite3.Connection, conditions: Iterable[Condition]
-) -> npt.NDArray[np.int64]:
+def ids_where(connection: sqlite3.Connection, conditions: Iterable[Condition]) -> Rows:
     """The ascending ids of images that fit all of some conditions, at least one."""
     tests, values = zip(*(condition.to_sql() for condition in conditions), strict=True)
-    found = connection.execute(
-        f"SELECT id FROM images WHERE {' AND '.join(tests)} ORDER BY id",
-        [value for some in values for value in some],
+    return _ascending(
+        connection.execute(
+            f"SELECT id FROM images WHERE {' AND '.join(tests)}",
+            [value for some in values for value in some],
+        )
     )
-    return np.fromiter((row[0] for row in found), np.int64)
+
+
+def check_count(found: int, counted: int) -> None:
+    """Compares how many rows the table holds with what an index of it says.
+
+    Raises:
+        Damage: If they differ.
+    """
+    if found != counted:
+        raise Damage(
+            f"is damaged: it holds {counted} images, of which {found} can be found"
+        )
+
+
+def _ascending(found: sqlite3.Cursor) -> Rows:
+    ids = np.sort(np.fromiter((row[0] for row in found), np.int64))
+    if (np.diff(ids) <= 0).any():
+        raise Damage("an index of it is damaged: it names an image twice")
+    return ids
+
+
+def embeddings_since(
+    connection: sqlite3.Connection, revision: int, dim: int
+) -> Iterator[tuple[Rows, Vectors]]:
+    """Reads what was embedded after a revision, a few thousand rows at a time.
+
+    Args:
+        connection: To the gallery, inside a transaction.
+        revision: The revision; -1 for all rows.
+        dim: Length D of the embeddings.
+
+    Yields:
+        Ids, and embeddings ``(n, D)``, 4096 at a time but for the last. All rows come
+        by ascending id, later ones in any order.
+
+    Raises:
+        Damage: If a row is damaged.
+    """
+    if revision < 0:  # straight through the table
+        found = row_checks.blocks(connection, "ORDER BY id")
+    else:
+        found = row_checks.blocks(connection, "WHERE revision > ?", (revision,))
+    after = 0
+    for rows in found:
+        row_checks.check(rows)
+        if revision < 0:
+            row_checks.check_order(rows, after)
+            after = rows[-1].id
+        yield np.array([row.id for row in rows]), row_checks.vectors(rows, dim)
 
 
 def details(
-    connection: sqlite3.Connection, ids: Collection[int]
-) -> dict[int, tuple[str, dict[str, Any], bytes]]:
-    """Path, metadata and embedding of images by id."""
-    found = connection.execute(
-        "SELECT id, path, metadata, embedding FROM images "
+    connection: sqlite3.Connection, ids: Collection[int], dim: int
+) -> dict[int, tuple[str, dict[str, Any], Vectors]]:
+    """Path, metadata and embedding of images by id; those that are there.
+
+    Raises:
+        Damage: If a row is damaged.
+    """
+    rows = row_checks.select(
+        connection,
         "WHERE id IN (SELECT value FROM json_each(?))",
         (json.dumps(list(ids)),),
     )
-    return {id: (path, json.loads(text), blob) for id, path, text, blob in found}
+    vectors = row_checks.vectors(rows, dim)
+    return {
+        row.id: (row.path.decode(), json.loads(row.metadata), vector)
+        for row, vector in zip(rows, vectors, strict=True)
+    }
 
 
 def is_text(path: str) -> bool:
@@ -129,20 +215,25 @@ def is_text(path: str) -> bool:
 
 @contextmanager
 def sqlite_errors(path: Path) -> Iterator[None]:
-    """Turns errors of SQLite, such as a full disk, into ones that name the file."""
+    """Turns damage and SQLite's errors, such as a full disk, into ones with the file.
+
+    Wrong use of SQLite is a fault of the program and stays what it is.
+    """
     try:
         yield
-    except InputError:
+    except Damage as damage:
+        raise DamagedError(path, damage) from damage
+    except (sqlite3.ProgrammingError, sqlite3.InterfaceError):
         raise
     except sqlite3.Error as error:
+        if _is_damage(error):
+            raise DamagedError(path, f"is damaged ({error})") from error
         raise InputError(f"{path}: {error}") from error
-    except (
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-    ) as error:  # of what is made from a damaged row
-        raise InputError(f"{path}: damaged ({error})") from error
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # since Python 3.11
+    return code in _DAMAGE_CODES or any(word in str(error) for word in _DAMAGE_WORDS)
 
 
 @contextmanager

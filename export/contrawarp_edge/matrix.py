@@ -44,7 +44,7 @@ class Matrix:
     def empty(cls, path: Path, dim: int) -> Matrix:
         """A matrix that knows no row yet."""
         ids, vectors = np.empty(0, np.int64), np.empty((0, dim), np.float32)
-        return cls(path, -1, Snapshot(-1, ids, vectors), ids > 0, ids, vectors)
+        return cls(path, -1, Snapshot.empty(-1, dim), ids > 0, ids, vectors)
 
     @property
     def dim(self) -> int:
@@ -94,6 +94,9 @@ class Matrix:
         Returns:
             For each query ids and scores in [-1, 1], best first, equal scores by
             ascending id.
+
+        Raises:
+            DamagedCopyError: If the snapshot is damaged there.
         """
         result = [(np.empty(0, np.int64), np.empty(0)) for _ in queries]
         for ids, vectors, rows in self._parts(chosen):
@@ -108,15 +111,18 @@ class Matrix:
         return here | _find(self.ids, ids)[1]
 
     def take(self, ids: Rows) -> Vectors:
-        """The embeddings of some ids, all of which exist, as a copy."""
+        """The embeddings of some ids, all of which exist, as a copy.
+
+        Raises:
+            DamagedCopyError: If the snapshot is damaged there.
+        """
         result = np.empty((len(ids), self.dim), np.float32)
         # What is in both is up to date in the second.
-        for part, vectors in (
-            (self.base.ids, self.base.vectors),
-            (self.ids, self.vectors),
-        ):
-            place, here = _find(part, ids)
-            result[here] = vectors[place[here]]
+        place, here = _find(self.base.ids, ids)
+        self.base.check(place[here])
+        result[here] = self.base.vectors[place[here]]
+        place, here = _find(self.ids, ids)
+        result[here] = self.vectors[place[here]]
         return result
 
     def all_ids(self) -> Rows:
@@ -141,11 +147,14 @@ class Matrix:
             if chosen is not None:
                 counts = np.isin(ids, chosen, assume_unique=True)
                 counts = counts if alive is None else counts & alive
-                yield ids, vectors, np.flatnonzero(counts)
+                rows = np.flatnonzero(counts)
             elif alive is None or alive.all():
-                yield ids, vectors, None
+                rows = None
             else:
-                yield ids, vectors, np.flatnonzero(alive)
+                rows = np.flatnonzero(alive)
+            if alive is not None:
+                self.base.check(rows)
+            yield ids, vectors, rows
 
     def _is_far_behind(self, connection: sqlite3.Connection, total: int) -> bool:
         if total < MIN_SNAPSHOT_ROWS:
@@ -193,12 +202,8 @@ def _find(ascending: Rows, ids: Rows) -> tuple[Rows, Mask]:
 def _changed(
     connection: sqlite3.Connection, revision: int, dim: int
 ) -> tuple[Rows, Vectors]:
-    count = gallery_sql.count(connection, since=revision)
-    ids, vectors = np.empty(count, np.int64), np.empty((count, dim), np.float32)
-    start = 0
-    for some, blob in snapshot.embeddings_since(connection, revision):
-        stop = start + len(some)
-        ids[start:stop] = some
-        vectors[start:stop] = np.frombuffer(blob, "<f4").reshape(len(some), dim)
-        start = stop
-    return ids, vectors
+    parts = [(np.empty(0, np.int64), np.empty((0, dim), np.float32))]
+    parts += gallery_sql.embeddings_since(connection, revision, dim)
+    ids = np.concatenate([some for some, _ in parts])
+    gallery_sql.check_count(len(ids), gallery_sql.count(connection, since=revision))
+    return ids, np.concatenate([vectors for _, vectors in parts])

@@ -6,18 +6,19 @@ from collections.abc import Collection
 from pathlib import Path
 from sqlite3 import Connection
 
-import numpy as np
-
 from contrawarp_edge import ann, gallery_sql
 from contrawarp_edge.ann import AnnIndex
 from contrawarp_edge.filters import Condition
 from contrawarp_edge.matrix import Matrix
-from contrawarp_edge.nearest import Vectors, exact_scores
+from contrawarp_edge.nearest import Rows, Vectors, exact_scores
 from contrawarp_edge.records import Hit
 from contrawarp_edge.refine import Found, kept_hits
+from contrawarp_edge.snapshot import DamagedCopyError
 
 # float32 products of unit vectors differ by less, whatever the order of summation.
 _SAME_SCORE = 1e-5
+# Said if that is so even of a copy that was just made.
+_DISAGREE = "the table and the indices of the gallery say different things of it"
 
 
 class Searcher:
@@ -36,11 +37,22 @@ class Searcher:
         self._path = path
         self._matrix = Matrix.empty(path, dim)
         self._index: AnnIndex | None = None
+        self._has_seen_rows = False
         self.last_recall: float | None = None
 
     def matrix(self, connection: Connection) -> Matrix:
         """All embeddings as they are now; the connection is inside a transaction."""
         self._matrix = self._matrix.refreshed(connection)
+        return self._matrix
+
+    def whole_matrix(self, connection: Connection) -> Matrix:
+        """The same, every row of it compared with its checksum."""
+        matrix = self.matrix(connection)
+        try:
+            matrix.base.check()
+        except DamagedCopyError:
+            self._matrix = matrix.rebuilt(connection)
+            self._matrix.base.check()
         return self._matrix
 
     def search(
@@ -57,20 +69,18 @@ class Searcher:
     ) -> list[list[Hit]]:
         """Finds hits for unit queries ``(Q, D)``; see ``Gallery.search``."""
         matrix = self.matrix(connection)
-        chosen = gallery_sql.ids_where(connection, conditions) if conditions else None
-        index = None
-        if chosen is None and not exact and len(matrix) >= ann.MIN_ROWS:
-            index = self._followed_index(connection, matrix)
+        chosen = self._chosen(connection, conditions) if conditions else None
+        is_exact = exact or chosen is not None or len(matrix) < ann.MIN_ROWS
 
-        def find(wanted: int, rows: Vectors) -> list[Found]:
-            if index is not None and wanted <= ann.MAX_HITS:
-                return index.top_k(self._matrix, rows, wanted)
-            return self._matrix.top_k(rows, wanted, chosen)
+        def attempt(index: AnnIndex | None) -> list[list[Hit]]:
+            def find(wanted: int, rows: Vectors) -> list[Found]:
+                if index is not None and wanted <= ann.MAX_HITS:
+                    return index.top_k(self._matrix, rows, wanted)
+                return self._matrix.top_k(rows, wanted, chosen)
 
-        def found_in(rows: Vectors) -> list[Found]:
             if min_score is None and distinct is None and not exclude:
-                return find(k, rows)
-            return [
+                return self._checked(connection, queries, find(k, queries))
+            found = [
                 kept_hits(
                     lambda wanted, row=row: find(wanted, row[None])[0],  # type: ignore[misc]
                     self._matrix.take,
@@ -79,18 +89,30 @@ class Searcher:
                     distinct=distinct,
                     exclude=exclude,
                 )
-                for row in rows
+                for row in queries
             ]
+            return self._checked(connection, queries, found)
 
-        hits = self._checked(connection, queries, found_in(queries))
-        if (
-            hits is None
-        ):  # the snapshot was damaged in a way that its size does not show
+        try:
+            index = None if is_exact else self._followed_index(connection, matrix)
+            hits = attempt(index)
+        except DamagedCopyError:  # of the copy, so it is made anew
             self._matrix, index = matrix.rebuilt(connection), None
-            hits = self._checked(connection, queries, found_in(queries))
-        assert hits is not None
+            hits = attempt(index)
         self.last_recall = index.facts.recall if index and k <= ann.MAX_HITS else None
         return hits
+
+    def _chosen(
+        self, connection: Connection, conditions: Collection[Condition]
+    ) -> Rows:
+        """The ids that fit conditions, among rows that were all seen whole once."""
+        # Damaged metadata would hide an image. Without a snapshot, the matrix was just
+        # read from the rows.
+        if len(self._matrix.base.ids) and not self._has_seen_rows:
+            for _ in gallery_sql.embeddings_since(connection, -1, self._matrix.dim):
+                pass
+        self._has_seen_rows = True
+        return gallery_sql.ids_where(connection, conditions)
 
     def _followed_index(
         self, connection: Connection, matrix: Matrix
@@ -103,25 +125,27 @@ class Searcher:
 
     def _checked(
         self, connection: Connection, queries: Vectors, found: list[Found]
-    ) -> list[list[Hit]] | None:
-        """The hits, or None if a score is not that of the stored embedding."""
+    ) -> list[list[Hit]]:
+        """The hits, whose scores have to be those of the stored embeddings.
+
+        Raises:
+            DamagedCopyError: If they are not.
+            Damage: If a row of a hit is damaged.
+        """
         ids = {int(id) for some, _ in found for id in some}
-        details = gallery_sql.details(connection, ids)
+        details = gallery_sql.details(connection, ids, queries.shape[1])
         result = []
         for query, (some, scores) in zip(queries, found, strict=True):
-            if not all(int(id) in details for id in some):
-                return None
-            stored = _stack([details[int(id)][2] for id in some], len(query))
-            if (np.abs(exact_scores(stored, query) - scores) > _SAME_SCORE).any():
-                return None
-            result.append(
-                [
-                    Hit(int(id), float(score), *details[int(id)][:2])
-                    for id, score in zip(some, scores, strict=True)
-                ]
-            )
+            hits = []
+            for id, score in zip(some.tolist(), scores.tolist(), strict=True):
+                path, metadata, vector = details.get(id, ("", {}, None))
+                if vector is None or _differ(vector, query, score):
+                    raise DamagedCopyError(f"image {id} is damaged: {_DISAGREE}")
+                hits.append(Hit(id, score, path, metadata))
+            result.append(hits)
         return result
 
 
-def _stack(blobs: list[bytes], dim: int) -> Vectors:
-    return np.frombuffer(b"".join(blobs), "<f4").reshape(-1, dim).astype(np.float32)
+def _differ(vector: Vectors, query: Vectors, score: float) -> bool:
+    (expected,) = exact_scores(vector[None], query)
+    return bool(abs(expected - score) > _SAME_SCORE)

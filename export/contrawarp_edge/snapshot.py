@@ -1,8 +1,11 @@
 """All embeddings at one revision of a gallery, in a file beside it that is mapped.
 
 Only a cache: it may be deleted at any moment, and is believed only if the gallery still
-knows the transaction that it was made after. It is written beside its final place and
-renamed, so readers that have mapped an earlier one keep it.
+knows the transaction that it was made after, and if its checksums fit. It is written
+beside its final place and renamed, so readers that have mapped an earlier one keep it.
+
+The file: a header of 4096 bytes, the ids, a sum for each block of rows, the rows, and
+zeros up to a multiple of 8 bytes.
 """
 
 from __future__ import annotations
@@ -13,19 +16,27 @@ import os
 import secrets
 import shutil
 import sqlite3
-from collections.abc import Iterator
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from contrawarp_edge import gallery_sql
-from contrawarp_edge.nearest import Rows, Vectors
+from contrawarp_edge.block_sums import Words, block_sums
+from contrawarp_edge.damage import Damage
+from contrawarp_edge.nearest import Mask, Rows, Vectors
 
-_MAGIC = b"contrawarp-vectors-1\n"
+_MAGIC = b"contrawarp-vectors-2\n"
 _HEADER_BYTES = 4096
-_FETCH = 4096
+# A search that reads few rows checks no more than the blocks that hold them.
+_BLOCK_BYTES = 1 << 16
+_MOST_BLOCK_ROWS = 4096
+
+
+class DamagedCopyError(Damage):
+    """A copy is damaged, not what it was made from."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +46,57 @@ class Snapshot:
     Attributes:
         revision: The revision of the gallery that was copied.
         ids: int64 ``(N,)``, ascending.
-        vectors: float32 ``(N, D)``, row i for ``ids[i]``, mapped from the file.
+        vectors: float32 ``(N, D)``, row i for ``ids[i]``, mapped from the file. Only
+            what ``check`` was told of can be believed.
+        words: The same as it is summed, uint64.
+        sums: Of each block of rows, as it was written.
+        checked: Which blocks were found whole.
     """
 
     revision: int
     ids: Rows
     vectors: Vectors
+    words: Words
+    sums: Words
+    checked: Mask
+
+    @classmethod
+    def empty(cls, revision: int, dim: int) -> Snapshot:
+        """A copy of no rows."""
+        vectors, sums = np.empty((0, dim), np.float32), np.empty(0, np.uint64)
+        return cls(revision, np.empty(0, np.int64), vectors, sums, sums, sums > 0)
+
+    def check(self, rows: Rows | None = None) -> None:
+        """Compares rows with their sums, each block once.
+
+        Args:
+            rows: Positions; all if None.
+
+        Raises:
+            DamagedCopyError: If a block of them is not as it was written.
+        """
+        size = _block_rows(self.vectors.shape[1])
+        if rows is None:
+            wanted = np.flatnonzero(~self.checked)
+        else:
+            wanted = np.unique(rows // size)
+            wanted = wanted[~self.checked[wanted]]
+        step = _block_words(self.vectors.shape[1])
+        for block in wanted:
+            words = self.words[block * step : (block + 1) * step]
+            if (block_sums(words, step) != self.sums[block]).any():
+                raise DamagedCopyError("its copy of the embeddings is damaged")
+            self.checked[block] = True
+
+
+def _block_rows(dim: int) -> int:
+    """Rows in a block: a power of two, so that blocks end where fetched rows do."""
+    most = max(2, min(_MOST_BLOCK_ROWS, _BLOCK_BYTES // (4 * dim)))
+    return 1 << (most.bit_length() - 1)
+
+
+def _block_words(dim: int) -> int:
+    return _block_rows(dim) * dim // 2
 
 
 def snapshot_path(gallery: Path) -> Path:
@@ -58,13 +114,26 @@ def load(gallery: Path, connection: sqlite3.Connection, dim: int) -> Snapshot | 
 
     Returns:
         The snapshot, perhaps of an earlier revision; None if it is missing, truncated,
-        of another format or of another gallery.
+        damaged before its rows, of another format or of another gallery.
     """
     try:
         with snapshot_path(gallery).open("rb") as file:
             return _map(file, connection, dim)
-    except (OSError, ValueError, KeyError, TypeError):
+    except OSError:
         return None
+
+
+def is_unusable(gallery: Path, connection: sqlite3.Connection, dim: int) -> bool:
+    """Whether there is a snapshot that is damaged or of another gallery or version."""
+    if not snapshot_path(gallery).exists():
+        return False
+    found = load(gallery, connection, dim)
+    try:
+        if found is not None:
+            found.check()
+    except DamagedCopyError:
+        return True
+    return found is None
 
 
 def write(gallery: Path, connection: sqlite3.Connection, dim: int) -> Snapshot | None:
@@ -77,6 +146,9 @@ def write(gallery: Path, connection: sqlite3.Connection, dim: int) -> Snapshot |
 
     Returns:
         The snapshot, or None if it cannot be written there, for want of space for one.
+
+    Raises:
+        Damage: If the gallery is damaged.
     """
     path = snapshot_path(gallery)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
@@ -90,7 +162,7 @@ def write(gallery: Path, connection: sqlite3.Connection, dim: int) -> Snapshot |
             snapshot = _map(file, connection, dim)
         draft.replace(path)
         return snapshot
-    except (OSError, ValueError):
+    except OSError:
         return None
     finally:
         with contextlib.suppress(OSError):
@@ -98,65 +170,79 @@ def write(gallery: Path, connection: sqlite3.Connection, dim: int) -> Snapshot |
 
 
 def _map(file: BinaryIO, connection: sqlite3.Connection, dim: int) -> Snapshot | None:
-    start = file.read(_HEADER_BYTES)
-    if not start.startswith(_MAGIC):
+    header = _read_header(file)
+    if header is None or header["dim"] != dim:
         return None
-    header = json.loads(start[len(_MAGIC) :].rstrip(b"\0"))
-    revision, rows = int(header["revision"]), int(header["rows"])
+    revision, rows = header["revision"], header["rows"]
     token = gallery_sql.token(connection, revision)
-    size = _HEADER_BYTES + rows * (8 + 4 * dim)
-    if (
-        token is None
-        or header["token"] != token.hex()
-        or header["dim"] != dim
-        or os.fstat(file.fileno()).st_size != size
-    ):
+    if token is None or token.hex() != header["token"]:
         return None
     if rows == 0:
-        return Snapshot(revision, np.empty(0, np.int64), np.empty((0, dim), np.float32))
-    content = np.memmap(file, np.uint8, "r", _HEADER_BYTES)
-    ids = content[: 8 * rows].view("<i8").astype(np.int64)
-    vectors = content[8 * rows :].view("<f4").reshape(rows, dim)
-    if (np.diff(ids) <= 0).any():
+        return Snapshot.empty(revision, dim)
+    first, last = _rows_at(rows, dim), _end(rows, dim)
+    if os.fstat(file.fileno()).st_size != last + -last % 8:
         return None
-    return Snapshot(revision, ids, vectors)
+    content = np.memmap(file, np.uint8, "r")
+    if zlib.crc32(content[_HEADER_BYTES:first]) != header["before_rows"]:
+        return None
+    ids = content[_HEADER_BYTES : _HEADER_BYTES + 8 * rows].view("<i8")
+    sums = content[_HEADER_BYTES + 8 * rows : first].view("<u8").astype(np.uint64)
+    return Snapshot(
+        revision,
+        ids.astype(np.int64),
+        content[first:last].view("<f4").reshape(rows, dim),
+        content[first:].view("<u8"),
+        sums,
+        np.zeros(len(sums), bool),
+    )
+
+
+def _read_header(file: BinaryIO) -> dict[str, Any] | None:
+    start = file.read(_HEADER_BYTES)
+    checksum, _, text = start.removeprefix(_MAGIC).rstrip(b"\0").partition(b"\n")
+    if not start.startswith(_MAGIC) or checksum != b"%d" % zlib.crc32(text):
+        return None
+    header: dict[str, Any] = json.loads(text)
+    return header
 
 
 def _write(file: BinaryIO, connection: sqlite3.Connection, dim: int) -> None:
     revision = gallery_sql.revision(connection)
     token = gallery_sql.token(connection, revision)
-    assert token is not None
-    ids = gallery_sql.all_ids(connection)
+    if token is None:  # a gallery of the first version, which is only read
+        raise OSError("a copy could not be told from another's")
+    rows = gallery_sql.count(connection)
+    ids, sums = [np.empty(0, np.int64)], [np.empty(0, np.uint64)]
+    file.seek(_rows_at(rows, dim))
+    for some, vectors in gallery_sql.embeddings_since(connection, -1, dim):
+        ids.append(some)
+        content = vectors.astype("<f4").tobytes()
+        content += bytes(-len(content) % 8)
+        file.write(content)
+        sums.append(block_sums(np.frombuffer(content, "<u8"), _block_words(dim)))
+    stored = np.concatenate(ids)
+    gallery_sql.check_count(len(stored), rows)
+    before = (
+        stored.astype("<i8").tobytes() + np.concatenate(sums).astype("<u8").tobytes()
+    )
     header = {
         "revision": revision,
         "token": token.hex(),
         "dim": dim,
-        "rows": len(ids),
+        "rows": rows,
+        "before_rows": zlib.crc32(before),
     }
-    file.write((_MAGIC + json.dumps(header).encode()).ljust(_HEADER_BYTES, b"\0"))
-    file.write(ids.astype("<i8").tobytes())
-    for _, blob in embeddings_since(connection, -1):
-        file.write(blob)
+    text = json.dumps(header).encode()
+    start = _MAGIC + b"%d\n" % zlib.crc32(text) + text
+    file.seek(0)
+    file.write(start.ljust(_HEADER_BYTES, b"\0") + before)
 
 
-def embeddings_since(
-    connection: sqlite3.Connection, revision: int
-) -> Iterator[tuple[list[int], bytes]]:
-    """Reads what was embedded after a revision, a few thousand rows at a time.
+def _rows_at(rows: int, dim: int) -> int:
+    """Where the rows begin in the file."""
+    return _HEADER_BYTES + 8 * rows + 8 * -(-rows // _block_rows(dim))
 
-    Args:
-        connection: To the gallery, inside a transaction.
-        revision: The revision; -1 for all rows.
 
-    Yields:
-        Ids, and the bytes of their embeddings one after the other. All rows come by
-        ascending id, later ones in any order.
-    """
-    if revision < 0:  # straight through the table
-        found = connection.execute("SELECT id, embedding FROM images ORDER BY id")
-    else:
-        found = connection.execute(
-            "SELECT id, embedding FROM images WHERE revision > ?", (revision,)
-        )
-    while rows := found.fetchmany(_FETCH):
-        yield [row[0] for row in rows], b"".join(row[1] for row in rows)
+def _end(rows: int, dim: int) -> int:
+    """Where they end."""
+    return _rows_at(rows, dim) + 4 * dim * rows

@@ -134,8 +134,7 @@ def test_when_search_is_exact(path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_wrong_index_is_not_used(
     kind: str, path: Path, tmp_path: Path, info: ModelInfo
 ) -> None:
-    facts = json.loads(facts_path(path).read_text())
-    file = path.with_name(facts["file"])
+    file = path.with_name(read_facts(path).file)
     if kind == "deleted":
         facts_path(path).unlink()
     elif kind == "truncated":
@@ -151,7 +150,7 @@ def test_a_wrong_index_is_not_used(
     elif kind == "no file":
         file.unlink()
     else:
-        facts_path(path).write_text(json.dumps({**facts, "file": "../a"}))
+        ann.write_facts(path, replace(read_facts(path), file="../a"))
     with Gallery.open(path, readonly=True) as gallery:
         hits = gallery.search(queries(3))
         assert gallery.last_recall is None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from earlier_galleries import as_version
 
 from contrawarp_edge import Gallery, ModelInfo, Record, matrix, snapshot
 from contrawarp_edge.snapshot import snapshot_path
@@ -63,7 +64,7 @@ def mapped_rows(path: Path) -> int:
 
 def test_is_written_and_used(path: Path) -> None:
     assert snapshot_path(path).name == "faces.gallery-vectors"
-    assert snapshot_path(path).stat().st_size == 4096 + 200 * (8 + 4 * 8)
+    assert snapshot_path(path).stat().st_size == 4096 + 200 * (8 + 4 * 8) + 8
     assert mapped_rows(path) == 200
     assert searched(path) == from_scratch(path)
 
@@ -256,16 +257,17 @@ def test_readers_and_one_writer(path: Path) -> None:
     assert left == ["faces.gallery", "faces.gallery-vectors"]
 
 
-def test_gallery_of_the_first_version(path: Path) -> None:
-    import sqlite3
-
-    with sqlite3.connect(path) as connection:  # as it was before there was a history
-        connection.execute("DROP TABLE history")
-        connection.execute("INSERT INTO meta VALUES ('revision', '1')")
-        connection.execute("UPDATE meta SET value = '1' WHERE key = 'schema_version'")
-    connection.close()
-    assert searched(path) == from_scratch(path)
-    assert mapped_rows(path) == 200
+@pytest.mark.parametrize("version", [1, 2])
+def test_gallery_of_an_earlier_version(path: Path, version: int) -> None:
+    snapshot_path(path).unlink()
+    expected = from_scratch(path)
+    as_version(path, version)
+    before = path.read_bytes()
+    assert searched(path) == expected == from_scratch(path)  # by one who only reads
+    assert path.read_bytes() == before
     with Gallery.open(path) as gallery:
         gallery.add(records(3, start=500))
     assert searched(path) == from_scratch(path)
+    with Gallery.open(path, readonly=True) as gallery:
+        assert len(gallery.matrix()) == 203
+        assert len(list(gallery.iter_records())) == 203

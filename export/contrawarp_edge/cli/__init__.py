@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from contrawarp_edge.cli.align import align_command
+from contrawarp_edge.cli.check import check_command
 from contrawarp_edge.cli.cluster import cluster_command
 from contrawarp_edge.cli.dedupe import dedupe_command
 from contrawarp_edge.cli.embed import embed_command
@@ -32,6 +33,7 @@ for command in (
     prune_command,
     search_command,
     index_command,
+    check_command,
     dedupe_command,
     cluster_command,
     map_command,
