@@ -131,7 +131,7 @@ def stage_onnx(
         precision="fp32",
         commercial_use=info.commercial_use,
         fingerprint=graph_fingerprint(content),
-    )
+    ).sealed(content)
     embedder = Embedder(stage(path, with_metadata(content, metadata)))
     parity = compare(model, embedder, images)
     if not parity.max_difference <= TOLERANCE:

@@ -1,6 +1,5 @@
 """The exported file: contract, parity with PyTorch, and that it refuses."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from contrawarp_edge import Embedder, InputError
-from contrawarp_edge.fingerprint import graph_fingerprint
+from contrawarp_edge.fingerprint import model_fingerprint
 from lightly_contrawarp import onnx_export
 from lightly_contrawarp.backbones import build_backbone
 from lightly_contrawarp.checkpoint import BackboneInfo
@@ -58,18 +57,20 @@ def test_keeps_the_contract(exported: Path) -> None:
     assert [p.name for p in exported.parent.iterdir()] == ["model.onnx"]
 
 
-def test_fingerprint_is_that_of_the_graph(exported: Path) -> None:
+def test_fingerprint_is_that_of_the_graph_and_what_is_said(exported: Path) -> None:
     content = exported.read_bytes()
     model = onnx.load(exported)
-    stored = {p.key: p.value for p in model.metadata_props}["contrawarp.fingerprint"]
-    assert stored == graph_fingerprint(content)
-    graph = model.graph.SerializeToString(deterministic=True)
-    assert stored == hashlib.sha256(graph).hexdigest()
+    metadata = {p.key: p.value for p in model.metadata_props}
+    stored = metadata["contrawarp.fingerprint"]
+    assert metadata["contrawarp.format_version"] == "2"
+    assert stored == model_fingerprint(content, metadata)
+    other = {**metadata, "contrawarp.crop": "{}"}
+    assert stored != model_fingerprint(content, other)
     model.graph.initializer[0].raw_data = model.graph.initializer[0].raw_data[::-1]
-    assert stored != graph_fingerprint(model.SerializeToString())
+    assert stored != model_fingerprint(model.SerializeToString(), metadata)
     for broken in (b"", b"text", content[: len(content) // 2]):
         with pytest.raises(InputError, match="not a whole ONNX model"):
-            graph_fingerprint(broken)
+            model_fingerprint(broken, metadata)
 
 
 @pytest.mark.parametrize("size", [(48, 48), (200, 130), (31, 57)])

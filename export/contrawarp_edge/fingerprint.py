@@ -4,13 +4,57 @@ from __future__ import annotations
 
 import hashlib
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from contrawarp_edge.errors import InputError
 
 # Of onnx.ModelProto.
 _GRAPH_FIELD = 7
 _METADATA_FIELD = 14
+_COMPUTED_FIELDS = (_GRAPH_FIELD, 8, 25)  # with versions of operators and functions
+
+METADATA_PREFIX = "contrawarp."
+"""Of the keys of metadata that belong to the contract."""
+
+
+def model_fingerprint(
+    model: bytes | memoryview | mmap.mmap, metadata: Mapping[str, str]
+) -> str:
+    """Hashes all that decides what a model's embeddings are and how it is used.
+
+    That is the graph, the versions of its operators and its functions, and the
+    contract's metadata but for the fingerprint itself. Files of format version 1 keep
+    theirs, of the graph alone.
+
+    Args:
+        model: The content of the file; its own metadata does not count.
+        metadata: What it says, or is to say, of itself; entries of other tools are
+            left out.
+
+    Returns:
+        64 lower-case hex digits.
+
+    Raises:
+        InputError: If the content is no serialised ONNX model.
+    """
+    entries = {
+        key.removeprefix(METADATA_PREFIX): value
+        for key, value in metadata.items()
+        if key.startswith(METADATA_PREFIX)
+    }
+    if entries.get("format_version") == "1":
+        return graph_fingerprint(model)
+    lines = []
+    with memoryview(model) as view:
+        _find_graph(view)
+        for field, start, end in _fields(view):
+            if field in _COMPUTED_FIELDS:
+                with view[start:end] as content:
+                    lines.append(f"{field} {hashlib.sha256(content).hexdigest()}")
+    for key in sorted(entries.keys() - {"fingerprint"}):
+        digest = hashlib.sha256(entries[key].encode()).hexdigest()
+        lines.append(f"{key} {digest}")
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def graph_fingerprint(model: bytes | memoryview | mmap.mmap) -> str:

@@ -168,9 +168,7 @@ def _read_meta(connection: sqlite3.Connection, path: Path) -> dict[str, str]:
 
 def _entries(connection: sqlite3.Connection) -> dict[str, str]:
     # As bytes, because damaged text may be none.
-    found = connection.execute(
-        "SELECT CAST(key AS BLOB), CAST(value AS BLOB) FROM meta"
-    )
+    query = "SELECT CAST(key AS BLOB), CAST(value AS BLOB) FROM meta"
     return {
         key.decode(errors="replace"): value.decode(errors="replace")
         for key, value in connection.execute(query)

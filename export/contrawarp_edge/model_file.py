@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from contrawarp_edge.errors import InputError
+from contrawarp_edge.fingerprint import METADATA_PREFIX, model_fingerprint
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Version of the contract that this package writes; it reads none that is newer."""
 
 INPUT_NAME = "images"
@@ -20,7 +21,6 @@ INPUT_NAME = "images"
 OUTPUT_NAME = "embedding"
 """The model's output: float32 ``[N, dim]``, rows of unit length."""
 
-_PREFIX = "contrawarp."
 _COMMERCIAL_USE = ("unknown", "yes", "no")
 
 
@@ -37,8 +37,10 @@ class ModelInfo:
         precision: Number format of the weights, such as ``"fp32"``.
         commercial_use: What the licence of the training data allows: ``"yes"``,
             ``"no"`` or ``"unknown"``.
-        fingerprint: SHA-256 of weights and preprocessing, 64 lower-case hex digits.
-            Embeddings are comparable only if their fingerprints are equal.
+        fingerprint: SHA-256 of weights, preprocessing and, from version 2 on, all that
+            is said here, 64 lower-case hex digits. Embeddings are comparable only if
+            their fingerprints are equal.
+        format_version: Of the contract.
 
     Raises:
         InputError: If a value is outside its range.
@@ -52,6 +54,7 @@ class ModelInfo:
     precision: str
     commercial_use: str
     fingerprint: str
+    format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
         if self.input_size < 1 or self.dim < 1:
@@ -70,10 +73,19 @@ class ModelInfo:
         """The first twelve digits of the fingerprint, for messages."""
         return self.fingerprint[:12]
 
+    def sealed(self, model: bytes) -> ModelInfo:
+        """The same, with the fingerprint of a model that is to say this of itself.
+
+        Args:
+            model: The content of its file, with or without metadata.
+        """
+        info = replace(self, format_version=FORMAT_VERSION)
+        return replace(info, fingerprint=model_fingerprint(model, info.to_metadata()))
+
     def to_metadata(self) -> dict[str, str]:
         """The entries to store in the ONNX file's ``metadata_props``."""
         values = {
-            "format_version": str(FORMAT_VERSION),
+            "format_version": str(self.format_version),
             "input_size": str(self.input_size),
             "crop": json.dumps(self.crop, sort_keys=True),
             "backbone": self.backbone,
@@ -83,7 +95,7 @@ class ModelInfo:
             "commercial_use": self.commercial_use,
             "fingerprint": self.fingerprint,
         }
-        return {_PREFIX + key: value for key, value in values.items()}
+        return {METADATA_PREFIX + key: value for key, value in values.items()}
 
     @classmethod
     def from_metadata(
@@ -100,16 +112,17 @@ class ModelInfo:
                 than this package. The message names the file.
         """
         values = {
-            key.removeprefix(_PREFIX): value
+            key.removeprefix(METADATA_PREFIX): value
             for key, value in metadata.items()
-            if key.startswith(_PREFIX)
+            if key.startswith(METADATA_PREFIX)
         }
         if not values:
             raise InputError(
-                f"{source}: not written by contrawarp-export (no {_PREFIX}* metadata)"
+                f"{source}: not written by contrawarp-export (no {METADATA_PREFIX}* metadata)"
             )
         try:
-            if int(values.pop("format_version")) > FORMAT_VERSION:
+            format_version = int(values["format_version"])
+            if format_version > FORMAT_VERSION:
                 raise InputError(
                     "its format is newer than this package; upgrade contrawarp-edge"
                 )
@@ -122,10 +135,11 @@ class ModelInfo:
                 precision=values["precision"],
                 commercial_use=values["commercial_use"],
                 fingerprint=values["fingerprint"],
+                format_version=format_version,
             )
         except KeyError as error:
             raise InputError(
-                f"{source}: metadata {_PREFIX}{error.args[0]} is missing; "
+                f"{source}: metadata {METADATA_PREFIX}{error.args[0]} is missing; "
                 "export the model again"
             ) from error
         except ValueError as error:

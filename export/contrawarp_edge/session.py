@@ -9,7 +9,7 @@ from typing import Any
 
 from contrawarp_edge import optimised
 from contrawarp_edge.errors import InputError
-from contrawarp_edge.fingerprint import graph_fingerprint, stored_metadata
+from contrawarp_edge.fingerprint import model_fingerprint, stored_metadata
 from contrawarp_edge.model_file import INPUT_NAME, OUTPUT_NAME, ModelInfo
 from contrawarp_edge.runtime import load_onnxruntime
 
@@ -63,8 +63,9 @@ def open_session(
     _check_interface(session, path)
     if not is_whole:
         raise InputError(
-            f"{path}: was changed after its export (weights or preprocessing are not "
-            f"those of fingerprint {info.short_fingerprint}); export the model again"
+            f"{path}: was changed after its export (weights, preprocessing or metadata "
+            f"are not those of fingerprint {info.short_fingerprint}); export the model "
+            "again"
         )
     return session, info
 
@@ -77,7 +78,8 @@ def _read(path: Path) -> tuple[str, dict[str, str]]:
             path.open("rb") as file,
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
         ):
-            return graph_fingerprint(content), stored_metadata(content)
+            metadata = stored_metadata(content)
+            return model_fingerprint(content, metadata), metadata
     except (InputError, ValueError) as error:  # the latter for an empty file
         raise InputError(f"{path}: not an ONNX model ({error})") from error
 

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from contrawarp_edge import ModelInfo
-from contrawarp_edge.fingerprint import graph_fingerprint
+from contrawarp_edge.fingerprint import model_fingerprint
 
 DIM = 8
 MakeModel = Callable[..., Path]
@@ -30,8 +30,8 @@ def model_info(seed: int = 0) -> ModelInfo:
         package_version="0.1.0",
         precision="fp32",
         commercial_use="unknown",
-        fingerprint=graph_fingerprint(serialised_model(seed)),
-    )
+        fingerprint="0" * 64,
+    ).sealed(serialised_model(seed))
 
 
 def serialised_model(seed: int = 0) -> bytes:
@@ -72,10 +72,14 @@ def serialised_model(seed: int = 0) -> bytes:
 
 def model_bytes(seed: int = 0, metadata: dict[str, str] | None = None) -> bytes:
     """A model with its metadata appended, as contrawarp-export does it."""
-    tail = onnx.ModelProto()
-    props = model_info(seed).to_metadata() if metadata is None else metadata
+    tail, content = onnx.ModelProto(), serialised_model(seed)
+    whole = model_info(seed).to_metadata()
+    props = whole if metadata is None else dict(metadata)
+    key = "contrawarp.fingerprint"
+    if props.get(key) == whole[key]:  # nobody wants a wrong one
+        props[key] = model_fingerprint(content, props)
     helper.set_model_props(tail, props)
-    return serialised_model(seed) + tail.SerializeToString()
+    return content + tail.SerializeToString()
 
 
 def reference_embedding(pixels: np.ndarray, seed: int = 0) -> np.ndarray:

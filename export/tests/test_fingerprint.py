@@ -7,13 +7,14 @@ import mmap
 import random
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
 import pytest
 
-from contrawarp_edge import InputError
-from contrawarp_edge.fingerprint import graph_fingerprint
+from contrawarp_edge import Embedder, InputError, ModelInfo
+from contrawarp_edge.fingerprint import graph_fingerprint, model_fingerprint
 
 
 def graph_of(path: Path) -> bytes:
@@ -43,6 +44,48 @@ def test_counts_the_weights_and_not_what_is_said_of_them(
     proto.producer_name = "another tool"
     proto.ClearField("metadata_props")
     assert graph_fingerprint(proto.SerializeToString()) == expected
+
+
+def test_covers_what_is_computed_and_what_is_said(model: Path) -> None:
+    proto = onnx.load(model)
+    said = {p.key.split(".", 1)[1]: p.value for p in proto.metadata_props}
+    stored = said.pop("fingerprint")
+    parts = [("7", graph_of(model))]
+    parts += [("8", o.SerializeToString()) for o in proto.opset_import]
+    if model.read_bytes().index(parts[1][1]) < model.read_bytes().index(parts[0][1]):
+        parts.reverse()
+    parts += [(key, value.encode()) for key, value in sorted(said.items())]
+    lines = [f"{name} {hashlib.sha256(part).hexdigest()}" for name, part in parts]
+    assert stored == hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def test_no_bit_of_the_metadata_can_change(model: Path, info: ModelInfo) -> None:
+    content = model.read_bytes()
+    start = len(content) - sum(map(len, sum(info.to_metadata().items(), ())))
+    accepted = []
+    for at in range(start, len(content), 5):
+        data = bytearray(content)
+        data[at] ^= 1 << (at % 8)
+        model.write_bytes(data)
+        try:
+            accepted.append((at, Embedder(model).info == info))
+        except InputError:
+            continue
+    assert all(is_same for _, is_same in accepted), accepted
+
+
+def test_files_of_the_first_version_still_open(
+    make_model: Callable[..., Path], info: ModelInfo
+) -> None:
+    content = make_model().read_bytes()
+    first = replace(
+        info, format_version=1, fingerprint=graph_fingerprint(content), crop={"any": 1}
+    )
+    path = make_model("first.onnx", metadata=first.to_metadata())
+    assert Embedder(path).info == first
+    # Damage does not turn a later file into one of them.
+    said = {**info.to_metadata(), "contrawarp.format_version": "1"}
+    assert model_fingerprint(content, said) != info.fingerprint
 
 
 def test_fields_of_every_kind_are_passed_over() -> None:

@@ -24,7 +24,7 @@ def test_key_names(info: ModelInfo) -> None:
     )
     metadata = info.to_metadata()
     assert set(metadata) == {f"contrawarp.{name}" for name in names.split()}
-    assert metadata["contrawarp.format_version"] == "1"
+    assert metadata["contrawarp.format_version"] == "2"
     assert metadata["contrawarp.input_size"] == "112"
 
 
@@ -39,7 +39,7 @@ def test_every_key_is_needed(info: ModelInfo) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("format_version", "2", "newer"),
+        ("format_version", "3", "newer"),
         ("dim", "many", "many"),
         ("dim", "0", "positive"),
         ("crop", "{", "Expecting"),

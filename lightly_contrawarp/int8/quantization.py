@@ -22,7 +22,6 @@ from onnxruntime.quantization import (
 )
 
 from contrawarp_edge.errors import InputError
-from contrawarp_edge.fingerprint import graph_fingerprint
 from contrawarp_edge.images import read_rgb
 from contrawarp_edge.loading import load_files
 from contrawarp_edge.model_file import INPUT_NAME, ModelInfo
@@ -122,7 +121,7 @@ def quantize(
         quantized = onnx.load(result)
     quantized.ClearField("metadata_props")
     content = quantized.SerializeToString(deterministic=True)
-    metadata = replace(info, precision="int8", fingerprint=graph_fingerprint(content))
+    metadata = replace(info, precision="int8").sealed(content)
     return Quantized(content, metadata, len(readable), unreadable)
 
 

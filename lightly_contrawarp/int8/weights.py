@@ -10,7 +10,6 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from contrawarp_edge.fingerprint import graph_fingerprint
 from contrawarp_edge.model_file import ModelInfo
 from lightly_contrawarp.int8.quantization import Quantized, convolutions_to_quantize
 
@@ -52,7 +51,7 @@ def quantize_weights(model: Path, info: ModelInfo) -> Quantized:
     graph.node.extend(nodes)
     proto.ClearField("metadata_props")
     content = proto.SerializeToString(deterministic=True)
-    metadata = replace(info, precision="int8", fingerprint=graph_fingerprint(content))
+    metadata = replace(info, precision="int8").sealed(content)
     return Quantized(content, metadata, images=0, unreadable=[])
 
 

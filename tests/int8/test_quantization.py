@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from contrawarp_edge import Embedder, InputError
-from contrawarp_edge.fingerprint import graph_fingerprint
+from contrawarp_edge.fingerprint import model_fingerprint
 from lightly_contrawarp.int8.quantization import quantize
 from lightly_contrawarp.onnx_export import with_metadata
 
@@ -28,7 +28,7 @@ def int8(
 def test_says_what_it_is(int8: Path, fp32: Embedder) -> None:
     info = Embedder(int8).info
     assert info.precision == "int8"
-    assert info.fingerprint == graph_fingerprint(int8.read_bytes())
+    assert info.fingerprint == model_fingerprint(int8.read_bytes(), info.to_metadata())
     assert info.fingerprint != fp32.info.fingerprint
     for name in ("input_size", "crop", "backbone", "dim", "commercial_use"):
         assert getattr(info, name) == getattr(fp32.info, name)

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from contrawarp_edge import Embedder, InputError
-from contrawarp_edge.fingerprint import graph_fingerprint
+from contrawarp_edge.fingerprint import model_fingerprint
 from lightly_contrawarp.int8.quantization import quantize
 from lightly_contrawarp.int8.weights import quantize_weights, to_integers
 from lightly_contrawarp.onnx_export import with_metadata
@@ -122,7 +122,7 @@ def test_weights_are_widened_when_the_model_is_loaded(
 def test_says_what_it_is_every_time(small: Path, fp32: Embedder) -> None:
     info = Embedder(small).info
     assert info.precision == "int8"
-    assert info.fingerprint == graph_fingerprint(small.read_bytes())
+    assert info.fingerprint == model_fingerprint(small.read_bytes(), info.to_metadata())
     assert info.fingerprint != fp32.info.fingerprint
     assert quantize_weights(fp32.path, fp32.info).info == info
 

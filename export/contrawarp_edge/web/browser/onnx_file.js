@@ -3,6 +3,7 @@
 
 const GRAPH = 7;
 const METADATA = 14;
+const COMPUTED = [GRAPH, 8, 25]; // with versions of operators and functions
 const PREFIX = "contrawarp.";
 
 /** Yields {field, start, end} for each length-delimited field of a message. */
@@ -46,12 +47,24 @@ export function readMetadata(model) {
   return metadata;
 }
 
-/** SHA-256 of the graph in hex digits, or null where the browser offers no hashes. */
+/** The fingerprint that a model really has, or null where the browser offers no hashes. */
 export async function fingerprint(model) {
-  const graphs = [...fields(model)].filter(({ field }) => field === GRAPH);
+  const parts = [...fields(model)].filter(({ field }) => COMPUTED.includes(field));
+  const graphs = parts.filter(({ field }) => field === GRAPH);
   if (graphs.length !== 1) throw new Error("The model is no whole ONNX file.");
   if (!globalThis.crypto?.subtle) return null; // a page from another machine over HTTP
-  const [{ start, end }] = graphs;
-  const digest = await crypto.subtle.digest("SHA-256", model.subarray(start, end));
+  const metadata = readMetadata(model);
+  if (metadata.format_version === "1") return sha256(model.subarray(graphs[0].start, graphs[0].end));
+  const utf8 = new TextEncoder();
+  const lines = [];
+  for (const { field, start, end } of parts) lines.push(`${field} ${await sha256(model.subarray(start, end))}`);
+  for (const key of Object.keys(metadata).sort()) {
+    if (key !== "fingerprint") lines.push(`${key} ${await sha256(utf8.encode(metadata[key]))}`);
+  }
+  return sha256(utf8.encode(lines.join("\n")));
+}
+
+async function sha256(bytes) {
+  const digest = await crypto.subtle.digest("SHA-256", bytes);
   return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
