@@ -118,7 +118,8 @@ class ModelInfo:
         }
         if not values:
             raise InputError(
-                f"{source}: not written by contrawarp-export (no {METADATA_PREFIX}* metadata)"
+                f"{source}: not written by contrawarp-export (no {METADATA_PREFIX}* "
+                "metadata)"
             )
         try:
             format_version = int(values["format_version"])

@@ -7,35 +7,19 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from bad_inputs import write_bad, write_damaged, write_good
-from click.testing import CliRunner, Result
+from commands import COMMANDS, run
 from PIL import Image
 
 from contrawarp_edge import Embedder, Gallery, Record, matrix
-from contrawarp_edge.cli import main
 
 MakeImages = Callable[..., list[Path]]
 Reference = Callable[..., np.ndarray]
-
-
-def run(*arguments: object) -> Result:
-    """Runs a command, which may fail, but with one line instead of a traceback."""
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exception is None or isinstance(result.exception, SystemExit), (
-        arguments,
-        result.exception,
-    )
-    assert result.exit_code in (0, 2, 3), result.output
-    assert "Traceback" not in result.output
-    if result.exit_code == 2:
-        line = result.stderr.splitlines()[-1]
-        assert line.startswith("Error: "), result.stderr
-    return result
 
 
 def rows(path: Path) -> list[Record]:
@@ -232,24 +216,6 @@ def test_damaged_images(model: Path, tmp_path: Path, count: int) -> None:
     assert f"0 embedded, {embedded} unchanged, {count - embedded} sk" in second.stdout
 
 
-COMMANDS: list[list[object]] = [
-    ["info"],
-    ["search", "--id", 1],
-    ["search", "--id", 1, "--where", "a=1"],
-    ["dedupe"],
-    ["cluster", "-k", 2],
-    ["prune", "--force"],
-    ["index", "--lists", 1],
-]
-
-
-def run_all(path: Path, model: Path, page: Path, commands: Iterable[list]) -> None:
-    for name, *options in commands:
-        run(name, path, *options)
-    run("map", path, "--html", page)
-    run("embed", model, path.parent / "faces", "--gallery", path)
-
-
 @pytest.mark.parametrize("kind", ["missing", "empty", "text", "folder", "pipe", "half"])
 def test_what_is_no_gallery(
     kind: str, model: Path, tmp_path: Path, make_images: MakeImages
@@ -271,24 +237,6 @@ def test_what_is_no_gallery(
     for name, *options in COMMANDS:
         assert run(name, path, *options).exit_code == 2
     assert run("map", path, "--html", tmp_path / "map.html").exit_code == 2
-
-
-@pytest.mark.parametrize("count", [25, pytest.param(400, marks=pytest.mark.slow)])
-def test_damaged_galleries(
-    count: int, model: Path, tmp_path: Path, make_images: MakeImages
-) -> None:
-    make_images(30)
-    whole = tmp_path / "whole"
-    run("embed", model, tmp_path / "faces", "--gallery", whole)
-    content = whole.read_bytes()
-    rng = random.Random(0)
-    path = tmp_path / "a.gallery"
-    for number in range(count):
-        data = bytearray(content)
-        for _ in range(1 + number % 20):
-            data[rng.randrange(len(data))] = rng.randrange(256)
-        path.write_bytes(data)
-        run_all(path, model, tmp_path / "map.html", [rng.choice(COMMANDS)])
 
 
 def test_readers_while_the_disk_is_slow_and_the_cache_goes(
