@@ -191,14 +191,13 @@ class Gallery:
         Raises:
             DamagedError: If an image is damaged.
         """
-        after = 0
+        pages = gallery_rows.pages(self._connection)
         while True:
             with sqlite_errors(self.path):
-                records = gallery_rows.page(self._connection, after)
-            if not records:
+                records = next(pages, None)
+            if records is None:
                 return
             yield from records
-            after = records[-1].id or 0
 
     def iter_paths(self, prefix: str = "") -> Iterator[tuple[int, str, str]]:
         """Yields id, path and hash of the images whose path begins with something.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from sqlite3 import Connection
 from typing import Any
 
-from contrawarp_edge import row_checks
+from contrawarp_edge import gallery_sql, row_checks
 from contrawarp_edge.gallery_sql import is_text
 from contrawarp_edge.nearest import unit_rows
 from contrawarp_edge.records import Record
@@ -46,16 +47,27 @@ def find(connection: Connection, key: int | str) -> Record | None:
     return _to_record(rows[0] if rows else None)
 
 
-def page(connection: Connection, after: int) -> list[Record]:
-    """Some records by ascending id, beginning after an id.
+def pages(connection: Connection) -> Iterator[list[Record]]:
+    """Yields all records by ascending id, some at a time, outside a transaction.
 
     Raises:
-        Damage: If a row is damaged.
+        Damage: If a row is damaged, or not all are there although none was changed.
     """
+    after = total = 0
+    before = _state(connection)
     clause = f"WHERE id > ? ORDER BY id LIMIT {_PAGE:d}"
-    rows = row_checks.select(connection, clause, (after,))
-    row_checks.check_order(rows, after)
-    return [record for row in rows if (record := _to_record(row))]
+    while rows := row_checks.select(connection, clause, (after,)):
+        row_checks.check_order(rows, after)
+        after = rows[-1].id
+        total += len(rows)
+        yield [record for row in rows if (record := _to_record(row))]
+    if before == _state(connection):
+        gallery_sql.check_count(total, before[1])
+
+
+def _state(connection: Connection) -> tuple[int, int]:
+    with gallery_sql.transaction(connection, "DEFERRED"):
+        return gallery_sql.revision(connection), gallery_sql.count(connection)
 
 
 def sha256_of(connection: Connection, path: str) -> str | None:

@@ -107,7 +107,8 @@ def page_of_paths(
     rows = row_checks.select(
         connection,
         "WHERE path >= ? AND path > ? AND path < ? ORDER BY path LIMIT 4096",
-        (prefix, after, prefix + "\U0010ffff"),
+        # Every text comes before every blob.
+        (prefix, after, prefix + "\U0010ffff" if prefix else b""),
     )
     last = after.encode()
     for row in rows:
