@@ -11,6 +11,7 @@ from pathlib import Path
 from contrawarp_edge import ann, gallery_file, row_checks, snapshot
 
 _MOST_LINES = 20
+_STEP = 4096
 
 
 @dataclass
@@ -74,17 +75,19 @@ def _read_rows(
     on_progress: Callable[[int], None],
 ) -> None:
     last = 0
-    for rows in row_checks.blocks(connection, "ORDER BY id"):
-        for row in rows:
-            what = row_checks.problem(row) or row_checks.vector_problem(row, dim)
-            if what is None and row.id <= last:
-                what = f"it comes after image {last}"
-            last = row.id
-            if what is not None:
-                name = (row.path or b"").decode(errors="replace")
-                found.rows.append((row.id, name, what))
-        found.images += len(rows)
-        on_progress(found.images)
+    for row in row_checks.each(connection, "ORDER BY id"):
+        what = row_checks.problem(row)
+        if what is None and row_checks.no_unit(row.embedding, dim):
+            what = row_checks.NO_UNIT
+        if what is None and row.id <= last:
+            what = f"it comes after image {last}"
+        last = row.id
+        if what is not None:
+            name = (row.path or b"").decode(errors="replace")
+            found.rows.append((row.id, name, what))
+        found.images += 1
+        if found.images % _STEP == 0:
+            on_progress(found.images)
 
 
 def _ask_sqlite(connection: sqlite3.Connection, found: Findings) -> None:

@@ -204,14 +204,13 @@ class Gallery:
 
         They come by path; the gallery may be changed meanwhile.
         """
-        after = ""
+        pages = gallery_rows.pages_of_paths(self._connection, prefix)
         while True:
             with sqlite_errors(self.path):
-                rows = gallery_sql.page_of_paths(self._connection, prefix, after)
-            if not rows:
+                rows = next(pages, None)
+            if rows is None:
                 return
             yield from rows
-            after = rows[-1][1]
 
     def sha256_of(self, path: str) -> str | None:
         """The hash stored for a path, or None if the path is unknown."""

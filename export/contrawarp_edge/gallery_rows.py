@@ -57,11 +57,33 @@ def pages(connection: Connection) -> Iterator[list[Record]]:
     before = _state(connection)
     clause = f"WHERE id > ? ORDER BY id LIMIT {_PAGE:d}"
     while rows := row_checks.select(connection, clause, (after,)):
-        row_checks.check_order(rows, after)
+        row_checks.check_order((row.id for row in rows), after)
         after = rows[-1].id
         total += len(rows)
         yield [record for row in rows if (record := _to_record(row))]
     if before == _state(connection):
+        gallery_sql.check_count(total, before[1])
+
+
+def pages_of_paths(
+    connection: Connection, prefix: str
+) -> Iterator[list[tuple[int, str, str]]]:
+    """Yields id, path and hash of images by path, some at a time.
+
+    Args:
+        connection: Outside a transaction.
+        prefix: What their paths begin with.
+
+    Raises:
+        Damage: If a row is damaged, or not all are there although none was changed.
+    """
+    after, total = "", 0
+    before = _state(connection)
+    while rows := gallery_sql.page_of_paths(connection, prefix, after):
+        after = rows[-1][1]
+        total += len(rows)
+        yield rows
+    if not prefix and before == _state(connection):
         gallery_sql.check_count(total, before[1])
 
 

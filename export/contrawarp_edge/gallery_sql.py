@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from contrawarp_edge.errors import InputError
 from contrawarp_edge.filters import Condition
 from contrawarp_edge.nearest import Rows, Vectors
 
+_FETCH = 4096
 # What SQLite says of a file, or a part of one, that nobody wrote like that.
 _DAMAGE_CODES = (11, 26)  # SQLITE_CORRUPT, SQLITE_NOTADB
 _DAMAGE_WORDS = ("malformed", "not a database", "decode to UTF-8")
@@ -173,16 +175,18 @@ def embeddings_since(
         Damage: If a row is damaged.
     """
     if revision < 0:  # straight through the table
-        found = row_checks.blocks(connection, "ORDER BY id")
+        found = row_checks.embeddings(connection, "ORDER BY id")
     else:
-        found = row_checks.blocks(connection, "WHERE revision > ?", (revision,))
+        clause = "WHERE revision > ?"
+        found = row_checks.embeddings(connection, clause, (revision,))
     after = 0
-    for rows in found:
-        row_checks.check(rows)
+    while rows := list(islice(found, _FETCH)):
+        ids = [id for id, _ in rows]
         if revision < 0:
-            row_checks.check_order(rows, after)
-            after = rows[-1].id
-        yield np.array([row.id for row in rows]), row_checks.vectors(rows, dim)
+            row_checks.check_order(ids, after)
+            after = ids[-1]
+        blobs = [blob for _, blob in rows]
+        yield np.array(ids, np.int64), row_checks.vectors(ids, blobs, dim)
 
 
 def details(
@@ -198,7 +202,8 @@ def details(
         "WHERE id IN (SELECT value FROM json_each(?))",
         (json.dumps(list(ids)),),
     )
-    vectors = row_checks.vectors(rows, dim)
+    blobs = [row.embedding for row in rows]
+    vectors = row_checks.vectors([row.id for row in rows], blobs, dim)
     return {
         row.id: (row.path.decode(), json.loads(row.metadata), vector)
         for row, vector in zip(rows, vectors, strict=True)

@@ -10,7 +10,7 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from sqlite3 import Connection
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -26,10 +26,14 @@ _COLUMNS = (
     "CAST(metadata AS BLOB), CAST(added AS BLOB), CAST(embedding AS BLOB), "
     "CAST(checksum AS INTEGER)"
 )
-_FETCH = 4096
 # Of the square of a length: what float32 leaves of a unit vector is much nearer.
 _TOLERANCE = 1e-3
-_NO_UNIT = "its embedding is no unit vector"
+
+NO_UNIT = "its embedding is no unit vector"
+"""What is wrong with a row whose embedding cannot have been stored."""
+
+
+Values: TypeAlias = tuple[int, int, bytes, bytes, bytes, bytes, bytes, int]
 
 
 class Row(NamedTuple):
@@ -65,24 +69,37 @@ def unchecked(connection: Connection, clause: str, values: Sequence[Any]) -> lis
     return [Row._make(row) for row in _found(connection, clause, values)]
 
 
-def blocks(
+def each(
     connection: Connection, clause: str, values: Sequence[Any] = ()
-) -> Iterator[list[Row]]:
-    """Yields the rows that an SQL clause picks, 4096 at a time, as they are."""
-    found = _found(connection, clause, values)
-    while rows := found.fetchmany(_FETCH):
-        yield [Row._make(row) for row in rows]
+) -> Iterator[Row]:
+    """Yields the rows that an SQL clause picks, as they are."""
+    return map(Row._make, _found(connection, clause, values))
+
+
+def embeddings(
+    connection: Connection, clause: str, values: Sequence[Any] = ()
+) -> Iterator[tuple[int, bytes]]:
+    """Yields id and embedding of the rows that an SQL clause picks.
+
+    Raises:
+        Damage: If one of them is damaged.
+    """
+    for row in _found(connection, clause, values):  # perhaps a million
+        if None in row or row[7] != checksum(row):
+            check([Row._make(row)])
+        yield row[0], row[6]
 
 
 def _found(connection: Connection, clause: str, values: Sequence[Any]) -> Any:
     return connection.execute(f"SELECT {_COLUMNS} FROM images {clause}", values)
 
 
-def checksum(row: Row) -> int:
+def checksum(row: Values) -> int:
     """CRC-32 of all that a row holds."""
-    lengths = [len(part) for part in row[2:6]]
-    head = b"%d %d %d %d %d %d " % (row.id, row.revision, *lengths)
-    return zlib.crc32(b"".join((head, *row[2:7])))
+    id, revision, path, sha256, metadata, added, embedding, _ = row
+    lengths = len(path), len(sha256), len(metadata), len(added)
+    head = b"%d %d %d %d %d %d " % (id, revision, *lengths)
+    return zlib.crc32(b"".join((head, path, sha256, metadata, added, embedding)))
 
 
 def problem(row: Row, *, is_new: bool = False) -> str | None:
@@ -99,7 +116,7 @@ def problem(row: Row, *, is_new: bool = False) -> str | None:
     if not _is_readable(row):
         return "its path, hash or metadata cannot be read"
     if len(row.embedding) % 4 or not _are_units(row.vector()):
-        return _NO_UNIT
+        return NO_UNIT
     return None
 
 
@@ -125,36 +142,31 @@ def check(rows: Iterable[Row]) -> None:
             raise row_damage(row.id, row.path, what)
 
 
-def check_order(rows: Iterable[Row], after: int) -> None:
-    """Raises damage if rows do not come by ascending id, beginning after an id."""
-    for row in rows:
-        if row.id <= after:
-            raise row_damage(row.id, row.path, f"it comes after image {after}")
-        after = row.id
+def check_order(ids: Iterable[int], after: int) -> None:
+    """Raises damage if ids do not ascend from one that came before."""
+    for id in ids:
+        if id <= after:
+            raise row_damage(id, None, f"it comes after image {after}")
+        after = id
 
 
-def vectors(rows: Sequence[Row], dim: int) -> Vectors:
+def vectors(ids: Sequence[int], blobs: Sequence[bytes], dim: int) -> Vectors:
     """The embeddings of rows, float32 ``(n, dim)``.
 
     Raises:
         Damage: If one is of another length than ``dim``, or than 1.
     """
-    for row in rows:
-        if len(row.embedding) != 4 * dim:
-            raise row_damage(row.id, row.path, _NO_UNIT)
-    joined = b"".join(row.embedding for row in rows)
-    found = np.frombuffer(joined, "<f4").astype(np.float32, copy=False)
-    found = found.reshape(-1, dim)
-    if not _are_units(found):  # all at once is much quicker than one by one
-        row = next(row for row in rows if vector_problem(row, dim))
-        raise row_damage(row.id, row.path, _NO_UNIT)
-    return found
+    if {4 * dim}.issuperset(map(len, blobs)):
+        found = np.frombuffer(b"".join(blobs), "<f4").reshape(-1, dim)
+        if _are_units(found):  # all at once is much quicker than one by one
+            return found.astype(np.float32, copy=False)
+    id = next(id for id, blob in zip(ids, blobs, strict=True) if no_unit(blob, dim))
+    raise row_damage(id, None, NO_UNIT)
 
 
-def vector_problem(row: Row, dim: int) -> str | None:
-    """What is wrong with a row's embedding, None if it is a unit vector ``(dim,)``."""
-    is_right = len(row.embedding) == 4 * dim and _are_units(row.vector())
-    return None if is_right else _NO_UNIT
+def no_unit(blob: bytes, dim: int) -> bool:
+    """Whether an embedding is no unit vector ``(dim,)``."""
+    return len(blob) != 4 * dim or not _are_units(np.frombuffer(blob, "<f4"))
 
 
 def add_checksums(connection: Connection) -> None:
@@ -166,9 +178,8 @@ def add_checksums(connection: Connection) -> None:
         "ALTER TABLE images ADD COLUMN checksum INTEGER NOT NULL DEFAULT -1"
     )
     last, sums = 0, []
-    for rows in blocks(connection, "ORDER BY id"):
-        for row in rows:
-            if row.id > last and problem(row, is_new=True) is None:
-                sums.append((checksum(row), row.id))
-            last = row.id
+    for row in each(connection, "ORDER BY id"):
+        if row.id > last and problem(row, is_new=True) is None:
+            sums.append((checksum(row), row.id))
+        last = row.id
     connection.executemany("UPDATE images SET checksum = ? WHERE id = ?", sums)

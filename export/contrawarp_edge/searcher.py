@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from sqlite3 import Connection
 
-from contrawarp_edge import ann, gallery_sql
+from contrawarp_edge import ann, gallery_sql, row_checks
 from contrawarp_edge.ann import AnnIndex
 from contrawarp_edge.filters import Condition
 from contrawarp_edge.matrix import Matrix
@@ -109,7 +109,7 @@ class Searcher:
         # Damaged metadata would hide an image. Without a snapshot, the matrix was just
         # read from the rows.
         if len(self._matrix.base.ids) and not self._has_seen_rows:
-            for _ in gallery_sql.embeddings_since(connection, -1, self._matrix.dim):
+            for _ in row_checks.embeddings(connection, "ORDER BY id"):
                 pass
         self._has_seen_rows = True
         return gallery_sql.ids_where(connection, conditions)
