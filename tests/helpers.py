@@ -15,7 +15,7 @@ MakeSet = Callable[..., LabelledFolder]
 """Type of the fixture ``make_set``."""
 
 OPTIONS = (
-    *("--backbone", "shufflenet_v2_x0_5", "--input-size", 32, "--batch-size", 8),
+    *("--backbone", "small", "--input-size", 32, "--batch-size", 8),
     *("--num-negatives", 1, "--workers", 0, "--epochs", 1),
 )
 

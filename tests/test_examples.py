@@ -7,12 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
-from PIL import Image
-
-from lightly_contrawarp.backbones import build_backbone
-from lightly_contrawarp.checkpoint import BackboneInfo
-from lightly_contrawarp.onnx_export import export_onnx
+from click.testing import Result
 
 pytestmark = pytest.mark.slow
 
@@ -77,15 +72,13 @@ def test_a_folder_of_ones_own(face_folder: Path, tmp_path: Path) -> None:
 
 
 def test_edge_search(
-    face_folder: Path, pil_faces: list[Image.Image], tmp_path: Path
+    face_folder: Path, small_export: tuple[Path, Result], tmp_path: Path
 ) -> None:
-    torch.manual_seed(0)
-    info = BackboneInfo(name="shufflenet_v2_x0_5", dim=1024, input_size=32)
-    model = tmp_path / "model.onnx"
-    export_onnx(build_backbone(info.name)[0].eval(), info, model, pil_faces[:1])
     query, broken = face_folder / "b" / "07.png", face_folder / "b" / "09.png"
     broken.write_bytes(b"no image")
-    done = run("edge/search.py", tmp_path, arguments=[model, face_folder, query])
+    done = run(
+        "edge/search.py", tmp_path, arguments=[small_export[0], face_folder, query]
+    )
     skipped, *lines = done.stdout.splitlines()
     assert skipped.startswith(f"skipped {broken}: ")
     ranks, scores, paths = zip(*(line.split() for line in lines), strict=True)

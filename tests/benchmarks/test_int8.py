@@ -125,8 +125,10 @@ def test_verdicts_say_what_the_command_does() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("convert_once")
 def test_smoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lightly_contrawarp.int8.speed._SECONDS", 0.05)
+    monkeypatch.setattr("lightly_contrawarp.int8.speed._SECONDS", 0.0)
+    monkeypatch.setattr("lightly_contrawarp.int8.speed._MIN_ROUNDS", 3)
     runner = CliRunner()
     done = runner.invoke(main, ["--smoke", "--out", str(tmp_path)])
     assert done.exit_code == 0, done.output

@@ -186,9 +186,10 @@ def test_sizes_that_stay_and_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert middle((1, 8, 64, 256)) == 64
     for cores, counts in ((1, [0, 1]), (2, [0, 1, 2]), (6, [0, 1, 2, 4, 6])):
         monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
-        assert worker_counts() == counts
+        assert worker_counts(16) == counts
     monkeypatch.setattr("os.cpu_count", lambda: 64)
-    assert worker_counts() == [0, 1, 2, 4, 8, 16]
+    assert worker_counts(16) == [0, 1, 2, 4, 8, 16]
+    assert worker_counts(3) == [0, 1, 2, 3]
 
 
 def test_a_race_of_steps_is_told_by_negatives() -> None:
