@@ -21,7 +21,6 @@ from lightly_contrawarp.cli import main
 from lightly_contrawarp.data.folders import ImageScan
 from lightly_contrawarp.settings import PretrainSettings
 
-
 NAMED = ("--backbone", "shufflenet_v2_x0_5")
 """One of torchvision's encoders."""
 
