@@ -14,8 +14,8 @@ pytestmark = pytest.mark.slow
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SMALLER = (
-    ("num_faces=512, num_identities=64", "num_faces=48, num_identities=6"),
-    ("batch_size=64", "batch_size=12"),
+    ("num_faces=512, num_identities=64", "num_faces=24, num_identities=3"),
+    ("batch_size=64", "batch_size=6"),
     ("num_workers=4", "num_workers=1"),
 )
 

@@ -44,6 +44,14 @@ def test_instructions_of_the_processor(
         assert facts.hardware()["cpu"] == "Fast 1: x"
 
 
+@pytest.mark.parametrize(("name", "value"), [("PATH", ""), ("GIT_DIR", "/none")])
+def test_a_copy_without_git_has_no_version(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert facts.commit() == "unknown"
+
+
 def test_images_are_drawn_once_and_always_the_same(tmp_path: Path) -> None:
     source = tmp_path / "source"
     for index in range(40):
