@@ -17,9 +17,13 @@ _VNNI = {"avx512_vnni": "AVX512-VNNI", "avx_vnni": "AVX-VNNI"}
 def commit() -> str:
     """The version of the code, with a plus sign if it was changed since."""
     call = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
-    return subprocess.run(
-        call, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
-    ).stdout.strip()
+    try:
+        done = subprocess.run(
+            call, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):  # no git, or no clone
+        return "unknown"
+    return done.stdout.strip()
 
 
 def hardware() -> dict[str, Any]:

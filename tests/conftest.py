@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from click.testing import Result
 from PIL import Image
 from torchvision.transforms.v2.functional import to_pil_image
 
+from helpers_export import run, save_checkpoint
+from lightly_contrawarp import ContraWarp, onnx_export
 from lightly_contrawarp.data.drawn_faces import draw_parameters, render_faces
 
 
@@ -30,3 +33,40 @@ def face_folder(pil_faces: list[Image.Image], tmp_path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         face.save(path)
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained encoder, for tests that do not change the file."""
+    torch.manual_seed(0)
+    model = ContraWarp("small", input_size=48, commercial_use="no")
+    return save_checkpoint(model, tmp_path_factory.mktemp("small") / "last.ckpt")
+
+
+@pytest.fixture(scope="session")
+def small_export(small_checkpoint: Path) -> tuple[Path, Result]:
+    """It as an exported file, for tests that do not change it, and what was said."""
+    path = small_checkpoint.with_name("model.onnx")
+    return path, run(small_checkpoint, "--onnx", path)
+
+
+@pytest.fixture(scope="session")
+def _converted() -> dict[object, bytes]:
+    return {}
+
+
+@pytest.fixture
+def convert_once(
+    _converted: dict[object, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Has PyTorch convert the same encoder once: it takes seconds each time."""
+    convert = onnx_export._to_onnx
+
+    def once(model: onnx_export.EmbeddingModel) -> bytes:
+        weights = b"".join(x.numpy().tobytes() for x in model.state_dict().values())
+        key = (repr(model), model.input_size, weights)
+        if key not in _converted:
+            _converted[key] = convert(model)
+        return _converted[key]
+
+    monkeypatch.setattr(onnx_export, "_to_onnx", once)

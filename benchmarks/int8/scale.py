@@ -58,5 +58,5 @@ FULL = Scale(
     seconds=5,
     rounds=15,
 )
-SMOKE = Scale("smoke", (_SMALL,), 64, 32, 1, 200, 0.05, 3)
+SMOKE = Scale("smoke", (_SMALL,), 64, 32, 1, 100, 0.0, 3)
 """Shows that everything runs, and says nothing else."""

@@ -23,7 +23,7 @@ from lightly_contrawarp.training import LAST, pretrain
 SEED = 0
 """Draws the images, and seeds the training."""
 
-_DRAWN = {"train": 260, "validation": 240}
+_DRAWN = {"train": 120, "validation": 200}
 _DRAWN_SIDE = 48
 
 

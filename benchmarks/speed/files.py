@@ -32,7 +32,7 @@ _VIEWS = 4
 def measure(scale: Scale, device: str, data: Path | None) -> Part:
     """Races epochs over the same files: by workers, and by the size of drawn faces."""
     part = Part()
-    most = worker_counts()[-1]
+    most = worker_counts(scale.most_workers)[-1]
     with tempfile.TemporaryDirectory() as scratch:
         for side, workers in settings(scale, data):
             folder, what, growth = data, "the given images", []
@@ -73,7 +73,7 @@ def settings(scale: Scale, data: Path | None) -> list[tuple[int, int]]:
 
     Files of one side are read with each number of workers, the others with the most.
     """
-    counts = worker_counts()
+    counts = worker_counts(scale.most_workers)
     first, *others = (0,) if data else scale.jpeg_sizes
     return [(first, n) for n in counts] + [(side, counts[-1]) for side in others]
 

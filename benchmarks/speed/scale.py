@@ -18,6 +18,7 @@ class Scale:
         sizes: Sides in pixels of the images to warp, and of views.
         batches: Batches of images to warp, and of views.
         images: Images that each worker of a data loader makes views of.
+        most_workers: Most workers of a data loader.
         step_backbone: Encoder of the step.
         step_batches: Images of a step.
         negatives: Numbers of warped faces of each image; 1 is one of them.
@@ -40,6 +41,7 @@ class Scale:
     sizes: tuple[int, ...]
     batches: tuple[int, ...]
     images: int
+    most_workers: int
     step_backbone: str
     step_batches: tuple[int, ...]
     negatives: tuple[int, ...]
@@ -55,13 +57,10 @@ class Scale:
     ann_rows: tuple[int, ...]
 
 
-_MOST_WORKERS = 16
-
-
-def worker_counts() -> list[int]:
+def worker_counts(most: int) -> list[int]:
     """Numbers of workers: none, doublings of one, and as many as there are cores."""
-    cores = min(_MOST_WORKERS, os.cpu_count() or 1)
-    return [0, *(2**n for n in range(5) if 2**n < cores), cores]
+    most = min(most, os.cpu_count() or 1)
+    return [0, *(2**n for n in range(most.bit_length()) if 2**n < most), most]
 
 
 def middle(values: Sequence[int]) -> int:
@@ -75,18 +74,18 @@ SCALES = {
     scale.name: scale
     for scale in (
         Scale(
-            "smoke", 0.01, 2, (32, 64), (1, 2), 4, "small", (2, 4), (0, 1),
+            "smoke", 0.0, 1, (32, 64), (1, 2), 4, 1, "small", (2, 4), (0, 1),
             "small", 4, 4, (32, 64), ("small",), (1, 2), ("small",), 1, (300, 600), (),
         ),
         Scale(
-            "cpu", 3, 5, (56, 112, 224), (1, 8, 64, 256), 128,
+            "cpu", 3, 5, (56, 112, 224), (1, 8, 64, 256), 128, 16,
             "resnet18", (2, 4, 8, 16), (0, 1, 2, 4),
             "mobilenet_v3_small", 16, 48, (160, 640),
             _MODELS, (1, 2, 4, 8, 16, 32), (*_MODELS, "resnet50"), 4,
             (1_000, 10_000, 100_000, 1_000_000), (200_000, 400_000),
         ),
         Scale(
-            "cuda", 3, 7, (56, 112, 224), (1, 8, 64, 256), 256,
+            "cuda", 3, 7, (56, 112, 224), (1, 8, 64, 256), 256, 16,
             "resnet18", (32, 64, 128, 256), (0, 1, 2, 4),
             "resnet18", 256, 512, (160, 320), (), (), (), 0, (), (),
         ),

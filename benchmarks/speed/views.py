@@ -39,7 +39,7 @@ def measure(scale: Scale, device: str) -> Part:
             times = _race(in_process(drawn(batch, side), side, device), scale, device)
         times[_WARPED] = [seconds / 2 for seconds in times[_WARPED]]
         part.tables.append(_table_in_process(scale, side, batch, device, times))
-    for workers in worker_counts()[1:]:
+    for workers in worker_counts(scale.most_workers)[1:]:
         count = workers * scale.images
         side, batch = middle(scale.sizes), min(64, count)
         with limited_threads(workers):

@@ -45,30 +45,33 @@ def slow_upsert(connection, row):
     time.sleep(0.002)
     return upsert(connection, row)
 gallery_sql.upsert = slow_upsert
+print("begins", file=sys.stderr, flush=True)
 main(sys.argv[1:])
 """
 
 
 def kill_at_random(command: list[object], gallery: Path, rng: random.Random) -> int:
     """Starts ``embed``, kills it, and returns how many rows a reader saw before."""
-    process = subprocess.Popen(
+    acknowledged = 0
+    with subprocess.Popen(
         [sys.executable, "-c", SLOW_EMBED, *map(str, command)],
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    acknowledged = 0
-    end = time.monotonic() + 0.3 + rng.random()
-    while time.monotonic() < end and process.poll() is None:
-        if gallery.exists():
-            acknowledged = max(acknowledged, len(rows(gallery)))
-        time.sleep(0.02)
-    process.kill()
-    process.wait(timeout=30)
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stderr is not None
+        process.stderr.readline()  # what was imported is not worth killing
+        end = time.monotonic() + 0.6 * rng.random()
+        while time.monotonic() < end and process.poll() is None:
+            if gallery.exists():
+                with Gallery.open(gallery, readonly=True) as opened:
+                    acknowledged = max(acknowledged, len(opened))
+            time.sleep(0.02)
+        process.kill()
     return acknowledged
 
 
 @pytest.mark.parametrize(
-    ("seed", "rounds"), [(0, 4), pytest.param(1, 40, marks=pytest.mark.slow)]
+    ("seed", "rounds"), [(0, 4), pytest.param(1, 25, marks=pytest.mark.slow)]
 )
 def test_kills_lose_and_misalign_nothing(
     seed: int,
@@ -79,7 +82,7 @@ def test_kills_lose_and_misalign_nothing(
     reference: Reference,
 ) -> None:
     rng = random.Random(seed)
-    paths = make_images(300 if rounds < 10 else 4000)
+    paths = make_images(75 * rounds)
     gallery = tmp_path / "a.gallery"
     command = ["embed", model, tmp_path / "faces", "--gallery", gallery]
     stored = 0

@@ -42,13 +42,13 @@ def stop_after(command: list[str | Path], gallery: Path, count: int, how: int) -
     process = subprocess.Popen(
         [sys.executable, "-c", SLOW_EMBED, *command], stderr=subprocess.DEVNULL
     )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while process.poll() is None and time.monotonic() < deadline:
         if gallery.exists() and len(rows(gallery)) >= count:
             os.kill(process.pid, how)
             break
         time.sleep(0.005)
-    return process.wait(timeout=30)
+    return process.wait(timeout=300)
 
 
 def embed(command: list[str | Path]) -> str:

@@ -44,6 +44,14 @@ def test_instructions_of_the_processor(
         assert facts.hardware()["cpu"] == "Fast 1: x"
 
 
+@pytest.mark.parametrize(("name", "value"), [("PATH", ""), ("GIT_DIR", "/none")])
+def test_a_copy_without_git_has_no_version(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert facts.commit() == "unknown"
+
+
 def test_images_are_drawn_once_and_always_the_same(tmp_path: Path) -> None:
     source = tmp_path / "source"
     for index in range(40):
@@ -125,8 +133,10 @@ def test_verdicts_say_what_the_command_does() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("convert_once")
 def test_smoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lightly_contrawarp.int8.speed._SECONDS", 0.05)
+    monkeypatch.setattr("lightly_contrawarp.int8.speed._SECONDS", 0.0)
+    monkeypatch.setattr("lightly_contrawarp.int8.speed._MIN_ROUNDS", 3)
     runner = CliRunner()
     done = runner.invoke(main, ["--smoke", "--out", str(tmp_path)])
     assert done.exit_code == 0, done.output

@@ -21,6 +21,9 @@ from lightly_contrawarp.cli import main
 from lightly_contrawarp.data.folders import ImageScan
 from lightly_contrawarp.settings import PretrainSettings
 
+NAMED = ("--backbone", "shufflenet_v2_x0_5")
+"""One of torchvision's encoders."""
+
 
 def same_weights(first: Path, second: Path) -> bool:
     a, b = (read(out)["state_dict"] for out in (first, second))
@@ -37,7 +40,8 @@ def finished(
     (root / "faces").mkdir()
     for index, face in enumerate(pil_faces):
         face.save(root / "faces" / f"{index:02}.png")
-    return root / "faces", root / "run", run_pretrain(root / "faces", root / "run")
+    result = run_pretrain(root / "faces", root / "run", *NAMED)
+    return root / "faces", root / "run", result
 
 
 def test_command_library_and_module_have_the_same_defaults(
@@ -105,7 +109,7 @@ def test_the_seed_decides_the_weights(
     folder, out, _ = finished
     torch.rand(3)  # what happened before does not matter
     for name, seed in (("same", 0), ("other", 1)):
-        words = ("--seed", seed, "--training-images", "drawn")
+        words = (*NAMED, "--seed", seed, "--training-images", "drawn")
         assert run_pretrain(folder, tmp_path / name, *words).exit_code == 0
     _, info = load_backbone(tmp_path / "same" / "last.ckpt")
     assert info.training_images == "drawn; 24 images"
@@ -145,7 +149,7 @@ def test_a_compiled_run_leaves_the_same_checkpoint(
 
     monkeypatch.setattr(torch.nn.Module, "compile", compile_module)
     monkeypatch.setenv("CXX", sys.executable)  # anything that is there
-    result = run_pretrain(folder, tmp_path / "run", "--compile")
+    result = run_pretrain(folder, tmp_path / "run", "--compile", *NAMED)
     assert result.exit_code == 0, result.output
     assert called == ["ShuffleNetV2"]
     assert read(tmp_path / "run")["state_dict"].keys() == read(out)["state_dict"].keys()

@@ -161,7 +161,7 @@ def test_resume_after_being_killed(folder: Path, tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
     )
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 600
         while not (out / "last.ckpt").exists():
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline

@@ -3,41 +3,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import Result
 from PIL import Image
-from pytorch_lightning import Trainer
 from torch import Tensor, nn
 
 from contrawarp_edge.errors import InputError
-from lightly_contrawarp import ContraWarp
 from lightly_contrawarp.backbones import build_backbone
-from lightly_contrawarp.checkpoint import load_backbone
 from lightly_contrawarp.evaluation.encoders import TorchEncoder, to_batch
 from lightly_contrawarp.evaluation.opening import load_encoder, random_encoder
-from lightly_contrawarp.onnx_export import export_onnx
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("run") / "last.ckpt"
-    trainer = Trainer(logger=False, enable_checkpointing=False)
-    trainer.strategy.connect(ContraWarp("small", input_size=48))
-    trainer.save_checkpoint(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def exported(checkpoint: Path, pil_faces: list[Image.Image]) -> Path:
-    path = checkpoint.with_name("model.onnx")
-    export_onnx(*load_backbone(checkpoint), path, pil_faces[:2])
-    return path
 
 
 def test_checkpoint_and_export_agree_up_to_length(
-    checkpoint: Path, exported: Path, pil_faces: list[Image.Image]
+    small_checkpoint: Path,
+    small_export: tuple[Path, Result],
+    pil_faces: list[Image.Image],
 ) -> None:
     images = [face.resize((40 + 9 * i, 64)) for i, face in enumerate(pil_faces[:4])]
-    raw, unit = (load_encoder(path) for path in (checkpoint, exported))
+    raw, unit = (load_encoder(path) for path in (small_checkpoint, small_export[0]))
     values, embeddings = (e.embed(e.prepare(images)) for e in (raw, unit))
     assert values.shape == (4, 128)
     lengths = np.linalg.norm(values, axis=1, keepdims=True)
@@ -85,8 +67,8 @@ def test_fingerprint__is_that_of_what_is_computed() -> None:
     assert len(without_weights) == 2
 
 
-def test_random_encoder__follows_its_seed(checkpoint: Path) -> None:
-    like = load_encoder(checkpoint).info
+def test_random_encoder__follows_its_seed(small_checkpoint: Path) -> None:
+    like = load_encoder(small_checkpoint).info
     before = torch.get_rng_state()
     first, again, other = (
         random_encoder(like, seed=seed, features="pooled", device="cpu")
@@ -105,15 +87,15 @@ def test_random_encoder__of_a_network_that_has_no_name() -> None:
 
 
 def test_spatial_features_are_those_before_pooling(
-    checkpoint: Path, pil_faces: list[Image.Image]
+    small_checkpoint: Path, pil_faces: list[Image.Image]
 ) -> None:
-    encoder = load_encoder(checkpoint, features="spatial")
+    encoder = load_encoder(small_checkpoint, features="spatial")
     batch = to_batch(pil_faces[:3], 48)
     values = encoder.embed(batch)
     assert values.shape == (3, 128 * 9)
     assert encoder.info.features == "spatial, 3 x 3 cells"
     # Three cells a side tile the map of 3 x 3: their mean is what pooling gives.
-    pooled = load_encoder(checkpoint).embed(batch)
+    pooled = load_encoder(small_checkpoint).embed(batch)
     means = values.reshape(3, 128, 9).mean(axis=2)
     np.testing.assert_allclose(means, pooled, rtol=1e-4, atol=1e-6)
 
@@ -142,9 +124,11 @@ def test_spatial_features__without_a_map() -> None:
             TorchEncoder(module, size, features="spatial")
 
 
-def test_load_encoder__bad_input(exported: Path, tmp_path: Path) -> None:
+def test_load_encoder__bad_input(
+    small_export: tuple[Path, Result], tmp_path: Path
+) -> None:
     with pytest.raises(InputError, match=r"model\.onnx: .*give its checkpoint"):
-        load_encoder(exported, features="spatial")
+        load_encoder(small_export[0], features="spatial")
     (tmp_path / "a.onnx").write_bytes(b"no model")
     (tmp_path / "a.ckpt").write_bytes(b"no model")
     for name in ("a.onnx", "a.ckpt", "missing.onnx", "missing.ckpt"):

@@ -196,7 +196,7 @@ def test_prune(
     assert "0 kept, 2 gone" in run("prune", target, "--force").stdout
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -235,7 +235,7 @@ def test_watch(
         wait_for(lambda: metadata_sha(target, paths[2]) != before)
     finally:
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=300)
     assert process.returncode == 0
     assert "5 embedded, 0 unchanged, 0 skipped, 0 gone" in out
     assert f"skipped {folder / 'bad.png'}: not an image" in err

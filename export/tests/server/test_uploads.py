@@ -210,7 +210,7 @@ def test_searching_while_adding(make_client: MakeClient, gallery_path: Path) -> 
     for side in range(10, 34):
         statuses.append(add(client, encoded("PNG", (side, side))).status_code)
     for reader in readers:
-        reader.join(timeout=30)
+        reader.join(timeout=300)
         assert not reader.is_alive()
     assert statuses == [201] * 24
     assert counts[-1] == 53
