@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.errors import FullError, InputError, StorageError
 from contrawarp_edge.filters import Condition
 
 # A row whose embedding stays the same was not embedded again: only what is said of it
@@ -135,14 +135,16 @@ def sqlite_errors(path: Path) -> Iterator[None]:
     except InputError:
         raise
     except sqlite3.Error as error:
-        raise InputError(f"{path}: {error}") from error
+        # Of Python 3.10's errors only the text tells SQLITE_FULL from others.
+        kind = FullError if "is full" in str(error) else StorageError
+        raise kind(f"{path}: {error}") from error
     except (
         ValueError,
         TypeError,
         KeyError,
         AttributeError,
     ) as error:  # of what is made from a damaged row
-        raise InputError(f"{path}: damaged ({error})") from error
+        raise StorageError(f"{path}: damaged ({error})") from error
 
 
 @contextmanager

@@ -10,10 +10,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from contrawarp_edge.cli_errors import printable
-from contrawarp_edge.errors import InputError
-from contrawarp_edge.server.service import NotFoundError, ReadonlyError, StorageError
+from contrawarp_edge.errors import FullError, InputError, StorageError
+from contrawarp_edge.server.service import NotFoundError, ReadonlyError
 
-_INPUT_STATUS = {NotFoundError: 404, ReadonlyError: 403, StorageError: 507}
+_INPUT_STATUS = {
+    NotFoundError: 404,
+    ReadonlyError: 403,
+    StorageError: 503,
+    FullError: 507,
+}
 _MESSAGE_LENGTH = 500
 
 

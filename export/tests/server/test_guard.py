@@ -245,7 +245,12 @@ def test_too_many_requests() -> None:
             if message["type"] == "http.response.start":
                 statuses.append(message["status"])
 
-        scope = {"type": "http", "path": "/", "headers": [(b"host", b"localhost")]}
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/",
+            "headers": [(b"host", b"localhost")],
+        }
         await guard(scope, chunks(1), send)
 
     async def together() -> None:
