@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.errors import StorageError
 
 
 class Damage(Exception):
     """Something is not as it was written; the text does not name the gallery."""
 
 
-class DamagedError(InputError):
+class DamagedError(StorageError):
     """A gallery is damaged; the message names it, perhaps the image, and what to do."""
 
     def __init__(self, gallery: Path, what: object) -> None:

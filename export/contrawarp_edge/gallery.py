@@ -267,6 +267,12 @@ class Gallery:
         """Recall of the index that the last search used, None if it was exact."""
         return self._searcher.last_recall
 
+    @property
+    def revision(self) -> int:
+        """The number of the last write transaction."""
+        with sqlite_errors(self.path):
+            return gallery_sql.revision(self._connection)
+
     def mark(self, revision: int) -> str:
         """The random mark of a revision, by which copies of it are known."""
         with sqlite_errors(self.path):

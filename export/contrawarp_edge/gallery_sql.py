@@ -14,7 +14,7 @@ import numpy as np
 
 from contrawarp_edge import row_checks
 from contrawarp_edge.damage import Damage, DamagedError, row_damage
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.errors import FullError, StorageError
 from contrawarp_edge.filters import Condition
 from contrawarp_edge.nearest import Rows, Vectors
 
@@ -234,7 +234,9 @@ def sqlite_errors(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         if _is_damage(error):
             raise DamagedError(path, f"is damaged ({error})") from error
-        raise InputError(f"{path}: {error}") from error
+        # Of Python 3.10's errors only the text tells SQLITE_FULL from others.
+        kind = FullError if "is full" in str(error) else StorageError
+        raise kind(f"{path}: {error}") from error
 
 
 def _is_damage(error: sqlite3.Error) -> bool:

@@ -31,6 +31,8 @@ def options(threads: int | None) -> Any:
 
     made = onnxruntime.SessionOptions()
     made.log_severity_level = 4  # whatever goes wrong is raised as well
+    # The arena would keep what the largest image ever needed, hundreds of megabytes.
+    made.enable_cpu_mem_arena = False
     if threads is not None:
         made.intra_op_num_threads = threads
     return made

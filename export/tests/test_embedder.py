@@ -119,3 +119,25 @@ def test_known_files_are_passed_over(
     assert second.paths == [paths[3]]
     assert second.unchanged == [*paths[:3], paths[4]]
     np.testing.assert_allclose(second.embeddings, first.embeddings[3:4], atol=1e-6)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux")
+@pytest.mark.parametrize("size", [1, 2 << 20])  # as it is, and as it was optimised
+def test_memory_for_a_large_image_is_given_back(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("contrawarp_edge.optimised.MIN_BYTES", size)
+
+    def in_use() -> int:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    embedder = Embedder(model)
+    embedder.embed(np.full((8, 8, 3), 7, np.uint8))
+    before = in_use()
+    large = np.full((3000, 3000, 3), 7, np.uint8)
+    embedder.embed(large)
+    needed = 4 * large.nbytes  # as floats, more than once
+    del large
+    assert in_use() - before < needed / 2

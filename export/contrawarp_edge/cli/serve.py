@@ -15,7 +15,13 @@ from contrawarp_edge.cli_errors import CleanCommand, printable
 from contrawarp_edge.embedder import Embedder
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.gallery import Gallery
-from contrawarp_edge.server.settings import Access, Limits, is_loopback
+from contrawarp_edge.server.settings import (
+    Access,
+    Limits,
+    hostname,
+    is_ip_address,
+    is_loopback,
+)
 
 _FILE = click.Path(path_type=Path)
 _SHORTEST_TOKEN = 16
@@ -41,7 +47,8 @@ _SHORTEST_TOKEN = 16
     "--allowed-host",
     multiple=True,
     metavar="NAME",
-    help="A name by which the service is reached, such as that of a proxy.",
+    help="A name by which the service is reached, such as that of a proxy: as in the "
+    "browser, without http:// and port.",
 )
 @click.option(
     "--max-upload-mb", type=click.FloatRange(0.1, 1024), default=16, show_default=True
@@ -95,7 +102,7 @@ def serve_command(
         token = secrets.token_urlsafe(24)
     elif token is not None and len(token) < _SHORTEST_TOKEN:
         raise InputError(f"--token has to have at least {_SHORTEST_TOKEN} characters")
-    access = Access(token, frozenset(map(str.lower, (host, *allowed_host))), allow_add)
+    access = Access(token, _names(host, allowed_host), allow_add)
     limits = Limits(
         upload_bytes=int(max_upload_mb * (1 << 20)),
         pixels=int(max_megapixels * 1e6),
@@ -123,6 +130,19 @@ def serve_command(
 
         with IndexKeeper(gallery, say_of_index):
             run(app, listener, limits, on_start)
+
+
+def _names(host: str, allowed: tuple[str, ...]) -> frozenset[str]:
+    """Names of the service, besides those by which every service is known."""
+    for name in allowed:
+        if hostname(name) != name.lower() and not is_ip_address(name):
+            raise InputError(
+                f"--allowed-host {name}: only a name is needed, such as "
+                "faces.example.org, without http:// and port"
+            )
+    # The pages of an address are told by their port too: others serve there as well.
+    own = () if is_ip_address(host) or host == "localhost" else (host,)
+    return frozenset(name.lower() for name in (*own, *allowed))
 
 
 def _url(host: str, port: int, token: str | None) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fastapi import FastAPI, Security
 from fastapi.security import HTTPBearer
+from starlette.formparsers import MultiPartParser
 
 from contrawarp_edge.embedder import Embedder
 from contrawarp_edge.gallery import Gallery
@@ -57,6 +58,8 @@ def create_app(
         yield
         pool.close()
 
+    # Uploads are bounded, and the machine may have no folder for temporary files.
+    MultiPartParser.spool_max_size = 0
     app = FastAPI(
         title="contrawarp-edge",
         summary="Search faces by expression.",
@@ -66,7 +69,7 @@ def create_app(
         lifespan=lifespan,
     )
     bearer = [] if access.token is None else [Security(HTTPBearer(auto_error=False))]
-    app.include_router(health_router())
+    app.include_router(health_router(service))
     app.include_router(api_router(service, gallery.name), dependencies=bearer)
     app.include_router(page_router())
     add_error_handlers(app)

@@ -10,10 +10,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from contrawarp_edge.cli_errors import printable
-from contrawarp_edge.errors import InputError
-from contrawarp_edge.server.service import NotFoundError, ReadonlyError, StorageError
+from contrawarp_edge.errors import FullError, InputError, StorageError
+from contrawarp_edge.server.service import NotFoundError, ReadonlyError
 
-_INPUT_STATUS = {NotFoundError: 404, ReadonlyError: 403, StorageError: 507}
+_INPUT_STATUS: dict[type, int] = {
+    NotFoundError: 404,
+    ReadonlyError: 403,
+    StorageError: 503,
+    FullError: 507,
+}
 _MESSAGE_LENGTH = 500
 
 
@@ -22,7 +27,8 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(InputError)
     async def unusable(request: Request, error: InputError) -> JSONResponse:
-        return error_response(_INPUT_STATUS.get(type(error), 422), str(error))
+        statuses = (_INPUT_STATUS.get(kind) for kind in type(error).__mro__)
+        return error_response(next(filter(None, statuses), 422), error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:

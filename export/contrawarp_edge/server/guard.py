@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
 from typing import NoReturn
-from urllib.parse import urlsplit
 
 import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from contrawarp_edge.server.settings import Access, Limits
+from contrawarp_edge.server.bodies import Bodies
+from contrawarp_edge.server.refusal import Gone, Refusal
+from contrawarp_edge.server.settings import Access, Limits, hostname
 
 API = "/api/"
 HEALTH = "/api/health"
@@ -32,27 +32,12 @@ _HEADERS = {
 }
 
 
-class Refusal(Exception):
-    """A request that is not let in."""
-
-    def __init__(
-        self, status: int, message: str, headers: Mapping[str, str] | None = None
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.headers = headers
-
-
-class _Gone(Exception):
-    """The client left before its request was complete."""
-
-
 class Guard:
     """ASGI middleware in front of the whole service.
 
-    In this order: host, origin, token, number of requests, size and time of the
-    body, time to the response. A refusal is JSON like every other error. Every
-    response gets the security headers.
+    In this order: host, origin, token, size and time of the body, number of requests,
+    time to the response. A refusal is JSON like every other error. Every response gets
+    the security headers. ``HEAD`` is ``GET`` without the body.
 
     Args:
         app: The service.
@@ -65,6 +50,8 @@ class Guard:
         self._access = access
         self._limits = limits
         self._active = 0
+        each = limits.upload_bytes
+        self._bodies = Bodies(each, each * limits.requests)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets a request through, or answers it with a refusal."""
@@ -74,6 +61,7 @@ class Guard:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
+        head = scope["method"] == "HEAD"
         started = False
 
         async def send_with_headers(message: Message) -> None:
@@ -84,32 +72,41 @@ class Guard:
                 for name, value in _HEADERS.items():
                     headers[name] = value
                 headers.setdefault("cache-control", "no-store")
+            elif head:
+                message = {**message, "body": b""}
             await send(message)
 
         try:
             check_access(scope, self._access)
-            await self._bounded(scope, receive, send_with_headers)
+            asked = {**scope, "method": "GET"} if head else scope
+            await self._bounded(asked, receive, send_with_headers)
         except Refusal as refusal:
-            if started:
-                raise
+            if started:  # the client is too slow for its answer: uvicorn hangs up
+                return
             response = JSONResponse(
                 {"error": str(refusal)}, refusal.status, refusal.headers
             )
             await response(scope, receive, send_with_headers)
-        except _Gone:
+        except Gone:
             pass
 
     async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        arrived = False
+        try:
+            with anyio.fail_after(self._limits.seconds):
+                async with self._bodies.read(scope, receive) as body:
+                    arrived = True
+                    await self._answered(scope, _replay(body, receive), send)
+        except TimeoutError:
+            _refuse_late(arrived, self._limits.seconds)
+
+    async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # A place is taken only now: no matter how slowly others send theirs.
         if self._active >= self._limits.requests:
             raise Refusal(503, "too many requests at once", {"retry-after": "1"})
         self._active += 1
-        body: bytes | None = None
         try:
-            with anyio.fail_after(self._limits.seconds):
-                body = await read_body(scope, receive, self._limits.upload_bytes)
-                await self.app(scope, _replay(body, receive), send)
-        except TimeoutError:
-            _refuse_late(body, self._limits.seconds)
+            await self.app(scope, receive, send)
         finally:
             self._active -= 1
 
@@ -122,7 +119,7 @@ def check_access(scope: Scope, access: Access) -> None:
     """
     headers = Headers(scope=scope)
     address = headers.get("host", "").lower()
-    name = _hostname(address)
+    name = hostname(address)
     if not access.knows_host(name):
         raise Refusal(
             421,
@@ -130,8 +127,12 @@ def check_access(scope: Scope, access: Access) -> None:
             "start it with --allowed-host",
         )
     origin = headers.get("origin")
-    if origin is not None and origin.lower().partition("://")[2] != address:
-        raise Refusal(403, "requests from pages of other origins are not answered")
+    if origin is not None and not access.knows_origin(origin.lower(), address):
+        raise Refusal(
+            403,
+            f"requests from pages of {origin!r} are not answered; if the service is "
+            "reached by that name, start it with --allowed-host",
+        )
     if not scope["path"].startswith(API) or scope["path"] == HEALTH:
         return
     if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
@@ -148,36 +149,6 @@ def check_access(scope: Scope, access: Access) -> None:
         )
 
 
-def _hostname(address: str) -> str:
-    try:
-        return urlsplit(f"//{address}").hostname or ""
-    except ValueError:
-        return ""
-
-
-async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """Reads the body of a request, never more than ``limit`` bytes of it.
-
-    Raises:
-        Refusal: If it is larger.
-    """
-    declared = Headers(scope=scope).get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
-        _refuse_large(limit)
-    parts = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _Gone
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > limit:
-            _refuse_large(limit)
-        if not message.get("more_body", False):
-            return b"".join(parts)
-
-
 def _replay(body: bytes, receive: Receive) -> Receive:
     pending: list[Message] = [{"type": "http.request", "body": body}]
 
@@ -187,16 +158,8 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replayed
 
 
-def _refuse_large(limit: int) -> NoReturn:
-    raise Refusal(
-        413,
-        f"the upload is larger than the {limit / (1 << 20):g} MB allowed",
-        {"connection": "close"},
-    )
-
-
-def _refuse_late(body: bytes | None, seconds: float) -> NoReturn:
-    if body is None:
+def _refuse_late(arrived: bool, seconds: float) -> NoReturn:
+    if not arrived:
         raise Refusal(
             408, f"the upload took longer than {seconds:g} s", {"connection": "close"}
         )

@@ -29,15 +29,17 @@ _KNOWN: dict[int | str, dict[str, Any]] = {
     200: {"model": schemas.ImageRecord, "description": "The image was there already."}
 }
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": schemas.Error}}
+_FULL: dict[int | str, dict[str, Any]] = {507: {"model": schemas.Error}}
 
 
-def health_router() -> APIRouter:
+def health_router(service: Service) -> APIRouter:
     """The endpoint that needs no token."""
     router = APIRouter(prefix="/api", tags=["service"])
 
-    @router.get("/health")
-    async def health() -> schemas.Health:
-        """Whether the service runs. Needs no token."""
+    @router.get("/health", responses={503: {"model": schemas.Error}})
+    def health() -> schemas.Health:
+        """Whether the service runs and its gallery can be read. Needs no token."""
+        service.check()
         return schemas.Health(status="ok")
 
     return router
@@ -123,7 +125,9 @@ def api_router(service: Service, gallery_name: str) -> APIRouter:
         """A larger picture of an image."""
         return _jpeg(await service.picture(id, IMAGE_SIDE))
 
-    @router.post("/images", tags=["images"], status_code=201, responses=_KNOWN)
+    @router.post(
+        "/images", tags=["images"], status_code=201, responses=_KNOWN | _FULL
+    )
     async def add_image(
         response: Response,
         image: Annotated[UploadFile, File()],
@@ -140,7 +144,7 @@ def api_router(service: Service, gallery_name: str) -> APIRouter:
         tags=["images"],
         status_code=204,
         response_class=Response,
-        responses=_NOT_FOUND,
+        responses=_NOT_FOUND | _FULL,
     )
     async def delete_image(id: _Id) -> Response:
         """Remove an image from the gallery, and its file if a client added it."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import uvicorn
 
 from contrawarp_edge.errors import InputError
+from contrawarp_edge.server.connections import PromptProtocol
 from contrawarp_edge.server.guard import Guard
 from contrawarp_edge.server.settings import Limits
 
@@ -47,18 +48,7 @@ def run(
         limits: How many connections, and how long an end may take.
         on_start: Called once requests are answered.
     """
-    config = uvicorn.Config(
-        app,
-        access_log=False,
-        date_header=False,
-        limit_concurrency=limits.requests * _CONNECTIONS_PER_REQUEST,
-        log_level="warning",
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=int(limits.seconds) + 1,
-        ws="none",
-    )
-    server = _Server(config, on_start)
+    server = make_server(app, limits, on_start)
     # uvicorn repeats a signal once it has stopped, with the handler it found.
     previous = {
         number: signal.signal(number, lambda *_: None)
@@ -69,6 +59,25 @@ def run(
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def make_server(
+    app: Guard, limits: Limits, on_start: Callable[[], None]
+) -> uvicorn.Server:
+    """Sets up what answers requests; arguments as for ``run``."""
+    config = uvicorn.Config(
+        app,
+        access_log=False,
+        date_header=False,
+        http=PromptProtocol,
+        limit_concurrency=limits.requests * _CONNECTIONS_PER_REQUEST,
+        log_level="warning",
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=int(limits.seconds) + 1,
+        ws="none",
+    )
+    return _Server(config, on_start)
 
 
 class _Server(uvicorn.Server):

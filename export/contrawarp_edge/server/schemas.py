@@ -22,7 +22,7 @@ Integer = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Where = Annotated[
     dict[Text, Text | Integer | Number | bool],
-    Field(description="Metadata that hits must have; all of it."),
+    Field(max_length=64, description="Metadata that hits must have; all of it."),
 ]
 MinScore = Annotated[
     float | None, Field(ge=-1, le=1, description="Leave out hits with lower scores.")
@@ -42,7 +42,7 @@ class Error(BaseModel):
 
 
 class Health(BaseModel):
-    """That the service runs."""
+    """That the service runs and its gallery can be read."""
 
     status: str = Field(examples=["ok"])
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import islice
 from typing import Any
@@ -14,7 +16,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from contrawarp_edge.embedder import Embedder, Embeddings
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.errors import FullError, InputError, StorageError
 from contrawarp_edge.gallery import Gallery
 from contrawarp_edge.loading import Prepare
 from contrawarp_edge.metadata_fields import metadata_fields
@@ -35,10 +37,6 @@ class NotFoundError(InputError):
 
 class ReadonlyError(InputError):
     """Clients may not change the gallery."""
-
-
-class StorageError(InputError):
-    """The machine could not store something."""
 
 
 class Service:
@@ -72,6 +70,14 @@ class Service:
     def fingerprint(self) -> str:
         """Of the model."""
         return self._embedder.info.fingerprint
+
+    def check(self) -> None:
+        """Reads a little of the gallery, as those who open it now would see it.
+
+        Raises:
+            StorageError: If it is gone, damaged or replaced.
+        """
+        self._pool.file.check_readable()
 
     async def embed(self, images: Sequence[bytes]) -> Embeddings:
         """Embeds uploaded files, float32 ``(N, D)``."""
@@ -138,8 +144,9 @@ class Service:
         """A JPEG of an image that is at most ``side`` pixels high and wide."""
 
         def work(gallery: Gallery) -> bytes:
+            record = _known(gallery, id)
             try:
-                return pictures.encoded(_known(gallery, id).path, side)
+                return pictures.encoded(record.path, side)
             except InputError as error:
                 raise NotFoundError(str(error)) from error
 
@@ -163,14 +170,14 @@ class Service:
                 )
             with self._writing:
                 new = gallery.sha256_of(record.path) is None
-                try:
-                    uploads.save(path, data)
-                    (id,) = gallery.add([record])
-                except (InputError, OSError) as error:
-                    if new:
-                        uploads.remove(record.path)
-                    reason = getattr(error, "strerror", None) or error
-                    raise StorageError(f"cannot store the image: {reason}") from error
+                with _changing("cannot store the image"):
+                    try:
+                        uploads.save(path, data)
+                        (id,) = gallery.add([record])
+                    except BaseException:
+                        if new:
+                            uploads.remove(record.path)
+                        raise
                 values = vars(_known(gallery, id))
             return schemas.ImageRecord(**_only(schemas.ImageRecord, values)), new
 
@@ -181,7 +188,7 @@ class Service:
 
         def work(gallery: Gallery) -> None:
             uploads = self._writable()
-            with self._writing:
+            with self._writing, _changing("cannot delete the image"):
                 record = _known(gallery, id)
                 gallery.delete([id])
                 uploads.remove(record.path)
@@ -217,6 +224,19 @@ class Service:
             ]
             self._fields = (time.monotonic(), fields)
         return fields
+
+
+@contextmanager
+def _changing(failure: str) -> Iterator[None]:
+    """Says of what the machine cannot store that it is not the client's fault."""
+    try:
+        yield
+    except StorageError as error:
+        raise type(error)(f"{failure}: {error}") from error
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        kind = FullError if full else StorageError
+        raise kind(f"{failure}: {error.strerror}") from error
 
 
 def _known(gallery: Gallery, id: int) -> Record:

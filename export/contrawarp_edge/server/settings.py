@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+_ORIGIN = re.compile(r"(https?)://([^\s/?#@]+)")
+_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,8 @@ class Access:
     Attributes:
         token: What ``Authorization: Bearer`` has to say; nothing is asked if None.
         hosts: Lower-case names by which the service may be addressed, besides
-            ``localhost`` and IP addresses.
+            ``localhost`` and IP addresses. Their pages may make requests, whatever
+            their port: proxies pass on another one, or none.
         writable: Whether clients may add and delete images.
     """
 
@@ -53,6 +59,43 @@ class Access:
         rebinding), but never an IP address or ``localhost``.
         """
         return name == "localhost" or name in self.hosts or is_ip_address(name)
+
+    def knows_origin(self, origin: str, address: str) -> bool:
+        """Whether a page may make requests.
+
+        Args:
+            origin: Of the page, in lower case, as browsers send it.
+            address: The host, perhaps with a port, that the request is addressed to.
+                Pages that come from there are those of the service itself. Whether
+                they came over TLS, only a proxy knows.
+        """
+        if (parts := _ORIGIN.fullmatch(origin)) is None:
+            return False
+        scheme, page = parts.groups()
+        if hostname(page) in self.hosts:
+            return True
+        port = _port(page, _PORTS[scheme])
+        return (
+            port is not None
+            and hostname(page) == hostname(address)
+            and port == _port(address, _PORTS[scheme])
+        )
+
+
+def hostname(address: str) -> str:
+    """The host of ``host:port``, empty if there is none."""
+    try:
+        return urlsplit(f"//{address}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _port(address: str, default: int) -> int | None:
+    try:
+        port = urlsplit(f"//{address}").port
+    except ValueError:
+        return None
+    return default if port is None else port
 
 
 def is_ip_address(host: str) -> bool:

@@ -63,6 +63,121 @@ def test_other_origins(
     assert "access-control-allow-origin" not in answer.headers
 
 
+@pytest.mark.parametrize(
+    ("host", "origin", "known"),
+    [
+        # As browsers reach it without a proxy.
+        ("127.0.0.1:8000", "http://127.0.0.1:8000", True),
+        ("localhost:8000", "http://localhost:8000", True),
+        ("[::1]:8000", "http://[::1]:8000", True),
+        ("192.168.1.7", "http://192.168.1.7", True),
+        ("192.168.1.7:80", "http://192.168.1.7", True),
+        ("LOCALHOST:8000", "http://localhost:8000", True),
+        # Others that serve on the same machine, and one that only seems to.
+        ("127.0.0.1:8000", "http://127.0.0.1:9000", False),
+        ("127.0.0.1:8000", "http://127.0.0.1", False),
+        ("127.0.0.1", "http://127.0.0.1:8000", False),
+        ("127.0.0.1:8000", "http://localhost:8000", False),
+        ("[::1]:8000", "http://[::1]:9000", False),
+        ("127.0.0.1:8000", "http://127.0.0.1:8000.evil.example", False),
+        # A proxy that passes on the host, the host with the port, or neither.
+        ("faces.example.org", "https://faces.example.org", True),
+        ("faces.example.org:443", "https://faces.example.org", True),
+        ("faces.example.org", "https://faces.example.org:8443", True),
+        ("faces.example.org:8443", "https://faces.example.org:8443", True),
+        ("127.0.0.1:8000", "https://faces.example.org", True),
+        ("127.0.0.1:8000", "https://faces.example.org:8443", True),
+        ("localhost:8000", "http://faces.example.org", True),
+        ("127.0.0.1:8000", "https://FACES.example.org", True),
+        # A proxy whose name was not given.
+        ("127.0.0.1:8000", "https://other.example.org", False),
+        ("192.168.1.7", "https://192.168.1.7", True),
+        ("192.168.1.7:443", "https://192.168.1.7", True),
+        # Pages that would like to be taken for it.
+        ("faces.example.org", "https://evil.example", False),
+        ("faces.example.org", "https://faces.example.org.evil.example", False),
+        ("faces.example.org", "https://evil-faces.example.org", False),
+        ("faces.example.org", "https://sub.faces.example.org", False),
+        ("faces.example.org", "https://faces.example.org@evil.example", False),
+        ("faces.example.org", "https://evil.example/faces.example.org", False),
+        ("faces.example.org", "https://evil.example?https://faces.example.org", False),
+        ("faces.example.org", "https://evil.example#faces.example.org", False),
+        ("faces.example.org", "https://evil.example\\@faces.example.org", False),
+        ("faces.example.org", "ftp://faces.example.org", False),
+        ("faces.example.org", "chrome-extension://faces.example.org", False),
+        ("faces.example.org", "faces.example.org", False),
+        ("faces.example.org", "https://", False),
+        ("faces.example.org", "null", False),
+        ("faces.example.org", "", False),
+        ("127.0.0.1:8000", "http://127.0.0.1:x", False),
+        ("127.0.0.1:x", "http://127.0.0.1:x", False),
+        ("127.0.0.1:8000", "http://[", False),
+        ("127.0.0.1:8000", "http://127.0.0.1:99999", False),
+    ],
+)
+def test_origins(host: str, origin: str, known: bool) -> None:
+    access = Access(hosts=frozenset({"faces.example.org"}))
+    guard = Guard(answers, access, Limits())
+    headers = {"host": host, "origin": origin}
+    status, answer = call(guard, chunks(1), headers)
+    assert (status, answer if known else list(answer)) == (
+        (200, 1) if known else (403, ["error"])
+    )
+    if not known:
+        assert "--allowed-host" in answer["error"]
+
+
+def test_other_pages_of_a_known_host(client: TestClient) -> None:
+    """Browsers tell by Sec-Fetch-Site if another port of a host is asking."""
+    access = Access(hosts=frozenset({"faces.example.org"}))
+    guard = Guard(answers, access, Limits())
+    headers = {"host": "faces.example.org", "origin": "https://faces.example.org:8443"}
+    for site, status in (("same-origin", 200), ("same-site", 403)):
+        named = {**headers, "sec-fetch-site": site}
+        assert call(guard, chunks(1), named)[0] == status
+
+
+def test_proxied_rebinding() -> None:
+    """A name that was not given stays unknown, whatever the origin says."""
+    access = Access(hosts=frozenset({"faces.example.org"}))
+    guard = Guard(answers, access, Limits())
+    for origin in ("https://faces.example.org", "http://evil.example"):
+        headers = {"host": "evil.example", "origin": origin}
+        assert call(guard, chunks(1), headers)[0] == 421
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/app.js",
+        "/openapi.json",
+        "/api/health",
+        "/api/stats",
+        "/api/images/1",
+        "/api/images/1/thumbnail",
+        "/api/images/1/picture",
+        "/api/images/99",
+        "/api/embed",
+        "/nothing",
+    ],
+)
+def test_head(client: TestClient, path: str) -> None:
+    """The answer to HEAD is that to GET, without its body."""
+    whole, head = client.get(path), client.head(path)
+    assert head.status_code == whole.status_code
+    assert head.headers == whole.headers
+    assert head.content == b""
+    assert len(whole.content) == int(head.headers["content-length"])
+
+
+def test_head_needs_the_token(make_client: MakeClient) -> None:
+    client = make_client(token=TOKEN)
+    assert client.head("/api/stats").status_code == 401
+    assert client.head("/api/stats", headers={"host": "evil"}).status_code == 421
+    assert client.head("/api/health").status_code == 200
+
+
 def test_no_cors(client: TestClient) -> None:
     headers = {"access-control-request-method": "POST"}
     answer = client.options("/api/search", headers=headers)
@@ -245,7 +360,12 @@ def test_too_many_requests() -> None:
             if message["type"] == "http.response.start":
                 statuses.append(message["status"])
 
-        scope = {"type": "http", "path": "/", "headers": [(b"host", b"localhost")]}
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/",
+            "headers": [(b"host", b"localhost")],
+        }
         await guard(scope, chunks(1), send)
 
     async def together() -> None:
