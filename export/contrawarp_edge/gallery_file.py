@@ -59,6 +59,7 @@ def create(path: Path, meta: Mapping[str, str], dim: int) -> None:
             # At the default of 4096, one row of dim 512 would leave half a page empty.
             connection.execute("PRAGMA page_size = 16384")
             connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA secure_delete = ON")
             connection.executescript("BEGIN;" + _HISTORY + _SCHEMA.format(size=4 * dim))
             connection.execute("INSERT INTO history VALUES (0, randomblob(16))")
             connection.executemany("INSERT INTO meta VALUES (?, ?)", entries.items())
@@ -103,6 +104,8 @@ def connect(path: Path, *, readonly: bool) -> tuple[sqlite3.Connection, dict[str
         uri = f"{path.resolve().as_uri()}?{modes.pop(0)}"
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)
         try:
+            # SQLite's own default differs from one system to the next.
+            connection.execute("PRAGMA secure_delete = ON")
             meta = _read_meta(connection, path)
             if meta["schema_version"] == "1":
                 _upgrade(connection)
