@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import shutil
 import sqlite3
@@ -13,7 +12,7 @@ import numpy as np
 
 from contrawarp_edge import ann, gallery_sql
 from contrawarp_edge.ann import AnnFacts
-from contrawarp_edge.ann_lock import BusyError, only_builder, remove_strays
+from contrawarp_edge.ann_lock import lock_path, only_builder, remove_strays
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.nearest import Rows
 
@@ -32,9 +31,7 @@ def erase_deleted(gallery: Path, connection: sqlite3.Connection, dim: int) -> No
     Raises:
         OSError: If a file cannot be removed.
     """
-    if not ann.facts_path(gallery).exists():
-        with contextlib.suppress(InputError), only_builder(gallery):
-            remove_strays(gallery)
+    if not (ann.facts_path(gallery).exists() or lock_path(gallery).exists()):
         return
     try:
         with only_builder(gallery):
@@ -43,10 +40,8 @@ def erase_deleted(gallery: Path, connection: sqlite3.Connection, dim: int) -> No
             is_whole = _rewrite(gallery, connection, dim, present)
             # Another process that deleted meanwhile has left it to this one.
             is_whole &= bool(np.isin(present, gallery_sql.all_ids(connection)).all())
-    except BusyError:  # whoever builds it sees to what it writes
-        is_whole = False
     except (ImportError, InputError, OSError, RuntimeError):
-        is_whole = False
+        is_whole = False  # perhaps it is being built: whoever does looks afterwards
     if not is_whole:
         ann.remove_index(gallery)
 

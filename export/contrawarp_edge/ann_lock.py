@@ -27,7 +27,7 @@ def only_builder(gallery: Path) -> Iterator[None]:
         BusyError: If another process builds it.
         InputError: If the folder cannot be written.
     """
-    path = gallery.with_name(f"{gallery.name}-index.lock")
+    path = lock_path(gallery)
     with contextlib.ExitStack() as stack:
         try:
             lock = sqlite3.connect(path, isolation_level=None, timeout=0)
@@ -38,6 +38,11 @@ def only_builder(gallery: Path) -> Iterator[None]:
                 raise BusyError(f"{gallery}: its index is being built") from error
             raise InputError(f"{path}: cannot be written: {error}") from error
         yield
+
+
+def lock_path(gallery: Path) -> Path:
+    """What a builder locks; not there if nobody ever built an index."""
+    return gallery.with_name(f"{gallery.name}-index.lock")
 
 
 def remove_strays(gallery: Path) -> None:

@@ -59,7 +59,7 @@ def remove_command(
         if dry_run:
             for id in sorted(chosen):
                 if record := opened.get(id):
-                    click.echo(printable(f"{id}\t{record.path}"))
+                    click.echo(f"{id}\t{printable(record.path)}")
             count = len(chosen)
         else:
             count = opened.delete(chosen)
