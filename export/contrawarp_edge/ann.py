@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sqlite3
 import zlib
 from dataclasses import asdict, dataclass, replace
@@ -254,3 +255,16 @@ def write_facts(gallery: Path, facts: AnnFacts) -> None:
     if before is not None and before.file != facts.file:
         with contextlib.suppress(OSError):
             gallery.with_name(before.file).unlink()
+
+
+def remove_index(gallery: Path) -> None:
+    """Removes the index of a gallery, and what is unfinished of another.
+
+    Raises:
+        OSError: If a file cannot be removed.
+    """
+    name = re.escape(gallery.name)
+    files = re.compile(rf"{name}-index(\.json|-[0-9a-f]{{8}})")
+    for path in gallery.absolute().parent.iterdir():
+        if files.fullmatch(path.name):
+            path.unlink(missing_ok=True)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import secrets
 import shutil
-import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from contrawarp_edge import ann
 from contrawarp_edge.ann import RECALL_K, AnnFacts
+from contrawarp_edge.ann_lock import BusyError, only_builder, remove_strays
 from contrawarp_edge.block_sums import file_checksum
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.gallery import Gallery
@@ -26,10 +24,6 @@ _TRAINING_ROWS_PER_LIST = 40
 _BLOCK = 16384
 _QUERIES = 400
 _WANTED_RECALL = 0.985
-
-
-class BusyError(InputError):
-    """Another process builds the index of the gallery."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +56,7 @@ def build(
         What the index is.
 
     Raises:
-        BusyError: If another process builds it.
+        BusyError: If another process builds it, or images were deleted meanwhile.
         InputError: If faiss is missing, or there are too few images, or no room.
     """
     try:
@@ -74,41 +68,6 @@ def build(
     with only_builder(gallery.path):
         remove_strays(gallery.path)
         return _build(gallery, lists, on_progress)
-
-
-@contextlib.contextmanager
-def only_builder(gallery: Path) -> Iterator[None]:
-    """Keeps other processes from building the index of a gallery meanwhile.
-
-    The operating system holds the lock, so it ends with the process, however that
-    ends. SQLite asks for it in the way of each system; its file stays empty.
-
-    Raises:
-        BusyError: If another process builds it.
-        InputError: If the folder cannot be written.
-    """
-    path = gallery.with_name(f"{gallery.name}-index.lock")
-    with contextlib.ExitStack() as stack:
-        try:
-            lock = sqlite3.connect(path, isolation_level=None, timeout=0)
-            stack.enter_context(contextlib.closing(lock))
-            lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.Error as error:
-            if "locked" in str(error):
-                raise BusyError(f"{gallery}: its index is being built") from error
-            raise InputError(f"{path}: cannot be written: {error}") from error
-        yield
-
-
-def remove_strays(gallery: Path) -> None:
-    """Removes what killed builders left; nobody else may be building."""
-    facts = ann.read_facts(gallery)
-    kept = None if facts is None else facts.file
-    pattern = re.compile(re.escape(gallery.name) + "-index-[0-9a-f]{8}")
-    for path in gallery.absolute().parent.iterdir():
-        if path.name != kept and pattern.fullmatch(path.name):
-            with contextlib.suppress(OSError):
-                path.unlink()
 
 
 def _build(
@@ -134,7 +93,18 @@ def _build(
     first, second = (_sample(rng, matrix) for _ in range(2))
     probes = _choose_probes(index, matrix, first, lists)
     recall = measure(index, matrix, second, probes)
-    return _publish(gallery, index, matrix, probes, recall)
+    try:
+        facts = _publish(gallery, index, matrix, probes, recall)
+        is_clean = bool(np.isin(matrix.all_ids(), gallery.matrix().all_ids()).all())
+    except FileNotFoundError:  # whoever erases removes unfinished files too
+        is_clean = False
+    if not is_clean:
+        ann.remove_index(gallery.path)
+        raise BusyError(
+            f"{gallery.path}: images were deleted while its index was built; "
+            "build it again"
+        )
+    return facts
 
 
 def measure(index: Any, matrix: Matrix, sample: _Sample, probes: int) -> float:
@@ -196,7 +166,9 @@ def _publish(
     except BaseException as error:
         with contextlib.suppress(OSError):
             path.unlink()
-        if isinstance(error, (OSError, RuntimeError)):
+        if isinstance(error, (OSError, RuntimeError)) and not isinstance(
+            error, FileNotFoundError
+        ):
             reason = str(error).splitlines()[0]
             raise InputError(f"{path}: cannot be written: {reason}") from error
         raise

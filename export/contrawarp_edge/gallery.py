@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from sqlite3 import Connection
@@ -12,7 +13,7 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from contrawarp_edge import gallery_file, gallery_rows, gallery_sql
+from contrawarp_edge import erasing, gallery_file, gallery_rows, gallery_sql
 from contrawarp_edge.damage import DamagedError
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.filters import Where, as_conditions
@@ -84,7 +85,11 @@ class Gallery:
         """
         connection, meta = gallery_file.connect(Path(path), readonly=readonly)
         try:
-            return cls(Path(path), connection, meta)
+            gallery = cls(Path(path), connection, meta)
+            if not readonly:
+                with suppress(InputError):  # `delete` said so, and will again
+                    gallery._erase()  # what a killed run deleted
+            return gallery
         except BaseException:
             connection.close()
             raise
@@ -165,20 +170,32 @@ class Gallery:
         return ids
 
     def delete(self, ids: Iterable[int]) -> int:
-        """Removes images by id; unknown ids are ignored.
+        """Erases images by id; unknown ids are ignored.
+
+        When this returns, no file of the gallery holds anything of them, nor are there
+        their pictures, if clients of the service added them. The file is written anew
+        for that, so many images are best deleted at once.
 
         Returns:
-            How many were removed.
+            How many there were.
+
+        Raises:
+            InputError: If something of them is left; opening the gallery tries again.
         """
-        rows = [(int(id),) for id in ids]
-        if not rows:
-            return 0
+        rows = {int(id) for id in ids}
         with sqlite_errors(self.path), transaction(self._connection, "IMMEDIATE"):
-            gallery_sql.next_revision(self._connection)
-            cursor = self._connection.executemany(
-                "DELETE FROM images WHERE id = ?", rows
-            )
-        return max(cursor.rowcount, 0)
+            count = gallery_sql.delete(self._connection, rows)
+            if count:
+                gallery_sql.next_revision(self._connection)
+                gallery_sql.set_erasing(self._connection)
+        self._erase()
+        return count
+
+    def _erase(self) -> None:
+        with sqlite_errors(self.path):
+            if gallery_sql.is_erasing(self._connection):
+                self._searcher = Searcher(self.path, self.info.dim)
+                erasing.finish(self._connection, self.path, self.info.dim)
 
     def get(self, key: int | str) -> Record | None:
         """The image with an id, or with a path; None if there is none."""
@@ -211,6 +228,18 @@ class Gallery:
             if rows is None:
                 return
             yield from rows
+
+    def ids_where(self, where: Where) -> list[int]:
+        """The ascending ids of the images that fit all of some conditions.
+
+        Raises:
+            InputError: If there is no condition.
+        """
+        conditions = as_conditions(where)
+        if not conditions:
+            raise InputError("name a condition on the metadata, such as person=anna")
+        with sqlite_errors(self.path):
+            return gallery_sql.ids_where(self._connection, conditions).tolist()
 
     def sha256_of(self, path: str) -> str | None:
         """The hash stored for a path, or None if the path is unknown."""

@@ -75,6 +75,7 @@ def create(path: Path, meta: Mapping[str, str], dim: int) -> None:
             # At the default of 4096, one row of dim 512 would leave half a page empty.
             connection.execute("PRAGMA page_size = 16384")
             connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA secure_delete = ON")
             connection.executescript("BEGIN;" + _HISTORY + _SCHEMA.format(size=4 * dim))
             connection.execute("INSERT INTO history VALUES (0, randomblob(16))")
             connection.executemany("INSERT INTO meta VALUES (?, ?)", entries.items())
@@ -122,6 +123,8 @@ def connect(path: Path, *, readonly: bool) -> tuple[sqlite3.Connection, dict[str
             # Notices some damage before it leads astray; no file for temporary views.
             connection.execute("PRAGMA cell_size_check = ON")
             connection.execute("PRAGMA temp_store = MEMORY")
+            # SQLite's own default differs from one system to the next.
+            connection.execute("PRAGMA secure_delete = ON")
             meta = _read_meta(connection, path)
             if int(meta["schema_version"]) < SCHEMA_VERSION:
                 if readonly:

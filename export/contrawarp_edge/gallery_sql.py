@@ -189,6 +189,36 @@ def embeddings_since(
         yield np.array(ids, np.int64), row_checks.vectors(ids, blobs, dim)
 
 
+def delete(connection: sqlite3.Connection, ids: Collection[int]) -> int:
+    """Deletes images, inside a transaction, and returns how many there were."""
+    cursor = connection.execute(
+        "DELETE FROM images WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(ids)),),
+    )
+    return cursor.rowcount
+
+
+def is_erasing(connection: sqlite3.Connection) -> bool:
+    """Whether something was deleted that is still to be erased everywhere."""
+    query = "SELECT 1 FROM meta WHERE key = 'erasing'"
+    return connection.execute(query).fetchone() is not None
+
+
+def set_erasing(connection: sqlite3.Connection) -> None:
+    """Remembers that something is to be erased, until ``set_erased``."""
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('erasing', 'yes')")
+
+
+def set_erased(connection: sqlite3.Connection) -> None:
+    """Remembers that nothing is left to be erased."""
+    connection.execute("DELETE FROM meta WHERE key = 'erasing'")
+
+
+def all_paths(connection: sqlite3.Connection) -> Iterator[str]:
+    """The paths of all images, in any order."""
+    return (row[0] for row in connection.execute("SELECT path FROM images"))
+
+
 def details(
     connection: sqlite3.Connection, ids: Collection[int], dim: int
 ) -> dict[int, tuple[str, dict[str, Any], Vectors]]:

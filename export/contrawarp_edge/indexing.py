@@ -158,7 +158,11 @@ def _delete_outdated_frames(gallery: Gallery, new: list[Record]) -> None:
     """Deletes frames of what a video was before it changed."""
     frames = [(split_frame_path(record.path), record.sha256) for record in new]
     videos = {(frame[0], sha256) for frame, sha256 in frames if frame is not None}
-    for video, sha256 in videos:
-        prefix = frame_path(video, 0).removesuffix("0.000")
-        rows = gallery.iter_paths(prefix)
-        gallery.delete([id for id, _, stored in rows if stored != sha256])
+    outdated = [
+        id
+        for video, sha256 in videos
+        for id, _, stored in gallery.iter_paths(frame_path(video, 0)[: -len("0.000")])
+        if stored != sha256
+    ]
+    if outdated:
+        gallery.delete(outdated)

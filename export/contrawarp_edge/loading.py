@@ -162,6 +162,17 @@ def _sha256(file: BinaryIO) -> str:
     return digest.hexdigest()
 
 
+def sha256_of_file(path: Path) -> str | None:
+    """The hash of a file that could be loaded, None if it cannot be."""
+    if _not_loadable(path):
+        return None
+    try:
+        with path.open("rb") as file:
+            return _sha256(file)
+    except OSError:
+        return None
+
+
 def load_files(
     paths: Iterable[Path],
     known_sha256: Callable[[Path], str | None],

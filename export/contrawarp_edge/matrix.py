@@ -184,7 +184,9 @@ class Matrix:
             ids, vectors = self.ids, self.vectors
         if np.count_nonzero(alive) + len(ids) != total:  # some were deleted
             present = gallery_sql.all_ids(connection)
-            alive = alive & np.isin(self.base.ids, present, assume_unique=True)
+            if not np.isin(self.base.ids, present, assume_unique=True).all():
+                # What was deleted is off the disk only once nobody maps it any more.
+                return self.rebuilt(connection)
             kept = np.isin(ids, present, assume_unique=True)
             ids, vectors = ids[kept], vectors[kept]
         revision = gallery_sql.revision(connection)

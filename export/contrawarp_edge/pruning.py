@@ -11,8 +11,6 @@ from contrawarp_edge.errors import InputError
 from contrawarp_edge.gallery import Gallery
 from contrawarp_edge.inputs.video import split_frame_path
 
-_BATCH = 1000
-
 
 @dataclass(frozen=True)
 class Pruned:
@@ -58,8 +56,7 @@ def prune(
             "If not, use --force"
         )
     if not dry_run:
-        for start in range(0, len(ids), _BATCH):
-            gallery.delete(ids[start : start + _BATCH])
+        gallery.delete(ids)
     return Pruned(kept, gone)
 
 

@@ -145,3 +145,19 @@ def make_images(tmp_path: Path) -> MakeImages:
         return write_images(tmp_path / folder, count, size)
 
     return make
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """A video of one second that is red, and blue from its middle on."""
+    av = pytest.importorskip("av")
+    path = tmp_path / "clip.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width = stream.height = 32
+        stream.pix_fmt = "yuv420p"
+        for number in range(10):
+            image = Image.new("RGB", (32, 32), "blue" if number >= 5 else "red")
+            container.mux(stream.encode(av.VideoFrame.from_image(image)))
+        container.mux(stream.encode(None))
+    return path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -17,6 +17,7 @@ from contrawarp_edge.align.naming import crop_names, distinct, stem_of
 from contrawarp_edge.align.record import AlignRecord, FaceRow
 from contrawarp_edge.align.reports import write_reports
 from contrawarp_edge.align.rules import AlignedFace, Rules, align_photo
+from contrawarp_edge.align.sources import EarlierSources
 from contrawarp_edge.align.tracks import link
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.files import atomic_write
@@ -34,12 +35,15 @@ class AlignOutcome:
         faces: Crops that were written.
         photos: Photos and frames looked at, unchanged ones among them.
         unchanged: Those that were done before.
+        gone: Photos and videos of earlier runs that are gone, and their crops with
+            them.
         skipped: What was not used and why, in earlier runs too.
     """
 
     faces: int = 0
     photos: int = 0
     unchanged: int = 0
+    gone: int = 0
     skipped: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -55,9 +59,10 @@ def align_into(
     """Brings a folder of crops up to date with photos and videos.
 
     A photo or frame whose path and hash the folder's record knows is passed over, if
-    its crops are still there. The others are recorded one by one once their crops are
-    written, so that a run that was killed is continued by repeating it. At the end,
-    ``faces.csv``, ``skipped.tsv`` and ``contact.png`` are written about the folder.
+    its crops are still there. The others are recorded one by one, so that a run that
+    was killed is continued by repeating it. Photos that were moved are known by their
+    hash, and crops of photos that are gone are erased. At the end, ``faces.csv``,
+    ``skipped.tsv`` and ``contact.png`` are written about the folder.
 
     Args:
         folder: Where crops go; it has to be new, empty, or of an earlier run.
@@ -77,9 +82,13 @@ def align_into(
     _check_outside(folder, roots)
     outcome = AlignOutcome()
     with closing(AlignRecord(folder, _settings(rules))) as record:
+        earlier = EarlierSources(record, roots, is_numbered=rules.all_faces)
 
         def known_sha256(path: Path) -> str | None:
             name = _text(path)
+            frame = split_frame_path(name)
+            source = (path, name) if frame is None else (Path(frame[0]), frame[0])
+            earlier.meet(*source)
             faces = record.faces_of(name)
             there = all((folder / face.file).is_file() for face in faces)
             return record.sha256_of(name) if there else None
@@ -90,6 +99,7 @@ def align_into(
             for photo in load_files(paths, known_sha256, look, every):
                 work.do(photo, outcome)
                 on_photo(outcome)
+            outcome.gone = work.forget(earlier.gone())
         finally:
             write_reports(folder, record, rules.contract)
     return outcome
@@ -157,8 +167,6 @@ class _Work:
         source, time = (path, None) if frame is None else frame
         tracks = [] if frame is None else self._tracks(before, source, faces)
         names = self._names(Path(source), path, len(faces), time, tracks)
-        for name, face in zip(names, faces, strict=True):
-            _write(self._folder / name, face.pixels)
         rows = [
             FaceRow(
                 file=name,
@@ -172,7 +180,10 @@ class _Work:
             )
             for place, (name, face) in enumerate(zip(names, faces, strict=True))
         ]
+        # Before the crops, so that none is ever there of which nothing is known.
         self._store(path, source, file.sha256, reasons, rows)
+        for name, face in zip(names, faces, strict=True):
+            _write(self._folder / name, face.pixels)
         outcome.faces += len(faces)
         outcome.skipped += [(path, reason) for reason in reasons]
 
@@ -184,8 +195,20 @@ class _Work:
         reasons: list[str],
         rows: list[FaceRow],
     ) -> None:
-        for name in self._record.store(path, source, sha256, reasons, rows):
-            (self._folder / name).unlink(missing_ok=True)
+        self._record.store(path, source, sha256, reasons, rows, self._remove)
+
+    def forget(self, sources: Sequence[str]) -> int:
+        """Erases what there is of photos and videos, and returns how many they were."""
+        self._record.forget(sources, self._remove)
+        return len(sources)
+
+    def _remove(self, name: str) -> None:
+        """Removes a crop, and the folders that are empty then."""
+        file = self._folder / name
+        file.unlink(missing_ok=True)
+        for folder in file.relative_to(self._folder).parents[:-1]:
+            with suppress(OSError):
+                (self._folder / folder).rmdir()
 
     def _tracks(
         self, before: str, source: str, faces: Sequence[AlignedFace]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -30,6 +30,7 @@ CREATE INDEX photos_source ON photos (source);
 CREATE INDEX faces_path ON faces (path);
 COMMIT;
 """
+_OF_SOURCE = "(SELECT path FROM photos WHERE source = :source)"
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,9 @@ class AlignRecord:
             self._connection = sqlite3.connect(self._file, isolation_level=None)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.execute("PRAGMA secure_delete = ON")
             self._check(folder, json.dumps(settings))
+            self._erase()
 
     def _check(self, folder: Path, settings: str) -> None:
         tables = "SELECT count(*) FROM sqlite_master"
@@ -149,14 +152,21 @@ class AlignRecord:
         sha256: str,
         reasons: Sequence[str],
         faces: Sequence[FaceRow],
-    ) -> set[str]:
+        remove: Callable[[str], None],
+    ) -> None:
         """Writes what became of a photo or frame, over what was known of it.
 
         Other frames of a video that has changed are forgotten. They stay if it cannot
         be read, from some point on: then it has no hash.
 
-        Returns:
-            Crops that are no longer known, whose files can go.
+        Args:
+            path: The photo or frame.
+            source: The photo or video.
+            sha256: Of the source.
+            reasons: Why it, or faces of it, were not used.
+            faces: Its crops.
+            remove: Called with each crop that was known before. A run that is killed
+                meanwhile has written nothing.
         """
         old = (
             "(SELECT path FROM photos WHERE path = :path "
@@ -172,8 +182,7 @@ class AlignRecord:
             for face in faces
         ]
         with sqlite_errors(self._file), transaction(self._connection, "IMMEDIATE"):
-            query = f"DELETE FROM faces WHERE path IN {old} RETURNING file"
-            dropped = {row[0] for row in self._connection.execute(query, key)}
+            self._delete_faces(f"path IN {old}", key, remove)
             self._connection.execute(f"DELETE FROM photos WHERE path IN {old}", key)
             self._connection.execute(
                 "INSERT INTO photos VALUES (:path, :source, :sha256, :reasons)",
@@ -184,9 +193,70 @@ class AlignRecord:
                 ":score, :points, :box)",
                 rows,
             )
-        return dropped.difference(face.file for face in faces)
 
-    def _faces(self, clause: str, values: tuple[str, ...]) -> Iterator[FaceRow]:
+    def sources(self) -> list[tuple[str, str]]:
+        """All photos and videos with their hash, empty if they could not be read."""
+        query = "SELECT source, max(sha256) FROM photos GROUP BY source"
+        return self._connection.execute(query).fetchall()
+
+    def knows(self, source: str) -> bool:
+        """Whether there is anything about a photo or video."""
+        query = "SELECT 1 FROM photos WHERE source = ?"
+        return self._connection.execute(query, (source,)).fetchone() is not None
+
+    def faces_of_source(self, source: str) -> list[FaceRow]:
+        """The crops of a photo, or of all frames of a video, by frame."""
+        clause = f"WHERE path IN {_OF_SOURCE} ORDER BY path, file"
+        return list(self._faces(clause, {"source": source}))
+
+    def rename(self, source: str, new: str) -> None:
+        """Gives a photo or video another path; what is known of it stays."""
+        values = {"source": source, "new": new}
+        change = "path = :new || substr(path, length(:source) + 1), source = :new"
+        with sqlite_errors(self._file), transaction(self._connection, "IMMEDIATE"):
+            for table in ("faces", "photos"):
+                self._connection.execute(
+                    f"UPDATE {table} SET {change} WHERE path IN {_OF_SOURCE}", values
+                )
+
+    def forget(self, sources: Iterable[str], remove: Callable[[str], None]) -> None:
+        """Erases what is known of photos and videos.
+
+        Args:
+            sources: Their paths.
+            remove: Called with each of their crops. A run that is killed meanwhile has
+                forgotten nothing.
+        """
+        with sqlite_errors(self._file):
+            for source in sources:
+                key = {"source": source}
+                with transaction(self._connection, "IMMEDIATE"):
+                    self._delete_faces(f"path IN {_OF_SOURCE}", key, remove)
+                    query = "DELETE FROM photos WHERE source = :source"
+                    self._connection.execute(query, key)
+                    self._connection.execute("PRAGMA user_version = 1")
+            self._erase()
+
+    def _erase(self) -> None:
+        """Writes the file anew if something was forgotten, in this run or before.
+
+        secure_delete leaves what SQLite has moved from one page to another.
+        """
+        if self._connection.execute("PRAGMA user_version").fetchone() == (1,):
+            self._connection.execute("VACUUM")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._connection.execute("PRAGMA user_version = 0")
+
+    def _delete_faces(
+        self, which: str, values: dict[str, str], remove: Callable[[str], None]
+    ) -> None:
+        query = f"DELETE FROM faces WHERE {which} RETURNING file"
+        for (file,) in self._connection.execute(query, values).fetchall():
+            remove(file)
+
+    def _faces(
+        self, clause: str, values: tuple[str, ...] | dict[str, str]
+    ) -> Iterator[FaceRow]:
         columns = "file, path, source, time, track, score, points, box"
         query = f"SELECT {columns} FROM faces {clause}"
         for *facts, points, box in self._connection.execute(query, values):

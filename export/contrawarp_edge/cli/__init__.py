@@ -13,6 +13,7 @@ from contrawarp_edge.cli.index import index_command
 from contrawarp_edge.cli.info import info_command
 from contrawarp_edge.cli.map import map_command
 from contrawarp_edge.cli.prune import prune_command
+from contrawarp_edge.cli.remove import remove_command
 from contrawarp_edge.cli.search import search_command
 from contrawarp_edge.cli.serve import serve_command
 from contrawarp_edge.cli.watch import watch_command
@@ -31,6 +32,7 @@ for command in (
     embed_command,
     watch_command,
     prune_command,
+    remove_command,
     search_command,
     index_command,
     check_command,

@@ -56,7 +56,8 @@ def align_command(
     """Cut the faces of SRC, files, folders or quoted patterns, out into DST.
 
     Each face is turned, scaled and moved as the crop contract says. What was done
-    before and has not changed is passed over. Exit code 3 means that some photos or
+    before and has not changed is passed over, and crops of photos that are gone are
+    erased. Exit code 3 means that some photos or
     faces were skipped.
     """
     photos = Sources(sources, lists, null=null, every=every)
@@ -76,9 +77,10 @@ def align_command(
     report.clear()
     if not outcome.photos:
         raise InputError("no image files found")
+    gone = f", {outcome.gone} gone" if outcome.gone else ""
     click.echo(
         f"{printable(folder)}: {outcome.faces} faces, {outcome.unchanged} images "
-        f"unchanged, {len(outcome.skipped)} skipped; see {CONTACT_SHEET}"
+        f"unchanged, {len(outcome.skipped)} skipped{gone}; see {CONTACT_SHEET}"
     )
     if outcome.skipped:
         click.echo(f"skipped: see {printable(folder / SKIPPED)}", err=True)

@@ -24,9 +24,20 @@ def read_original(path: Path | str) -> Image.Image:
     Raises:
         InputError: If it is gone or cannot be decoded.
     """
-    frame = split_frame_path(str(path))
-    if frame is not None and not os.path.lexists(path):
-        return frame_at(*frame)
+    frame = _frame_at(path)
+    if frame is not None:
+        path = frame[0]
     if os.path.exists(path) and not os.path.isfile(path):
         raise InputError(f"{path}: not a regular file")  # a pipe would be waited for
-    return read_rgb(path)
+    return read_rgb(path) if frame is None else frame_at(*frame)
+
+
+def original_file(path: Path | str) -> Path:
+    """The file in which the picture behind a path is: for a frame, the video."""
+    frame = _frame_at(path)
+    return Path(path if frame is None else frame[0])
+
+
+def _frame_at(path: Path | str) -> tuple[str, float] | None:
+    frame = split_frame_path(str(path))
+    return None if os.path.lexists(path) else frame

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Security
 from fastapi.security import HTTPBearer
 from starlette.formparsers import MultiPartParser
 
+from contrawarp_edge import erasing
 from contrawarp_edge.embedder import Embedder
 from contrawarp_edge.gallery import Gallery
 from contrawarp_edge.loading import Prepare
@@ -21,7 +22,7 @@ from contrawarp_edge.server.pool import GalleryPool
 from contrawarp_edge.server.routes import api_router, health_router
 from contrawarp_edge.server.service import Service
 from contrawarp_edge.server.settings import Access, Limits
-from contrawarp_edge.server.uploads import Uploads
+from contrawarp_edge.uploads import Uploads
 
 
 def create_app(
@@ -46,10 +47,11 @@ def create_app(
     """
     with Gallery.open(gallery, readonly=not access.writable) as opened:
         opened.check_model(embedder.info)
+    if access.writable:
+        erasing.remove_orphans(gallery)
     pool = GalleryPool(gallery, limits.threads, readonly=not access.writable)
-    uploads = gallery.with_name(f"{gallery.name}.uploads")
     service = Service(
-        pool, embedder, limits, Uploads(uploads) if access.writable else None, prepare
+        pool, embedder, limits, Uploads(gallery), prepare, writable=access.writable
     )
 
     @asynccontextmanager

@@ -6,13 +6,13 @@ import io
 import os
 import warnings
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.images import image_formats, read_rgb
+from contrawarp_edge.inputs.originals import original_file, read_original
 from contrawarp_edge.loading import Pixels
 
 UPLOAD_FORMATS = {"AVIF": "avif", "BMP": "bmp", "GIF": "gif", "JPEG": "jpg"}
@@ -62,16 +62,14 @@ def encoded(path: str, side: int) -> bytes:
     """A picture of the gallery as a JPEG without metadata.
 
     Args:
-        path: As the gallery recorded it.
+        path: As the gallery recorded it; also that of a frame of a video.
         side: Most pixels of width and height.
 
     Raises:
         InputError: If the original cannot be read any more.
     """
     try:
-        if not Path(path).is_file():  # opening a pipe would wait for ever
-            raise InputError("it is gone")
-        stat = os.stat(path)
+        stat = os.stat(original_file(path))
         return _encoded(path, stat.st_mtime_ns, stat.st_size, side)
     except (InputError, OSError, ValueError) as error:
         raise InputError("the original image cannot be read any more") from error
@@ -79,7 +77,7 @@ def encoded(path: str, side: int) -> bytes:
 
 @lru_cache(maxsize=256)
 def _encoded(path: str, changed: int, size: int, side: int) -> bytes:
-    image = read_rgb(path)
+    image = read_original(path)
     image.thumbnail((side, side))
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=85)

@@ -147,9 +147,16 @@ def api_router(service: Service, gallery_name: str) -> APIRouter:
         responses=_NOT_FOUND | _FULL,
     )
     async def delete_image(id: _Id) -> Response:
-        """Remove an image from the gallery, and its file if a client added it."""
+        """Erase an image from the gallery, and its file if a client added it."""
         await service.delete(id)
         return Response(status_code=204)
+
+    # No DELETE with a query, since addresses get into logs, and names of people with
+    # them.
+    @router.post("/images/delete", tags=["images"])
+    async def delete_images(request: schemas.DeleteRequest) -> schemas.DeleteResult:
+        """Erase all images with some metadata, such as those of a person."""
+        return schemas.DeleteResult(deleted=await service.delete_where(request))
 
     return router
 

@@ -124,6 +124,20 @@ class SearchRequest(_Strict):
     exact: Exact = False
 
 
+class DeleteRequest(_Strict):
+    """Which images to erase."""
+
+    where: Where = Field(
+        min_length=1, description="Metadata that images must have; all of it."
+    )
+
+
+class DeleteResult(BaseModel):
+    """What was erased."""
+
+    deleted: int = Field(description="Number of images.")
+
+
 class SearchHit(BaseModel):
     """One hit; ``score`` is the cosine similarity with the query, -1 to 1."""
 

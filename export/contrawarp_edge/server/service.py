@@ -25,7 +25,7 @@ from contrawarp_edge.records import Record
 from contrawarp_edge.server import pictures, schemas
 from contrawarp_edge.server.pool import GalleryPool
 from contrawarp_edge.server.settings import Limits
-from contrawarp_edge.server.uploads import Uploads
+from contrawarp_edge.uploads import Uploads
 
 _FIELDS_SECONDS = 30.0
 _FIELDS_IMAGES = 50_000
@@ -46,7 +46,8 @@ class Service:
         pool: Threads with the gallery.
         embedder: The gallery's model.
         limits: What one request may use.
-        uploads: Where added images go; None if nothing may be added or deleted.
+        uploads: Where added images are.
+        writable: Whether images may be added and deleted.
         prepare: What to embed of an image; all of it if None.
     """
 
@@ -55,14 +56,17 @@ class Service:
         pool: GalleryPool,
         embedder: Embedder,
         limits: Limits,
-        uploads: Uploads | None,
+        uploads: Uploads,
         prepare: Prepare | None = None,
+        *,
+        writable: bool = False,
     ) -> None:
         self._pool = pool
         self._embedder = embedder
         self._limits = limits
         self._uploads = uploads
         self._prepare = prepare
+        self._is_writable = writable
         self._writing = threading.Lock()
         self._fields: tuple[float, list[schemas.MetadataField]] = (-np.inf, [])
 
@@ -123,7 +127,7 @@ class Service:
                 images=len(gallery),
                 model=schemas.Model(**_only(schemas.Model, asdict(gallery.info))),
                 fields=self._fields_of(gallery),
-                writable=self._uploads is not None,
+                writable=self._is_writable,
                 limits=schemas.RequestLimits(
                     **_only(schemas.RequestLimits, asdict(self._limits))
                 ),
@@ -144,9 +148,9 @@ class Service:
         """A JPEG of an image that is at most ``side`` pixels high and wide."""
 
         def work(gallery: Gallery) -> bytes:
-            record = _known(gallery, id)
+            path = _known(gallery, id).path
             try:
-                return pictures.encoded(record.path, side)
+                return pictures.encoded(str(self._uploads.find(path) or path), side)
             except InputError as error:
                 raise NotFoundError(str(error)) from error
 
@@ -158,10 +162,10 @@ class Service:
         """Stores an uploaded image; returns its record and whether it is new."""
 
         def work(gallery: Gallery) -> tuple[schemas.ImageRecord, bool]:
-            uploads = self._writable()
+            self._check_writable()
             vectors, extension = self._embed(data)
             sha256 = hashlib.sha256(data).hexdigest()
-            path = uploads.path(sha256, extension)
+            path = self._uploads.path(sha256, extension)
             record = Record(str(path), sha256, vectors[0], metadata)
             if len(record.metadata_json() or "") > self._limits.metadata_bytes:
                 raise InputError(
@@ -172,11 +176,14 @@ class Service:
                 new = gallery.sha256_of(record.path) is None
                 with _changing("cannot store the image"):
                     try:
-                        uploads.save(path, data)
+                        # The file comes first, so that no image is ever without one.
+                        self._uploads.save(path, data)
                         (id,) = gallery.add([record])
+                        if not path.exists():  # another process took it for an orphan
+                            self._uploads.save(path, data)
                     except BaseException:
                         if new:
-                            uploads.remove(record.path)
+                            path.unlink(missing_ok=True)
                         raise
                 values = vars(_known(gallery, id))
             return schemas.ImageRecord(**_only(schemas.ImageRecord, values)), new
@@ -184,16 +191,28 @@ class Service:
         return await self._pool.run(work)
 
     async def delete(self, id: int) -> None:
-        """Removes an image from the gallery, and its file if a client added it."""
+        """Erases an image, and its file if a client added it."""
 
         def work(gallery: Gallery) -> None:
-            uploads = self._writable()
-            with self._writing, _changing("cannot delete the image"):
-                record = _known(gallery, id)
-                gallery.delete([id])
-                uploads.remove(record.path)
+            self._check_writable()
+            if not self._erase(gallery, [id]):
+                raise NotFoundError(f"no image has id {id}")
 
         await self._pool.run(work)
+
+    async def delete_where(self, request: schemas.DeleteRequest) -> int:
+        """Erases the images with some metadata and returns how many there were."""
+
+        def work(gallery: Gallery) -> int:
+            self._check_writable()
+            return self._erase(gallery, gallery.ids_where(request.where))
+
+        return await self._pool.run(work)
+
+    def _erase(self, gallery: Gallery, ids: Sequence[int]) -> int:
+        with self._writing, _changing("cannot delete"):
+            self._fields = (-np.inf, [])
+            return gallery.delete(ids)
 
     def _embed(self, data: bytes) -> tuple[Embeddings, str]:
         pixels, extension = pictures.decode_upload(data, self._limits.pixels)
@@ -207,12 +226,11 @@ class Service:
                 f"1 to {self._limits.examples} examples are possible, not {examples}"
             )
 
-    def _writable(self) -> Uploads:
-        if self._uploads is None:
+    def _check_writable(self) -> None:
+        if not self._is_writable:
             raise ReadonlyError(
                 "this service only reads its gallery; start it with --allow-add"
             )
-        return self._uploads
 
     def _fields_of(self, gallery: Gallery) -> list[schemas.MetadataField]:
         read, fields = self._fields
@@ -232,10 +250,11 @@ def _changing(failure: str) -> Iterator[None]:
     try:
         yield
     except StorageError as error:
-        raise type(error)(f"{failure}: {error}") from error
+        kind = FullError if isinstance(error, FullError) else StorageError
+        raise kind(f"{failure}: {error}") from error
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        kind = FullError if full else StorageError
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        kind = FullError if is_full else StorageError
         raise kind(f"{failure}: {error.strerror}") from error
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from contrawarp_edge.embedder import Embedder
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.gallery import Gallery
-from contrawarp_edge.images import read_rgb
+from contrawarp_edge.inputs.originals import read_original
 from contrawarp_edge.metadata_fields import metadata_fields
 from contrawarp_edge.records import Record
 from contrawarp_edge.web import page_files
@@ -183,7 +183,7 @@ def _pictures(records: list[Record], side: int) -> Iterator[bytes | str]:
 
 def _picture(path: str, side: int) -> bytes | str:
     try:
-        image = read_rgb(path)
+        image = read_original(path)
     except InputError as error:
         return str(error).removeprefix(f"{path}: ")
     image.thumbnail((side, side))

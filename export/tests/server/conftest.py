@@ -56,6 +56,12 @@ def start(gallery: Path, model: Path, access: Access, limits: Limits) -> TestCli
 
 
 @pytest.fixture
+def serve() -> Callable[[Path, Path, Access, Limits], TestClient]:
+    """Starts the application for any gallery and model."""
+    return start
+
+
+@pytest.fixture
 def make_client(gallery_path: Path, model: Path) -> Iterator[Callable[..., TestClient]]:
     """Starts the real application; keyword arguments change access and limits."""
     with ExitStack() as stack:

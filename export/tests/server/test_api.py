@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,24 @@ def test_originals_that_are_gone(make_client: MakeClient, faces: list[Path]) -> 
         assert answer.status_code == 404
         assert answer.json() == {"error": "the original image cannot be read any more"}
         assert client.get(f"/api/images/{id}").status_code == 200
+
+
+def test_pictures_of_frames(
+    make_client: MakeClient, gallery_path: Path, clip: Path
+) -> None:
+    with Gallery.open(gallery_path) as gallery:
+        record = gallery.get(5)
+        assert record is not None
+        frames = [replace(record, path=f"{clip}#t={t}") for t in ("0.000", "0.500")]
+        ids = gallery.add(frames)
+    client = make_client()
+    for id, channel in zip(ids, (0, 2), strict=True):
+        answer = client.get(f"/api/images/{id}/thumbnail")
+        assert answer.status_code == 200
+        picture = Image.open(io.BytesIO(answer.content))
+        assert picture.getpixel((16, 16))[channel] > 200  # type: ignore[index]
+    clip.unlink()
+    assert client.get(f"/api/images/{ids[0]}/thumbnail").status_code == 404
 
 
 def test_pictures_carry_no_metadata(make_client: MakeClient, faces: list[Path]) -> None:

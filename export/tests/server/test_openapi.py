@@ -73,6 +73,7 @@ def test_endpoints(description: dict[str, Any]) -> None:
         ("POST", "/api/search"),
         ("POST", "/api/search/image"),
         ("POST", "/api/images"),
+        ("POST", "/api/images/delete"),
         ("GET", "/api/images/{id}"),
         ("DELETE", "/api/images/{id}"),
         ("GET", "/api/images/{id}/thumbnail"),

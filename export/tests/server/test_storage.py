@@ -17,7 +17,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from contrawarp_edge import Embedder, Gallery
-from contrawarp_edge.server.uploads import Uploads
+from contrawarp_edge.uploads import Uploads
 
 MakeClient = Callable[..., TestClient]
 SEARCH = {"like": [{"id": 1}]}

@@ -17,9 +17,11 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from contrawarp_edge import Gallery
+from contrawarp_edge import Gallery, erasing
+from contrawarp_edge.server.settings import Access, Limits
 
 MakeClient = Callable[..., TestClient]
+Serve = Callable[[Path, Path, Access, Limits], TestClient]
 
 
 def encoded(format: str, size: tuple[int, int] = (20, 30), **options: Any) -> bytes:
@@ -233,3 +235,102 @@ def test_same_image_from_many(make_client: MakeClient) -> None:
     assert len(ids) == 8
     assert len(set(ids)) == 1
     assert client.get("/api/stats").json()["images"] == 31
+
+
+def files_below(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def test_uploads_move_with_the_gallery(
+    serve: Serve, gallery_path: Path, model: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "a"
+    home.mkdir()
+    gallery = gallery_path.rename(home / gallery_path.name)
+    data, writable = encoded("JPEG"), Access(writable=True)
+    with serve(gallery, model, writable, Limits()) as client:
+        ids = [add(client, content).json()["id"] for content in (data, encoded("PNG"))]
+    gallery = home.rename(tmp_path / "b") / gallery.name
+    with serve(gallery, model, writable, Limits()) as client:
+        for id in ids:
+            assert client.get(f"/api/images/{id}/thumbnail").status_code == 200
+        assert client.delete(f"/api/images/{ids[0]}").status_code == 204
+        (kept,) = files_below(tmp_path / "b" / "faces.gallery.uploads")
+        assert kept.suffix == ".png"
+    with serve(gallery, model, Access(), Limits()) as client:
+        assert client.get(f"/api/images/{ids[1]}/thumbnail").status_code == 200
+    with Gallery.open(gallery) as opened:
+        opened.delete([ids[1]])
+    assert not files_below(tmp_path / "b" / "faces.gallery.uploads")
+
+
+def test_orphans_go_when_the_service_starts(
+    serve: Serve, gallery_path: Path, model: Path
+) -> None:
+    folder = gallery_path.with_name("faces.gallery.uploads")
+    folder.mkdir()
+    names = [f"{7:064x}.jpg", f".{7:064x}.jpg.tmp", "mine.jpg", ".hidden"]
+    for name in names:
+        (folder / name).touch()
+    with serve(gallery_path, model, Access(), Limits()):
+        assert {path.name for path in folder.iterdir()} == set(names)
+    with serve(gallery_path, model, Access(writable=True), Limits()) as client:
+        assert {path.name for path in folder.iterdir()} == {"mine.jpg", ".hidden"}
+        add(client, encoded("PNG"))
+    with serve(gallery_path, model, Access(writable=True), Limits()):
+        assert len(list(folder.iterdir())) == 3
+
+
+def test_a_picture_that_another_process_swept_is_written_again(
+    make_client: MakeClient, gallery_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = make_client(writable=True)
+    before = Gallery.add
+
+    def add_late(gallery: Gallery, records: list[Any]) -> list[int]:
+        erasing.remove_orphans(gallery_path)
+        return before(gallery, records)
+
+    monkeypatch.setattr(Gallery, "add", add_late)
+    record = add(client, encoded("PNG")).json()
+    assert Path(record["path"]).read_bytes() == encoded("PNG")
+
+
+def test_delete_by_metadata(make_client: MakeClient, gallery_path: Path) -> None:
+    client = make_client(writable=True)
+
+    def delete(body: object) -> Any:
+        return client.post("/api/images/delete", json=body)
+
+    added = add(client, encoded("PNG"), {"person": "p1", "odd": True}).json()
+    for bad in ({}, {"where": {}}, {"where": {"person": []}}, {"all": True}):
+        assert delete(bad).status_code == 422
+    assert delete({"where": {"person": "p1", "odd": True}}).json() == {"deleted": 6}
+    assert not Path(added["path"]).exists()
+    assert delete({"where": {"person": "p1", "odd": True}}).json() == {"deleted": 0}
+    assert client.get("/api/stats").json()["images"] == 25
+    values = client.get("/api/stats").json()["fields"]
+    assert {"name": "person", "values": []} not in values
+    reader = make_client()
+    answer = reader.post("/api/images/delete", json={"where": {"person": "p0"}})
+    assert answer.status_code == 403
+
+
+def test_what_cannot_be_erased_is_said(
+    make_client: MakeClient, gallery_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = make_client(writable=True)
+    record = add(client, encoded("PNG")).json()
+
+    def refused(path: Path, **options: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refused)
+        answer = client.delete(f"/api/images/{record['id']}")
+    assert answer.status_code == 507
+    assert "Permission denied" in answer.json()["error"]
+    assert client.get(f"/api/images/{record['id']}").status_code == 404
+    assert Path(record["path"]).exists()
+    Gallery.open(gallery_path).close()  # tries again
+    assert not Path(record["path"]).exists()

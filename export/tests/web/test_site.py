@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +95,29 @@ def test_originals_that_are_gone(
     assert f"no picture of {faces[3]}: No such file" in result.stderr
     images = json.loads((tmp_path / "site" / "gallery.json").read_text())["images"]
     assert [image["id"] for image in images if not image["thumbnail"]] == [4]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_an_original_that_became_a_pipe(
+    build: Callable[..., Result], faces: list[Path]
+) -> None:
+    faces[3].unlink()
+    os.mkfifo(faces[3])
+    result = build()  # opening a pipe would wait for ever
+    assert result.exit_code == 3
+    assert f"no picture of {faces[3]}: not a regular file" in result.stderr
+
+
+def test_frames_of_videos(
+    build: Callable[..., Result], gallery_path: Path, tmp_path: Path, clip: Path
+) -> None:
+    with Gallery.open(gallery_path) as gallery:
+        record = gallery.get(5)
+        assert record is not None
+        (id,) = gallery.add([replace(record, path=f"{clip}#t=0.500")])
+    assert build("--thumbnail", "16").exit_code == 0
+    with Image.open(tmp_path / "site" / "thumbnails" / f"{id}.jpg") as image:
+        assert image.getpixel((8, 8))[2] > 200  # type: ignore[index]
 
 
 def test_a_site_is_replaced_and_nothing_else(

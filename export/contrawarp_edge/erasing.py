@@ -1,0 +1,84 @@
+"""Erasing what was deleted from a gallery: out of its file, its log, and beside it."""
+
+from __future__ import annotations
+
+import glob
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from contrawarp_edge import gallery_file, gallery_sql, snapshot
+from contrawarp_edge.ann_erase import erase_deleted
+from contrawarp_edge.errors import StorageError
+from contrawarp_edge.gallery_sql import sqlite_errors, transaction
+from contrawarp_edge.uploads import Uploads
+
+
+def finish(connection: sqlite3.Connection, gallery: Path, dim: int) -> None:
+    """Erases what was deleted: when this returns, no file holds it any more.
+
+    A gallery in which something was deleted says so until then, so that a run that was
+    killed is made good when the gallery is next opened for writing.
+
+    Args:
+        connection: To the gallery, in autocommit mode.
+        gallery: The gallery file.
+        dim: Length of its embeddings.
+
+    Raises:
+        StorageError: If it is not complete, and why.
+    """
+    try:
+        _sweep(connection, gallery, drafts=False)
+        _empty_log(connection)
+        # Whoever read the gallery as it was has ended now, and makes no copy any more.
+        _remove_snapshots(gallery)
+        erase_deleted(gallery, connection, dim)
+        # secure_delete overwrites rows, but not what SQLite leaves in the unused parts
+        # of pages when it moves rows from one page to another.
+        connection.execute("VACUUM")
+        _empty_log(connection)
+        gallery_sql.set_erased(connection)
+    except (sqlite3.Error, OSError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise StorageError(
+            f"{gallery}: images were deleted, but are not erased from all files yet: "
+            f"{reason}; that is tried again when it is next opened for writing"
+        ) from error
+
+
+def remove_orphans(gallery: Path) -> int:
+    """Removes pictures that were added but are no image, as a kill leaves them.
+
+    Nobody may be adding one meanwhile.
+
+    Returns:
+        How many there were.
+
+    Raises:
+        StorageError: If one cannot be removed.
+    """
+    connection, _ = gallery_file.connect(gallery, readonly=False)
+    with closing(connection), sqlite_errors(gallery):
+        try:
+            return _sweep(connection, gallery, drafts=True)
+        except OSError as error:
+            raise StorageError(f"{error.filename}: {error.strerror}") from error
+
+
+def _sweep(connection: sqlite3.Connection, gallery: Path, *, drafts: bool) -> int:
+    with transaction(connection, "IMMEDIATE"):
+        paths = gallery_sql.all_paths(connection)
+        return Uploads(gallery).sweep(paths, drafts=drafts)
+
+
+def _remove_snapshots(gallery: Path) -> None:
+    drafts = gallery.absolute().parent.glob(f".{glob.escape(gallery.name)}-vectors.*")
+    for path in (snapshot.snapshot_path(gallery), *drafts):
+        path.unlink(missing_ok=True)
+
+
+def _empty_log(connection: sqlite3.Connection) -> None:
+    (is_busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if is_busy:
+        raise sqlite3.OperationalError("another process reads the gallery")
