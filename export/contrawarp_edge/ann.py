@@ -20,6 +20,7 @@ from contrawarp_edge import gallery_sql
 from contrawarp_edge.files import atomic_write_text
 from contrawarp_edge.matrix import Matrix
 from contrawarp_edge.nearest import Rows, Vectors, exact_scores, merge, top_k
+from contrawarp_edge.optional import optional
 from contrawarp_edge.refine import Found
 
 MIN_ROWS = 200_000
@@ -203,14 +204,14 @@ def load(gallery: Path, connection: sqlite3.Connection, dim: int) -> AnnIndex | 
         gallery_sql.count(connection, facts.revision),
     ):
         return None
+    if (faiss := optional("faiss")) is None:
+        return None
     try:
-        import faiss
-
         index = faiss.read_index(
             str(gallery.with_name(facts.file)),
             faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY,
         )
-    except (ImportError, OSError, RuntimeError):
+    except (OSError, RuntimeError):
         return None
     if index.d != dim or index.ntotal != facts.rows:
         return None
