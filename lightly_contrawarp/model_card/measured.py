@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from contrawarp_edge.errors import InputError
+from contrawarp_edge.regular import check_regular
 from lightly_contrawarp.evaluation.table import Table, percent, tables
 
 
@@ -53,6 +54,7 @@ def read_evaluation(path: Path, fingerprints: Collection[str]) -> Measured:
         InputError: If the file cannot be read, is another kind of file, or none of
             its results is of this model.
     """
+    check_regular(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

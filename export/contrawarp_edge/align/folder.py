@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
@@ -13,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from contrawarp_edge.align.detector import require_detector
-from contrawarp_edge.align.naming import crop_names, distinct, stem_of
+from contrawarp_edge.align.naming import crop_names, distinct, is_too_long, stem_of
 from contrawarp_edge.align.record import AlignRecord, FaceRow
 from contrawarp_edge.align.reports import write_reports
 from contrawarp_edge.align.rules import AlignedFace, Rules, align_photo
@@ -24,6 +25,11 @@ from contrawarp_edge.inputs.video import split_frame_path
 from contrawarp_edge.loading import LoadedFile, Pixels, load_files
 
 _QUALITY = 95
+
+# What the system says of a name that is too long or has letters it does not take, and
+# where a file is in the place of a folder, or the other way round.
+_OF_NAMES = {errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ}
+_OF_NAMES |= {errno.EEXIST, errno.EISDIR, errno.ENOTDIR}
 
 
 @dataclass
@@ -157,8 +163,10 @@ class _Work:
         source, time = (path, None) if frame is None else frame
         tracks = [] if frame is None else self._tracks(before, source, faces)
         names = self._names(Path(source), path, len(faces), time, tracks)
-        for name, face in zip(names, faces, strict=True):
-            _write(self._folder / name, face.pixels)
+        if problem := self._write(names, faces):
+            self._store(path, path, "", [problem], [])
+            outcome.skipped.append((path, problem))
+            return
         rows = [
             FaceRow(
                 file=name,
@@ -186,6 +194,20 @@ class _Work:
     ) -> None:
         for name in self._record.store(path, source, sha256, reasons, rows):
             (self._folder / name).unlink(missing_ok=True)
+
+    def _write(self, names: Sequence[str], faces: Sequence[AlignedFace]) -> str | None:
+        """Writes crops; says so if the file system does not take one of their names."""
+        for name, face in zip(names, faces, strict=True):
+            try:
+                _write(self._folder / name, face.pixels)
+            except (InputError, OSError) as error:
+                cause = error.__cause__ if isinstance(error, InputError) else error
+                if not isinstance(cause, OSError) or cause.errno not in _OF_NAMES:
+                    raise  # no room, for one: it would be the same with all others
+                for written in names[: names.index(name)]:
+                    (self._folder / written).unlink(missing_ok=True)
+                return f"its crop cannot be named {name}: {cause.strerror}"
+        return None
 
     def _tracks(
         self, before: str, source: str, faces: Sequence[AlignedFace]
@@ -215,8 +237,11 @@ class _Work:
             )
 
         stem = stem_of(source, self._roots)
-        owners = {self._record.owner_of(name) for name in names(stem)} - {None, path}
-        return names(distinct(stem, source) if owners else stem)
+        found = names(stem)
+        owners = {self._record.owner_of(name) for name in found} - {None, path}
+        if owners or any(map(is_too_long, found)):
+            return names(distinct(stem, source))
+        return found
 
 
 def _write(file: Path, pixels: Pixels) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from PIL import Image
 
-from contrawarp_edge.errors import InputError
 from contrawarp_edge.images import read_rgb
 from contrawarp_edge.inputs.video import frame_at, split_frame_path
 
@@ -27,6 +26,4 @@ def read_original(path: Path | str) -> Image.Image:
     frame = split_frame_path(str(path))
     if frame is not None and not os.path.lexists(path):
         return frame_at(*frame)
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise InputError(f"{path}: not a regular file")  # a pipe would be waited for
     return read_rgb(path)
