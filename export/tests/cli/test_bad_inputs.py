@@ -8,10 +8,10 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from pipes import silent_pipe
 
 import pytest
 from click.testing import CliRunner, Result
+from obstacles import forbid_listing, silent_pipe
 
 from contrawarp_edge import Gallery
 from contrawarp_edge.cli import main
@@ -57,14 +57,7 @@ def test_a_folder_that_cannot_be_listed(
     model: Path, faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (faces / "closed").mkdir()
-    listed = os.scandir
-
-    def scandir(path: str = ".") -> object:
-        if Path(path).name == "closed":
-            raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        return listed(path)
-
-    monkeypatch.setattr(os, "scandir", scandir)
+    forbid_listing(faces / "closed", monkeypatch)
     target, report = tmp_path / "b.gallery", tmp_path / "report.json"
     result = run("embed", model, faces, "--gallery", target, "--report", report)
     assert result.exit_code == 3
