@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from contrawarp_edge.align.folder import AlignOutcome, align_into
-from contrawarp_edge.align.reports import SKIPPED
 from contrawarp_edge.align.rules import Rules
 from contrawarp_edge.errors import InputError
-from contrawarp_edge.images import iter_images
+from contrawarp_edge.images import SKIPPED_TSV, iter_images
+from contrawarp_edge.inputs.others import kind_of
 from contrawarp_edge.progress import Progress
-from lightly_contrawarp.data.folders import SkippedFile
+from lightly_contrawarp.data.folders import ImageScan, SkippedFile
 
 
-def align_folder(folder: Path, target: Path, size: int) -> list[SkippedFile]:
+def align_folder(folder: Path, target: Path, size: int) -> ImageScan:
     """Cuts the largest face out of each image of a folder; what is done stays done.
 
     Args:
@@ -22,12 +22,15 @@ def align_folder(folder: Path, target: Path, size: int) -> list[SkippedFile]:
         size: Height and width of the crops in pixels.
 
     Returns:
-        The images that were not used.
+        What was not used: images, and files of other kinds.
 
     Raises:
         InputError: If no face can be used, or there is no detector.
     """
-    paths = list(iter_images(folder))
+    unused = ImageScan([], [])
+    paths = list(
+        iter_images(folder, on_other=lambda path: unused.others.update([kind_of(path)]))
+    )
     progress = Progress(len(paths))
 
     def show(outcome: AlignOutcome) -> None:
@@ -38,6 +41,9 @@ def align_folder(folder: Path, target: Path, size: int) -> list[SkippedFile]:
     if next(iter_images(target), None) is None:
         raise InputError(
             f"{folder}: none of {outcome.photos} images has a face that can be used; "
-            f"see {target / SKIPPED}"
+            f"see {target / SKIPPED_TSV}"
         )
-    return [SkippedFile(Path(path), reason) for path, reason in outcome.skipped]
+    unused.skipped.extend(
+        SkippedFile(Path(path), reason) for path, reason in outcome.skipped
+    )
+    return unused

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from contrawarp_edge.errors import InputError
+from contrawarp_edge.regular import check_regular
 from lightly_contrawarp.backbones import build_backbone
 from lightly_contrawarp.crop import FACE_CROP
 
@@ -127,6 +128,7 @@ def _read(path: Path) -> dict[str, Any]:
         )
     if not path.exists():
         raise InputError(f"{path}: no such checkpoint")
+    check_regular(path)
     if not zipfile.is_zipfile(path):
         raise InputError(f"{path}: not a checkpoint, or one that is cut short")
     try:

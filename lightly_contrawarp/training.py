@@ -23,7 +23,7 @@ from lightly_contrawarp.aligning import align_folder
 from lightly_contrawarp.batch_transform import ContraWarpBatchTransform
 from lightly_contrawarp.checkpoint import load_backbone
 from lightly_contrawarp.checkpoint_io import AtomicCheckpointIO
-from lightly_contrawarp.data.folders import ImageScan, SkippedFile
+from lightly_contrawarp.data.folders import ImageScan
 from lightly_contrawarp.files import atomic_write_text
 from lightly_contrawarp.fitting import fit, quiet_lightning
 from lightly_contrawarp.guidance import find_guidance
@@ -92,14 +92,15 @@ def pretrain(
         if compiled:
             _compile(model)
         source = folder
-        unused: list[SkippedFile] = []
+        unused = ImageScan([], [])
         if settings.align:
             if is_first_process():
                 size = decoded_side(settings.input_size)
                 unused = align_folder(folder, out / ALIGNED, size)
             folder = out / ALIGNED
         scan = find_images(folder, devices)
-        scan.skipped.extend(unused)
+        scan.skipped.extend(unused.skipped)
+        scan.others.update(unused.others)
         words = _in_words(source, settings, len(scan.paths))
         model.info = replace(model.info, training_images=words)
         guidance = find_guidance(folder, scan.paths, settings)

@@ -51,7 +51,7 @@ def find_images(folder: Path, devices: int = 1) -> ImageScan:
             f"{folder}: {len(paths)} images are too few for {devices} devices; "
             f"at least {2 * devices} are needed"
         )
-    return ImageScan(paths, scan.skipped + broken)
+    return ImageScan(paths, scan.skipped + broken, scan.others)
 
 
 def decoded_side(input_size: int) -> int:
@@ -121,7 +121,7 @@ def with_failures(scan: ImageScan, skipped: Path) -> ImageScan:
     """Moves the files that loaders listed from the images to the broken files."""
     lines = skipped.read_text(encoding="utf-8").splitlines()
     reasons = dict(line.split("\t", 1) for line in lines)
-    result = ImageScan([], list(scan.skipped))
+    result = ImageScan([], list(scan.skipped), scan.others)
     for path in scan.paths:
         if reason := reasons.get(printable(path)):
             result.skipped.append(SkippedFile(path, reason))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from obstacles import silent_pipe
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
@@ -131,6 +132,11 @@ def test_what_is_no_checkpoint(tmp_path: Path) -> None:
             load_backbone(tmp_path / f"{name}.ckpt")
         assert f"{name}.ckpt" in str(error.value)
         assert "\n" not in str(error.value)
+    with (
+        silent_pipe(tmp_path / "pipe.ckpt") as pipe,
+        pytest.raises(InputError, match=r"pipe\.ckpt: not a regular file"),
+    ):
+        load_backbone(pipe)
     assert not (tmp_path / "owned").exists()
     torch.load(tmp_path / "evil.ckpt", weights_only=False)
     assert (tmp_path / "owned").exists()  # so it would have run

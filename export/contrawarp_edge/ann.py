@@ -23,6 +23,7 @@ from contrawarp_edge.block_sums import file_checksum
 from contrawarp_edge.files import atomic_write_text
 from contrawarp_edge.matrix import Matrix
 from contrawarp_edge.nearest import Rows, Vectors, exact_scores, merge, top_k
+from contrawarp_edge.optional import optional
 from contrawarp_edge.refine import Found
 
 MIN_ROWS = 200_000
@@ -227,14 +228,14 @@ def opened(
     newer = gallery_sql.count(connection, facts.revision)
     if is_outgrown(facts, gallery_sql.count(connection), newer):
         return None
+    if (faiss := optional("faiss")) is None:
+        return None
     try:
-        import faiss
-
         index = faiss.read_index(
             str(gallery.with_name(facts.file)),
             faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY,
         )
-    except (ImportError, OSError, RuntimeError):
+    except (OSError, RuntimeError):
         return None
     if index.d != facts.dim or index.ntotal != facts.rows:
         return None

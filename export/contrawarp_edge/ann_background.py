@@ -41,7 +41,7 @@ def start_detached(gallery: Path) -> bool:
         Whether it was started. Nobody hears of it if it fails.
     """
     with contextlib.suppress(InputError, OSError):  # whatever was wanted is done
-        if has_faiss() and read_state(gallery).is_needed:
+        if read_state(gallery).is_needed and has_faiss():
             _start(gallery, subprocess.DEVNULL, is_attached=False)
             return True
     return False

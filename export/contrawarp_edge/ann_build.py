@@ -19,6 +19,7 @@ from contrawarp_edge.errors import InputError
 from contrawarp_edge.gallery import Gallery
 from contrawarp_edge.matrix import Matrix
 from contrawarp_edge.nearest import Rows, Vectors
+from contrawarp_edge.optional import required
 
 _TRAINING_ROWS_PER_LIST = 40
 _BLOCK = 16384
@@ -59,12 +60,7 @@ def build(
         BusyError: If another process builds it, or images were deleted meanwhile.
         InputError: If faiss is missing, or there are too few images, or no room.
     """
-    try:
-        import faiss  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            "an index needs faiss; pip install 'contrawarp-edge[ann]'"
-        ) from error
+    required("faiss", "ann", "an index needs faiss")
     with only_builder(gallery.path):
         remove_strays(gallery.path)
         return _build(gallery, lists, on_progress)

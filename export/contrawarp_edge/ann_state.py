@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from contrawarp_edge import ann, gallery_file, gallery_sql
 from contrawarp_edge.ann import AnnFacts
 from contrawarp_edge.gallery_sql import sqlite_errors, transaction
+from contrawarp_edge.optional import how_to_install, optional
 
-HINT = "pip install 'contrawarp-edge[ann]' for quicker, approximate searches"
+HINT = f"{how_to_install('ann')} for quicker, approximate searches"
 """For whoever has a large gallery and no faiss."""
 
 
@@ -80,4 +80,4 @@ def read_state(gallery: Path) -> AnnState:
 
 def has_faiss() -> bool:
     """Whether an index can be built and used."""
-    return find_spec("faiss") is not None
+    return optional("faiss") is not None

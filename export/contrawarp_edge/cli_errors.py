@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import sys
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
@@ -23,8 +27,23 @@ def printable(text: object) -> str:
     return "".join(c if c.isprintable() else "?" for c in str(text))
 
 
+def print_csv(rows: Iterable[Sequence[object]]) -> None:
+    """Writes rows to standard output as CSV, in UTF-8 whatever the terminal takes."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    csv.writer(sys.stdout, lineterminator="\n").writerows(rows)
+    sys.stdout.flush()
+
+
 class CleanCommand(click.Command):
     """A command that reports ``InputError`` and file errors in one line."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs what was typed; letters that a terminal lacks are shown by number."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+                stream.reconfigure(errors="backslashreplace")
+        return super().main(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs a command; what it raises becomes a message and an exit code."""

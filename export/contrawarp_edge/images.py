@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +13,8 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from contrawarp_edge.errors import InputError
+from contrawarp_edge.optional import optional
+from contrawarp_edge.regular import check_regular
 
 MAX_PIXELS = 64_000_000
 """Larger images are refused before they are decoded (decompression bombs)."""
@@ -23,6 +25,11 @@ FACES_CSV = "faces.csv"
 CONTACT_SHEET = "contact.png"
 """Its picture of many crops; beside ``FACES_CSV`` it is not one of the images."""
 
+SKIPPED_TSV = "skipped.tsv"
+"""Its list of what it did not use."""
+
+_ABOUT_CROPS = {FACES_CSV, CONTACT_SHEET, SKIPPED_TSV}
+
 # Formats that Pillow lists as readable although it only identifies them, or calls
 # an external program to render them.
 _NOT_PICTURES = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
@@ -30,13 +37,18 @@ _NOT_PICTURES = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
 
 @lru_cache(maxsize=1)
 def image_formats() -> tuple[str, ...]:
-    """Names of the formats that Pillow itself can decode, such as ``"PNG"``."""
+    """Names of the formats that can be decoded, such as ``"PNG"``.
+
+    Those of Pillow itself, and HEIF if the extra ``heif`` is installed.
+    """
+    if heif := optional("pillow_heif"):
+        heif.register_heif_opener()
     Image.init()
     return tuple(name for name in Image.OPEN if name not in _NOT_PICTURES)
 
 
 def image_extensions() -> frozenset[str]:
-    """The lower-case file extensions, with their dot, that Pillow can decode."""
+    """The lower-case file extensions, with their dot, of ``image_formats``."""
     formats = image_formats()
     return frozenset(
         extension
@@ -45,7 +57,11 @@ def image_extensions() -> frozenset[str]:
     )
 
 
-def iter_images(root: Path, extensions: frozenset[str] | None = None) -> Iterator[Path]:
+def iter_images(
+    root: Path,
+    extensions: frozenset[str] | None = None,
+    on_other: Callable[[Path], None] = lambda path: None,
+) -> Iterator[Path]:
     """Yields the image files below a folder in a fixed order.
 
     Args:
@@ -55,9 +71,13 @@ def iter_images(root: Path, extensions: frozenset[str] | None = None) -> Iterato
             yielded as it is.
         extensions: Lower-case extensions of the files to yield; those of images if
             None.
+        on_other: Called with each file of another kind, apart from what `align` wrote
+            about its crops.
 
     Yields:
-        Paths that begin with ``root``, sorted within each folder.
+        Paths that begin with ``root``, sorted within each folder. A folder that cannot
+        be listed is yielded itself, so that whoever reads images comes to know of it:
+        it is one image that cannot be read.
 
     Raises:
         InputError: If ``root`` does not exist.
@@ -69,17 +89,29 @@ def iter_images(root: Path, extensions: frozenset[str] | None = None) -> Iterato
         raise InputError(f"{root}: no such file or folder")
     extensions = image_extensions() if extensions is None else extensions
     seen: set[str] = set()
-    for folder, subfolders, names in os.walk(root, followlinks=True):
+    unlisted: list[Path] = []
+
+    def on_error(error: OSError) -> None:
+        unlisted.append(Path(error.filename))
+
+    for folder, subfolders, names in os.walk(root, onerror=on_error, followlinks=True):
+        yield from unlisted
+        unlisted.clear()
         if (real := os.path.realpath(folder)) in seen:  # a link that leads in a circle
             subfolders.clear()
             continue
         seen.add(real)
         subfolders[:] = sorted(name for name in subfolders if name[0] != ".")
-        if FACES_CSV in names and CONTACT_SHEET in names:
-            names.remove(CONTACT_SHEET)
+        is_ours = FACES_CSV in names
         for name in sorted(names):
-            if name[0] != "." and Path(name).suffix.lower() in extensions:
-                yield Path(folder, name)
+            if name[0] == "." or (is_ours and name in _ABOUT_CROPS):
+                continue
+            path = Path(folder, name)
+            if path.suffix.lower() in extensions:
+                yield path
+            else:
+                on_other(path)
+    yield from unlisted
 
 
 def read_rgb(source: Path | str | BinaryIO, *, name: str | None = None) -> Image.Image:
@@ -101,6 +133,8 @@ def read_rgb(source: Path | str | BinaryIO, *, name: str | None = None) -> Image
     """
     if name is None:
         name = str(source) if isinstance(source, (Path, str)) else "image"
+    if isinstance(source, (Path, str)):
+        check_regular(source)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # our own pixel limit follows

@@ -19,6 +19,7 @@ from contrawarp_edge.errors import InputError
 from contrawarp_edge.gallery_sql import is_text
 from contrawarp_edge.images import read_rgb, to_rgb
 from contrawarp_edge.inputs.video import frame_path, frame_times, frames, is_video
+from contrawarp_edge.regular import problem_of
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 ImageLike: TypeAlias = Path | str | Image.Image | Pixels
@@ -142,11 +143,9 @@ def prepared(file: LoadedFile, prepare: Prepare | None) -> LoadedFile:
 
 
 def _not_loadable(path: Path) -> str | None:
-    if not is_text(str(path)):
-        return "its name is not valid UTF-8; rename it"
-    if path.exists() and not path.is_file():  # opening a pipe would wait for ever
-        return "not a regular file"
-    return None
+    if (problem := problem_of(path)) is None and not is_text(str(path)):
+        problem = "its name is not valid UTF-8; rename it"
+    return problem
 
 
 def _reason(path: Path, error: InputError | OSError) -> str:

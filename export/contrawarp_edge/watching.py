@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -38,6 +39,7 @@ class Watcher:
         reporter: Called with the number of files that are about to be embedded; what it
             returns is called after each batch.
         align: Whether faces are cut out first; if None, as in the gallery.
+        others: How many files the last look passed over, by kind.
     """
 
     gallery: Path
@@ -46,6 +48,7 @@ class Watcher:
     describe: Describe = lambda path: {}
     reporter: Callable[[int], Callable[[Outcome], None]] = lambda total: _say_nothing
     align: bool | None = None
+    others: Counter[str] = field(default_factory=Counter)
     _seen: dict[Path, _Stamp] = field(default_factory=dict)
     _done: dict[Path, _Stamp] = field(default_factory=dict)
 
@@ -63,6 +66,7 @@ class Watcher:
             InputError: If the gallery cannot be used.
         """
         now = dict(self._stamps())
+        self.others = Counter(self.sources.others)
         stable = [
             path
             for path, stamp in now.items()

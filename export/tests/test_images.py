@@ -1,15 +1,22 @@
 from __future__ import annotations
 
 import struct
+import sys
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from obstacles import silent_pipe
 from PIL import Image
+from PIL.PpmImagePlugin import PpmImageFile
 
 from contrawarp_edge import InputError
-from contrawarp_edge.images import iter_images, read_rgb
+from contrawarp_edge.images import image_formats, iter_images, read_rgb
+from contrawarp_edge.inputs.originals import read_original
+from contrawarp_edge.inputs.video import estimate_frames
 
 
 @pytest.fixture
@@ -156,3 +163,66 @@ def test_iter_images(tmp_path: Path) -> None:
     assert found == ["a.jpg", "b.PNG", "sub/c.webp"]
     with pytest.raises(InputError, match="no such"):
         list(iter_images(tmp_path / "none"))
+
+
+def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
+    with silent_pipe(tmp_path / "a.png") as pipe:
+        for read in (read_rgb, read_original):
+            with pytest.raises(InputError, match=r"a\.png: not a regular file"):
+                read(pipe)
+    with silent_pipe(tmp_path / "clip.mp4") as pipe:
+        assert estimate_frames(pipe, 1.0) == 1
+        with pytest.raises(InputError, match=r"clip\.mp4: not a regular file"):
+            read_original(f"{pipe}#t=1.000")
+    with pytest.raises(InputError, match="/dev/zero: not a regular file"):
+        read_rgb("/dev/zero")
+
+
+@pytest.fixture
+def fresh_formats(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """HEIF is looked for anew, and is forgotten again if it is found."""
+    Image.init()
+    others = {name: entry for name, entry in Image.OPEN.items() if name != "HEIF"}
+    extensions = {end: name for end, name in Image.EXTENSION.items() if name in others}
+    monkeypatch.setattr(Image, "OPEN", others)
+    monkeypatch.setattr(Image, "EXTENSION", extensions)
+    monkeypatch.setattr(Image, "ID", [name for name in Image.ID if name in others])
+    image_formats.cache_clear()
+    yield
+    image_formats.cache_clear()
+
+
+class HeifFile(PpmImageFile):
+    """Pretends to be one."""
+
+    format = "HEIF"
+
+
+def test_heif_with_its_extra(
+    tmp_path: Path,
+    picture: Image.Image,
+    monkeypatch: pytest.MonkeyPatch,
+    fresh_formats: None,
+) -> None:
+    picture.save(tmp_path / "a.ppm")
+    heic = (tmp_path / "a.ppm").rename(tmp_path / "a.HEIC")
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    assert list(iter_images(tmp_path)) == []
+
+    def register() -> None:
+        Image.register_open("HEIF", HeifFile)
+        Image.register_extension("HEIF", ".heic")
+
+    extra = SimpleNamespace(register_heif_opener=register)
+    monkeypatch.setitem(sys.modules, "pillow_heif", extra)  # type: ignore[arg-type]
+    image_formats.cache_clear()
+    assert "HEIF" in image_formats()
+    assert list(iter_images(tmp_path)) == [heic]
+    assert difference(heic, picture) == 0
+
+
+def test_real_heif(tmp_path: Path, picture: Image.Image, fresh_formats: None) -> None:
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    picture.save(tmp_path / "a.heic", quality=100, chroma=444)
+    assert list(iter_images(tmp_path)) == [tmp_path / "a.heic"]
+    assert difference(tmp_path / "a.heic", picture) < 5

@@ -46,6 +46,17 @@ def test_waits_until_files_rest(watcher: Watcher, tmp_path: Path) -> None:
     assert counts(watcher) == (0, 1, 0, 0)
 
 
+def test_counts_files_of_other_kinds(watcher: Watcher, tmp_path: Path) -> None:
+    for name in ("faces/a.HEIC", "more/b.heic"):
+        (tmp_path / name).touch()
+    for _ in range(2):
+        watcher.poll()
+        assert watcher.others == {".heic": 2}
+    (tmp_path / "more" / "b.heic").unlink()
+    watcher.poll()
+    assert watcher.others == {".heic": 1}
+
+
 def test_bad_files_are_tried_once_for_each_change(
     watcher: Watcher, tmp_path: Path
 ) -> None:

@@ -9,13 +9,15 @@ from typing import Any, Literal, TypeVar
 import click
 
 from contrawarp_edge.align.framing import framing_warning
-from contrawarp_edge.cli_errors import EXIT_SKIPPED
+from contrawarp_edge.cli_errors import EXIT_SKIPPED, printable
 from contrawarp_edge.crop import FACE_CROP
 from contrawarp_edge.images import iter_images
+from contrawarp_edge.inputs.others import say_others
 from lightly_contrawarp.settings import PretrainSettings
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _DEFAULT = PretrainSettings()
+_VIDEO_HINT = "contrawarp-edge align --every SECONDS takes their faces"
 
 
 def _setting(name: str, kind: Any, text: str) -> Callable[[_Command], _Command]:
@@ -145,6 +147,8 @@ def pretrain_command(
     if not is_first_process():
         return
     click.echo(f"{out / LAST}: trained on {len(scan.paths):,} images")
+    if text := say_others(scan.others, _VIDEO_HINT):
+        click.echo(printable(text), err=True)
     if scan.skipped:
         click.echo(
             f"{len(scan.skipped):,} files skipped, the first: "

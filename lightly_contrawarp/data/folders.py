@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +22,8 @@ from contrawarp_edge.images import (
     iter_images,
     read_rgb,
 )
+from contrawarp_edge.inputs.others import kind_of
+from contrawarp_edge.regular import problem_of
 
 Transform = Callable[[Image.Image], Any]
 
@@ -47,11 +50,14 @@ class ImageScan:
 
     Attributes:
         paths: The images, in a fixed order.
-        skipped: Files with an image's extension that hold none.
+        skipped: Files with an image's extension that hold none, and folders that
+            cannot be listed.
+        others: How many files of other kinds there are, by kind.
     """
 
     paths: list[Path]
     skipped: list[SkippedFile]
+    others: Counter[str] = field(default_factory=Counter)
 
 
 def scan_images(
@@ -72,10 +78,12 @@ def scan_images(
     Raises:
         InputError: If ``root`` does not exist or has no readable image.
     """
-    found = list(iter_images(root))
+    scan = ImageScan([], [])
+    found = list(
+        iter_images(root, on_other=lambda path: scan.others.update([kind_of(path)]))
+    )
     if not found:
         raise InputError(f"{root}: no image in this folder; {_wanted_extensions()}")
-    scan = ImageScan([], [])
     with warnings.catch_warnings(), ThreadPool() as pool:
         warnings.simplefilter("ignore")  # our own pixel limit is the one that counts
         problems = pool.imap(_header_problem, found, chunksize=64)
@@ -181,6 +189,8 @@ class FaceFolder(Dataset[tuple[Any, ...]]):
 
 
 def _header_problem(path: Path) -> str | None:
+    if problem := problem_of(path):
+        return problem
     try:
         with Image.open(path, formats=image_formats()) as image:
             if image.width * image.height > MAX_PIXELS:

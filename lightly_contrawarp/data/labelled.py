@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.images import iter_images, read_rgb
+from contrawarp_edge.regular import check_regular
 from lightly_contrawarp.data.folders import Transform
 
 EXPRESSIONS = (
@@ -197,6 +198,7 @@ def _paths_by_class(
     for path in iter_images(root):
         parts = path.relative_to(root).parts
         if len(parts) < 2:
+            check_regular(path)  # a class that cannot be listed is named for that
             raise InputError(f"{path}: this image is in no class folder; {expected}")
         name = class_name(parts[0])
         if known is not None and name not in EXPRESSIONS:

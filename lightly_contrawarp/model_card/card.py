@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 
 from contrawarp_edge.errors import InputError
+from contrawarp_edge.regular import check_regular
 from lightly_contrawarp.checkpoint import BackboneInfo
 from lightly_contrawarp.evaluation.table import Table
 from lightly_contrawarp.int8.report import Int8Report
@@ -46,6 +47,7 @@ def check_replaceable(path: Path) -> None:
     if path.is_dir():
         raise InputError(f"{path}: is a folder, where the model card should go")
     if path.exists():
+        check_regular(path)
         with path.open(encoding="utf-8", errors="replace") as file:
             if file.readline().rstrip("\n") != MARK:
                 raise InputError(

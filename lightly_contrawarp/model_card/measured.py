@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from contrawarp_edge.errors import InputError
+from contrawarp_edge.regular import problem_of
 from lightly_contrawarp.evaluation.table import Table, percent, tables
 
 
@@ -53,6 +54,8 @@ def read_evaluation(path: Path, fingerprints: Collection[str]) -> Measured:
         InputError: If the file cannot be read, is another kind of file, or none of
             its results is of this model.
     """
+    if problem := problem_of(path):
+        raise InputError(f"{path}: cannot be read: {problem}")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

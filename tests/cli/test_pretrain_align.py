@@ -33,10 +33,12 @@ def save(folder: Path, faces: list[Image.Image], margin: int) -> Path:
 def test_align(drawn: list[Image.Image], tmp_path: Path) -> None:
     photos, out = save(tmp_path / "photos", drawn, margin=150), tmp_path / "run"
     Image.new("RGB", (200, 200)).save(photos / "none.png")
+    (photos / "more.jxl").touch()
     result = run_pretrain(photos, out, "--align")
     assert result.exit_code == 3, result.output
     assert "trained on 10 images" in result.stdout
     assert "Warning" not in result.stderr
+    assert "not looked at: 1 .jxl\n" in result.stderr
     assert f"{photos / 'none.png'}\tno face found" in (out / "skipped.tsv").read_text()
     crops = sorted((out / "aligned").glob("*.jpg"))
     assert [path.stem for path in crops] == [str(number) for number in range(10)]

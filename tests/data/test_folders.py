@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from obstacles import forbid_listing, silent_pipe
 from PIL import Image
 from torch.utils.data import DataLoader
 
@@ -82,6 +83,32 @@ def test_scan__all_broken_names_the_first_three(tmp_path: Path) -> None:
     assert all(f"{name}.jpg: " in message for name in "abc")
     assert "d.jpg" not in message
     assert "and 2 more" in message
+
+
+def test_scan__unlistable_folder_and_pipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = [_save(tmp_path / "a.png"), _save(tmp_path / "z" / "b.png")]
+    (tmp_path / "closed").mkdir()
+    forbid_listing(tmp_path / "closed", monkeypatch)
+    with silent_pipe(tmp_path / "c.png") as pipe:
+        scan = scan_images(tmp_path)
+    assert scan.paths == good
+    assert [(file.path, file.reason) for file in scan.skipped] == [
+        (pipe, "not a regular file"),
+        (tmp_path / "closed", "Permission denied"),
+    ]
+    forbid_listing(tmp_path, monkeypatch)
+    with pytest.raises(InputError, match="Permission denied"):
+        scan_images(tmp_path)
+
+
+def test_scan__counts_files_of_other_kinds(tmp_path: Path) -> None:
+    _save(tmp_path / "a.png")
+    for name in ("b.HEIC", "c.heic", "clip.mp4", "README", ".hidden.jxl"):
+        (tmp_path / name).touch()
+    others = {".heic": 2, "video": 1, "file without extension": 1}
+    assert scan_images(tmp_path).others == others
 
 
 def test_face_folder__items(tmp_path: Path) -> None:

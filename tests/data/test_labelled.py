@@ -3,6 +3,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from obstacles import forbid_listing
 from PIL import Image
 
 from contrawarp_edge.errors import InputError
@@ -72,6 +73,23 @@ def test_labelled_folder__two_names_of_one_class(tmp_path: Path) -> None:
 )
 def test_class_name(folder: str, name: str) -> None:
     assert class_name(folder) == name
+
+
+def test_labelled_folder__class_that_cannot_be_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("happy", "sad/deep", "fear"):
+        save_image(tmp_path / name / "1.jpg")
+    with monkeypatch.context() as patch:
+        forbid_listing(tmp_path / "sad", patch)
+        with pytest.raises(InputError, match=f"^{tmp_path}/sad: Permission denied"):
+            LabelledFolder(tmp_path)
+    # Further below, the other images of the class are there to learn from.
+    save_image(tmp_path / "sad" / "2.jpg")
+    forbid_listing(tmp_path / "sad" / "deep", monkeypatch)
+    dataset = LabelledFolder(tmp_path)
+    with pytest.raises(InputError, match="sad/deep: Permission denied"):
+        dataset[dataset.names.index(str(tmp_path / "sad" / "deep"))]
 
 
 def test_labelled_folder__broken_image_raises(tmp_path: Path) -> None:

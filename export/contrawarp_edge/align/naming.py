@@ -7,6 +7,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+# In bytes. File systems take 255, and a file that is being written needs some of them;
+# the end of a crop's name has 40 or less.
+_LONGEST = 240
+_LONGEST_STEM = 180
+
 
 def stem_of(source: Path, folders: Sequence[Path]) -> PurePosixPath:
     """Where the crops of a file go below the target folder, without a suffix.
@@ -20,9 +25,15 @@ def stem_of(source: Path, folders: Sequence[Path]) -> PurePosixPath:
 
 
 def distinct(stem: PurePosixPath, source: Path) -> PurePosixPath:
-    """A name for the second of two files that would have the same."""
+    """A name of its own for a file that shares one, or whose name is too long."""
     digest = hashlib.sha256(os.fsencode(source)).hexdigest()
-    return stem.with_name(f"{stem.name}-{digest[:8]}")
+    start = stem.name.encode()[:_LONGEST_STEM].decode(errors="ignore")
+    return stem.with_name(f"{start}-{digest[:8]}")
+
+
+def is_too_long(name: str) -> bool:
+    """Whether a file system may not take a name from ``crop_names``."""
+    return len(PurePosixPath(name).name.encode()) > _LONGEST
 
 
 def crop_names(

@@ -14,9 +14,7 @@ from contrawarp_edge.cli_errors import printable
 from contrawarp_edge.crop import FIVE_POINTS, CropContract
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.files import atomic_write, atomic_write_text
-from contrawarp_edge.images import CONTACT_SHEET, FACES_CSV, read_rgb
-
-SKIPPED = "skipped.tsv"
+from contrawarp_edge.images import CONTACT_SHEET, FACES_CSV, SKIPPED_TSV, read_rgb
 
 COLUMNS = (
     "path",
@@ -50,7 +48,7 @@ def write_reports(folder: Path, record: AlignRecord, contract: CropContract) -> 
     lines = (
         f"{printable(path)}\t{printable(reason)}\n" for path, reason in record.skipped()
     )
-    atomic_write_text(folder / SKIPPED, "".join(lines))
+    atomic_write_text(folder / SKIPPED_TSV, "".join(lines))
     if files:
         step = -(-len(files) // _MOST_FACES)
         buffer = io.BytesIO()

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.nearest import Vectors
+from contrawarp_edge.optional import required
 
 Points = npt.NDArray[np.float64]
 
@@ -43,14 +44,11 @@ def tsne(vectors: Vectors) -> Points:
     Raises:
         InputError: If scikit-learn is missing, or there are fewer than 4 vectors.
     """
-    try:
-        from sklearn.manifold import TSNE
-    except ImportError as error:
-        raise InputError(
-            "t-SNE needs scikit-learn; pip install 'contrawarp-edge[tsne]'"
-        ) from error
+    manifold = required("sklearn.manifold", "tsne", "t-SNE needs scikit-learn")
     if len(vectors) < 4:
         raise InputError(f"t-SNE needs at least 4 images, not {len(vectors)}")
     perplexity = min(30.0, (len(vectors) - 1) / 3)
-    model = TSNE(perplexity=perplexity, init="pca", random_state=0, metric="cosine")
+    model = manifold.TSNE(
+        perplexity=perplexity, init="pca", random_state=0, metric="cosine"
+    )
     return np.asarray(model.fit_transform(vectors), np.float64)

@@ -7,12 +7,16 @@ from pathlib import Path
 import click
 
 from contrawarp_edge.align.folder import AlignOutcome, align_into
-from contrawarp_edge.align.reports import SKIPPED
 from contrawarp_edge.align.rules import Rules
-from contrawarp_edge.cli.options import FILE, list_options, say_skipped
+from contrawarp_edge.cli.options import (
+    FILE,
+    list_options,
+    nothing_found,
+    say_passed_over,
+    say_skipped,
+)
 from contrawarp_edge.cli_errors import EXIT_SKIPPED, CleanCommand, printable
-from contrawarp_edge.errors import InputError
-from contrawarp_edge.images import CONTACT_SHEET
+from contrawarp_edge.images import CONTACT_SHEET, SKIPPED_TSV
 from contrawarp_edge.inputs.sources import Sources
 from contrawarp_edge.progress import Progress
 
@@ -63,7 +67,7 @@ def align_command(
     photos = Sources(sources, lists, null=null, every=every)
     total = photos.count()
     if total == 0:
-        raise InputError(f"{', '.join(map(str, sources))}: no image files found")
+        raise nothing_found(photos)
     rules = Rules(size=size, all_faces=all_faces, min_eyes=min_eyes)
     report = AlignReporter(total)
     outcome = align_into(
@@ -76,14 +80,15 @@ def align_command(
     )
     report.clear()
     if not outcome.photos:
-        raise InputError("no image files found")
+        raise nothing_found(photos)
     gone = f", {outcome.gone} gone" if outcome.gone else ""
     click.echo(
         f"{printable(folder)}: {outcome.faces} faces, {outcome.unchanged} images "
         f"unchanged, {len(outcome.skipped)} skipped{gone}; see {CONTACT_SHEET}"
     )
+    say_passed_over(photos)
     if outcome.skipped:
-        click.echo(f"skipped: see {printable(folder / SKIPPED)}", err=True)
+        click.echo(f"skipped: see {printable(folder / SKIPPED_TSV)}", err=True)
         ctx.exit(EXIT_SKIPPED)
 
 

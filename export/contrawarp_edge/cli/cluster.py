@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from contrawarp_edge.analysis.cluster import Clusters, cluster
 from contrawarp_edge.cli.options import FILE, Steps
-from contrawarp_edge.cli_errors import CleanCommand, printable
+from contrawarp_edge.cli_errors import CleanCommand, print_csv, printable
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.files import atomic_write_text
 from contrawarp_edge.gallery import Gallery
@@ -48,7 +47,7 @@ def cluster_command(
         clusters = cluster(opened.matrix(), count, steps)
         steps.clear()
         if is_csv:
-            _print_csv(opened, clusters)
+            print_csv(_csv_rows(opened, clusters))
             return
         rows = [_row(opened, clusters, label) for label in range(count)]
     if html:
@@ -85,11 +84,10 @@ def _facts(row: ClusterRow) -> dict[str, object]:
     }
 
 
-def _print_csv(gallery: Gallery, clusters: Clusters) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["id", "group", "score", "path"])
+def _csv_rows(gallery: Gallery, clusters: Clusters) -> Iterator[list[object]]:
+    yield ["id", "group", "score", "path"]
     facts = zip(clusters.ids, clusters.labels, clusters.scores, strict=True)
     for id, label, score in facts:
         record = gallery.get(int(id))
         if record:
-            writer.writerow([int(id), int(label), f"{score:.6f}", record.path])
+            yield [int(id), int(label), f"{score:.6f}", record.path]

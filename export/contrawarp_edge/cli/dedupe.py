@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
 from contrawarp_edge.analysis.dedupe import Group, duplicate_groups
 from contrawarp_edge.cli.options import FILE
-from contrawarp_edge.cli_errors import CleanCommand, printable
+from contrawarp_edge.cli_errors import CleanCommand, print_csv, printable
 from contrawarp_edge.gallery import Gallery
 from contrawarp_edge.progress import Progress
 
@@ -45,7 +43,7 @@ def dedupe_command(
     if is_json:
         click.echo(json.dumps(rows))
     elif is_csv:
-        _print_csv(rows)
+        print_csv(_csv_rows(rows))
     else:
         for number, group in enumerate(rows, start=1):
             for row in group:
@@ -64,9 +62,8 @@ def _rows(gallery: Gallery, group: Group) -> list[dict[str, object]]:
     return found
 
 
-def _print_csv(groups: Sequence[Sequence[dict[str, object]]]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["group", "id", "score", "path"])
+def _csv_rows(groups: Sequence[Sequence[dict[str, object]]]) -> Iterator[list[object]]:
+    yield ["group", "id", "score", "path"]
     for number, group in enumerate(groups, start=1):
         for row in group:
-            writer.writerow([number, row["id"], f"{row['score']:.6f}", row["path"]])
+            yield [number, row["id"], f"{row['score']:.6f}", row["path"]]

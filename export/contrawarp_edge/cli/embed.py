@@ -17,7 +17,9 @@ from contrawarp_edge.cli.options import (
     identity_option,
     list_options,
     metadata_option,
+    nothing_found,
     say_of_index,
+    say_passed_over,
     say_skipped,
 )
 from contrawarp_edge.cli_errors import EXIT_SKIPPED, CleanCommand, printable
@@ -74,7 +76,7 @@ def embed_command(
     embedder = Embedder(model)
     total = sources.count()
     if total == 0:
-        raise InputError(f"{_names(sources)}: no image files found")
+        raise nothing_found(sources)
     if not align and not _is_aligned(gallery):
         _warn_of_framing(sources, total, embedder)
     report_batch = BatchReporter(total)
@@ -90,9 +92,10 @@ def embed_command(
     report_batch.clear()
     deleted = _prune(gallery, images) if is_pruned else 0
     if report:
-        _write_report(report, gallery, model, outcome, deleted)
+        _write_report(report, gallery, model, sources, outcome, deleted)
     if not outcome.done:
-        raise InputError(f"{_names(sources)}: no image files found")
+        raise nothing_found(sources)
+    say_passed_over(sources)
     if outcome.done == len(outcome.failed):
         raise InputError(f"none of the {outcome.done} images could be used")
     click.echo(
@@ -139,10 +142,6 @@ class BatchReporter:
         self._progress.clear()
 
 
-def _names(sources: Sources) -> str:
-    return ", ".join(map(str, (*sources.paths, *sources.lists)))
-
-
 def _is_aligned(gallery: Path) -> bool:
     if not gallery.exists():
         return False
@@ -171,7 +170,12 @@ def _prune(gallery: Path, images: tuple[Path, ...]) -> int:
 
 
 def _write_report(
-    report: Path, gallery: Path, model: Path, outcome: Outcome, deleted: int
+    report: Path,
+    gallery: Path,
+    model: Path,
+    sources: Sources,
+    outcome: Outcome,
+    deleted: int,
 ) -> None:
     facts = {
         "gallery": str(gallery),
@@ -182,5 +186,6 @@ def _write_report(
         "skipped": [
             {"path": str(path), "reason": reason} for path, reason in outcome.failed
         ],
+        "not_looked_at": dict(sources.others),
     }
     atomic_write_text(report, json.dumps(facts, indent=2) + "\n")

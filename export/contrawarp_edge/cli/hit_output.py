@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from contrawarp_edge.cli_errors import printable
@@ -30,17 +28,13 @@ def as_json(hits: Sequence[Hit]) -> str:
     )
 
 
-def as_csv(hits: Sequence[Hit]) -> str:
+def csv_rows(hits: Sequence[Hit]) -> Iterator[list[object]]:
     """Original paths, and a column ``metadata.NAME`` for all names that occur."""
     names = sorted({name for hit in hits for name in hit.metadata})
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    header = ["rank", "id", "score", "path", *(f"metadata.{name}" for name in names)]
-    writer.writerow(header)
+    yield ["rank", "id", "score", "path", *(f"metadata.{name}" for name in names)]
     for rank, hit in enumerate(hits, start=1):
         values = [_cell(hit.metadata.get(name, "")) for name in names]
-        writer.writerow([rank, hit.id, f"{hit.score:.6f}", hit.path, *values])
-    return text.getvalue().removesuffix("\n")
+        yield [rank, hit.id, f"{hit.score:.6f}", hit.path, *values]
 
 
 def _cell(value: object) -> str:

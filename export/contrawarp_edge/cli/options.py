@@ -18,6 +18,8 @@ from contrawarp_edge.inputs.metadata_file import (
     MetadataFile,
     identity_from_path,
 )
+from contrawarp_edge.inputs.others import say_others
+from contrawarp_edge.inputs.sources import Sources
 
 FILE = click.Path(path_type=Path)
 
@@ -119,6 +121,19 @@ def remembered_model(gallery: Gallery) -> Path:
 def say_skipped(path: Path | str, reason: str) -> None:
     """Names a file that could not be used, on one line of stderr."""
     click.echo(f"skipped {printable(f'{path}: {reason}')}", err=True)
+
+
+def say_passed_over(sources: Sources) -> None:
+    """Says on one line of stderr how many files were no images, if any."""
+    if text := say_others(sources.others):
+        click.echo(printable(text), err=True)
+
+
+def nothing_found(sources: Sources) -> InputError:
+    """The error if there are no images; it says what there is instead."""
+    names = ", ".join(map(str, (*sources.paths, *sources.lists)))
+    parts = [f"{names}: no image files found", say_others(sources.others)]
+    return InputError("; ".join(filter(None, parts)))
 
 
 def say_of_index(text: str) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from contrawarp_edge.cli.hit_output import as_csv, as_json, as_table
+from contrawarp_edge.cli.hit_output import as_json, as_table, csv_rows
 from contrawarp_edge.cli.options import FILE, align_option, conditions, filter_options
 from contrawarp_edge.cli.question import Examples, query_vector, whoever_else
-from contrawarp_edge.cli_errors import CleanCommand
+from contrawarp_edge.cli_errors import CleanCommand, print_csv
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.files import atomic_write_text
 from contrawarp_edge.gallery import Gallery
@@ -106,7 +106,10 @@ def search_command(
             )
             page = render(question, gallery, len(opened), hits)
             atomic_write_text(html, page)
-    click.echo((as_json if is_json else as_csv if is_csv else as_table)(hits))
+    if is_csv:
+        print_csv(csv_rows(hits))
+    else:
+        click.echo((as_json if is_json else as_table)(hits))
 
 
 def _notes(options: Mapping[str, Any]) -> list[str]:

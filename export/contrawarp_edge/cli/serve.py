@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -15,6 +14,7 @@ from contrawarp_edge.cli_errors import CleanCommand, printable
 from contrawarp_edge.embedder import Embedder
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.gallery import Gallery
+from contrawarp_edge.optional import required
 from contrawarp_edge.server.settings import (
     Access,
     Limits,
@@ -91,10 +91,7 @@ def serve_command(
     index of a large gallery is built meanwhile, if faiss is installed.
     """
     for module in ("fastapi", "uvicorn", "python_multipart"):
-        if find_spec(module) is None:
-            raise InputError(
-                f"serve needs {module}: pip install 'contrawarp-edge[serve]'"
-            )
+        required(module, "serve", f"serve needs {module}")
     from contrawarp_edge.server.app import create_app
     from contrawarp_edge.server.run import listen, run
 

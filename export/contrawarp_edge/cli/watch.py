@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -24,6 +25,7 @@ from contrawarp_edge.errors import InputError
 from contrawarp_edge.gallery import Gallery
 from contrawarp_edge.indexing import Outcome
 from contrawarp_edge.inputs.metadata_file import MetadataFile
+from contrawarp_edge.inputs.others import say_others
 from contrawarp_edge.inputs.sources import Sources
 from contrawarp_edge.watching import Watcher
 
@@ -84,7 +86,7 @@ def watch_command(
     click.echo(f"watching {', '.join(map(printable, folders))}; Ctrl-C ends", err=True)
     try:
         with IndexKeeper(gallery, say_of_index):
-            watcher.run(interval, _say, _say_problem)
+            watcher.run(interval, _Reporter(watcher), _say_problem)
     except KeyboardInterrupt:
         click.echo("ended", err=True)
 
@@ -93,9 +95,20 @@ def _say_problem(error: InputError) -> None:
     click.echo(f"Error: {printable(error)}; trying again", err=True)
 
 
-def _say(outcome: Outcome, deleted: int) -> None:
-    if outcome.done or deleted:
-        click.echo(
-            f"{outcome.embedded} embedded, {outcome.unchanged} unchanged, "
-            f"{len(outcome.failed)} skipped, {deleted} gone"
-        )
+class _Reporter:
+    """Says what a look at the folders changed."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+        self._others = Counter[str]()
+
+    def __call__(self, outcome: Outcome, deleted: int) -> None:
+        if outcome.done or deleted:
+            click.echo(
+                f"{outcome.embedded} embedded, {outcome.unchanged} unchanged, "
+                f"{len(outcome.failed)} skipped, {deleted} gone"
+            )
+        if self._others != self._watcher.others:
+            self._others = self._watcher.others
+            if text := say_others(self._others):
+                click.echo(printable(text), err=True)

@@ -6,7 +6,6 @@ import csv
 import json
 import os
 import re
-import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
@@ -14,6 +13,7 @@ from typing import Any, NoReturn, TextIO
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.filters import IDENTITY, parse_value
 from contrawarp_edge.inputs.video import split_frame_path
+from contrawarp_edge.regular import check_regular
 
 Describe = Callable[[Path], dict[str, Any]]
 _JSON = (".jsonl", ".ndjson", ".json")
@@ -21,7 +21,7 @@ _DELIMITERS = ",;\t"
 
 
 class MetadataFile:
-    """Rows of metadata by path, kept in a temporary file, so that there may be many.
+    """Rows of metadata by path, in memory: some 200 bytes for each that is short.
 
     A CSV file has a header with a column ``path``; numbers, ``true`` and ``false`` get
     their type, and empty cells are left out. JSON-lines files (``.jsonl``, ``.ndjson``
@@ -41,25 +41,18 @@ class MetadataFile:
 
     def __init__(self, file: Path) -> None:
         self._folder = file.parent
-        self._rows = sqlite3.connect("", isolation_level=None)
-        self._rows.execute("PRAGMA journal_mode = OFF")
-        self._rows.execute(
-            "CREATE TABLE rows (path TEXT PRIMARY KEY, facts TEXT) WITHOUT ROWID"
-        )
         read = _json_rows if file.suffix.lower() in _JSON else _csv_rows
-        self._rows.execute("BEGIN")
+        check_regular(file)
         try:
             with file.open(encoding="utf-8-sig", newline="") as opened:
-                self._rows.executemany(
-                    "INSERT OR REPLACE INTO rows VALUES (?, ?)",
-                    (
-                        (os.path.normpath(path), json.dumps(facts))
-                        for path, facts in read(opened, file)
-                    ),
-                )
+                # As text: half of what dictionaries of their own would take.
+                self._facts = {
+                    os.path.normpath(path): json.dumps(facts)
+                    for path, facts in read(opened, file)
+                }
         except UnicodeError as error:
             raise InputError(f"{file}: not UTF-8 text") from error
-        (self.rows,) = self._rows.execute("SELECT count(*) FROM rows").fetchone()
+        self.rows = len(self._facts)
 
     def __call__(self, path: Path) -> dict[str, Any]:
         """What the file says about an image, empty if nothing."""
@@ -67,9 +60,8 @@ class MetadataFile:
         names = [str(path)] if frame is None else [str(path), frame[0]]
         for name in names:
             for key in (os.path.normpath(name), os.path.relpath(name, self._folder)):
-                query = "SELECT facts FROM rows WHERE path = ?"
-                if row := self._rows.execute(query, (key,)).fetchone():
-                    facts: dict[str, Any] = json.loads(row[0])
+                if text := self._facts.get(key):
+                    facts: dict[str, Any] = json.loads(text)
                     return facts
         return {}
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from PIL import Image
 
-from contrawarp_edge.errors import InputError
 from contrawarp_edge.images import read_rgb
 from contrawarp_edge.inputs.video import frame_at, split_frame_path
 
@@ -25,10 +24,6 @@ def read_original(path: Path | str) -> Image.Image:
         InputError: If it is gone or cannot be decoded.
     """
     frame = _frame_at(path)
-    if frame is not None:
-        path = frame[0]
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise InputError(f"{path}: not a regular file")  # a pipe would be waited for
     return read_rgb(path) if frame is None else frame_at(*frame)
 
 

@@ -12,6 +12,8 @@ from PIL import Image
 
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.images import MAX_PIXELS
+from contrawarp_edge.optional import required
+from contrawarp_edge.regular import check_regular
 
 VIDEO_EXTENSIONS = frozenset(
     [
@@ -137,12 +139,8 @@ def frame_at(video: Path | str, seconds: float) -> Image.Image:
 
 @contextmanager
 def _opened(video: Path | str) -> Iterator[tuple[Any, Any]]:
-    try:
-        import av
-    except ImportError as error:
-        raise InputError(
-            f"{video}: videos need PyAV; pip install 'contrawarp-edge[video]'"
-        ) from error
+    check_regular(video)
+    av = required("av", "video", f"{video}: videos need PyAV")
     try:
         with av.open(str(video)) as container:
             if not container.streams.video:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -115,7 +117,7 @@ def test_one_look_is_enough_for_large_faces(astronaut: Image.Image) -> None:
 
 
 def test_without_a_detector(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(detector, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "cv2", None)
     assert not detector.can_detect()
     with pytest.raises(InputError, match=r"pip install 'contrawarp-edge\[align\]'"):
         detector.require_detector()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
 import signal
 import subprocess
@@ -379,3 +380,49 @@ def test_a_kill_loses_nothing_that_was_done(tmp_path: Path) -> None:
     assert outcome.unchanged >= 15
     assert len(crops(target)) == len(table(target)) == 60
     assert not [p for p in os.listdir(target) if p.endswith(".tmp")]
+
+
+@pytest.mark.parametrize("bytes_", [240, 251, 255])
+@pytest.mark.parametrize("letter", ["x", "名", "😀"])
+def test_long_names(tmp_path: Path, letter: str, bytes_: int) -> None:
+    length = (bytes_ - len(".png")) // len(letter.encode())
+    source = tmp_path / "a"
+    for number in range(2):  # names that are equal where they are cut
+        photo(source / f"{letter * (length - 1)}{number}.png", 1, green=number)
+    photo(source / "short.png", 1, green=9)
+    outcome = align(tmp_path / "b", source)
+    assert (outcome.faces, outcome.skipped) == (3, [])
+    assert len(crops(tmp_path / "b")) == 3
+    assert {row["source"] for row in table(tmp_path / "b")} == {
+        str(path) for path in source.iterdir()
+    }
+    assert align(tmp_path / "b", source).unchanged == 3
+
+
+def test_a_crop_that_cannot_be_named_stops_no_others(tmp_path: Path) -> None:
+    source = tmp_path / "a"
+    photo(source / "x.png", 1)
+    photo(source / "x.jpg" / "y.png", 1, green=1)  # below the crop of the other
+    photo(source / "z.png", 1, green=2)
+    for _ in range(2):
+        outcome = align(tmp_path / "b", source)
+        assert crops(tmp_path / "b") == ["x.jpg", "z.jpg"]
+        ((path, reason),) = outcome.skipped
+        assert path == str(source / "x.jpg" / "y.png")
+        assert reason == "its crop cannot be named x.jpg/y.jpg: File exists"
+    assert list(skipped(tmp_path / "b").values()) == [reason]
+
+
+def test_a_full_disk_stops_everything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(path: Path, content: bytes) -> None:
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written") from error
+
+    photo(tmp_path / "a" / "x.png", 1)
+    monkeypatch.setattr("contrawarp_edge.align.folder.atomic_write", write)
+    with pytest.raises(InputError, match=r"x\.jpg: cannot be written"):
+        align(tmp_path / "b", tmp_path / "a")

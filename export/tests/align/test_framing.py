@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from contrawarp_edge.align import detector, framing
+from contrawarp_edge.align import framing
 from contrawarp_edge.align.framing import framing_warning, typical_offset
 from contrawarp_edge.align.rules import Rules, align_one
 from contrawarp_edge.crop import FACE_CROP
@@ -55,7 +56,7 @@ def test_silent_without_faces_or_detector(
     blank = save(tmp_path / "b", Image.new("RGB", (64, 64)))
     (tmp_path / "b" / "0.png").write_text("broken")
     assert framing_warning(blank, 9, FACE_CROP, "") is None
-    monkeypatch.setattr(detector, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "cv2", None)
     assert framing_warning(paths, 9, FACE_CROP, "") is None
 
 

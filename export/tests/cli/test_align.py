@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from pretended_faces import faces_by_colour
 from starlette.testclient import TestClient
 
 from contrawarp_edge import Embedder, Gallery
-from contrawarp_edge.align import detector, rules
+from contrawarp_edge.align import rules
 from contrawarp_edge.align.rules import Rules, align_one, aligner_for
 from contrawarp_edge.cli import main
 from contrawarp_edge.crop import FACE_CROP
@@ -105,7 +106,7 @@ def test_align_refuses(
 def test_align_without_a_detector(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(detector, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "cv2", None)
     result = run("align", photos, tmp_path / "b")
     assert result.exit_code == 2
     assert "pip install 'contrawarp-edge[align]'" in result.stderr

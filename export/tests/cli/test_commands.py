@@ -85,6 +85,7 @@ def test_bad_images_are_listed(
         "unchanged": 0,
         "gone": 0,
         "skipped": [{"path": str(bad), "reason": reason}],
+        "not_looked_at": {},
     }
     assert run(*command).exit_code == 3
     with Gallery.open(gallery) as opened:
@@ -153,7 +154,7 @@ def test_errors_leave_nothing_behind(
         (["search", text, query], ["text.txt: not a gallery"]),
         (["search", faces, query], ["faces: is a folder"]),
         (["search", gallery, none], ["none: No such file"]),
-        (["search", gallery, faces], ["faces: not a regular file"]),
+        (["search", gallery, faces], ["faces: Is a directory"]),
         (["search", gallery, text], ["text.txt: not an image"]),
         (["search", gallery, query, "--model", other], ["made with model", "faces.g"]),
         (["search", gallery, query, "--model", text], ["text.txt: not an ONNX"]),

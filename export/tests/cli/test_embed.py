@@ -208,6 +208,7 @@ def test_watch(
 ) -> None:
     paths = make_images(5)
     folder = tmp_path / "faces"
+    (folder / "a.HEIC").touch()
     program = "from contrawarp_edge.cli import main; main()"
     command = ["watch", model, folder, "--gallery", target, "--interval", "0.1"]
     process = subprocess.Popen(
@@ -240,6 +241,7 @@ def test_watch(
     assert "5 embedded, 0 unchanged, 0 skipped, 0 gone" in out
     assert f"skipped {folder / 'bad.png'}: not an image" in err
     assert err.count("bad.png") == 1
+    assert err.count("not looked at: 1 .heic") == 1
     assert err.endswith("ended\n")
 
 

@@ -3,14 +3,17 @@ from __future__ import annotations
 import io
 import os
 import sys
+import threading
 import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from obstacles import forbid_listing
 
 from contrawarp_edge import InputError
-from contrawarp_edge.inputs.sources import Sources, unique
+from contrawarp_edge.inputs.sources import Sources
+from contrawarp_edge.regular import problem_of
 
 
 @pytest.fixture
@@ -114,10 +117,100 @@ def test_links_that_lead_in_a_circle(tree: Path) -> None:
     assert names("a") == ["a/1.png", "a/2.JPG", "a/b/3.png"]
 
 
-def test_unique_needs_little_memory() -> None:
-    names = (f"{n % 40_000}" for n in range(80_000))  # pathlib remembers parts of paths
+def test_folders_that_cannot_be_listed(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forbid_listing(tree / "a" / "b", monkeypatch)
+    assert names("a") == ["a/1.png", "a/2.JPG", "a/b"]
+    assert names("a/b", "c") == ["a/b", "c/5.png"]
+    assert names("a/**/*.png") == ["a/b", "a/1.png"]
+    assert names("a/*/*.png") == ["a/b"]
+    assert names("a/b/*") == ["a/b"]
+    assert sorted(names("a/**")) == ["a/1.png", "a/2.JPG", "a/b"]
+    assert names("c/*", "a/*.png") == ["c/5.png", "a/1.png"]
+    listed = tree / "list"
+    listed.write_text("a/b\nc\n")
+    assert names(lists=[listed]) == ["a/b", "c/5.png"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_lists_in_utf_16(tree: Path, encoding: str) -> None:
+    listed = tree / "list"
+    listed.write_bytes("a/1.png\nc/5.png\n".encode(encoding))
+    found = list(Sources(lists=[listed]))
+    assert found
+    assert all("--null" in str(problem_of(path)) for path in found)
+    assert all("UTF-16" in str(problem_of(path)) for path in found)
+
+
+def test_impossible_names_in_lists(tree: Path) -> None:
+    long = "x" * 300 + ".png"
+    listed = tree / "list"
+    listed.write_bytes(f"a/1.png\nc/\0.png\n{long}\nc/5.png\n".encode())
+    assert names(lists=[listed]) == ["a/1.png", "c/\0", long, "c/5.png"]
+    assert problem_of(long) == "File name too long"
+    # As of `find -print0`: one name without an end, of which little is kept.
+    listed.write_bytes(b"some/name.png\0" * 100_000)
+    (only,) = Sources(lists=[listed])
+    assert str(only) == "some/name.png\0"
+    listed.write_bytes(b"x" * 1_000_000 + b"\na/1.png")
+    *long_ones, last = Sources(lists=[listed])
+    assert last == Path("a/1.png")
+    assert sum(len(str(path)) for path in long_ones) < 200_000
+
+
+def test_a_pipe_may_be_a_list(tree: Path) -> None:
+    os.mkfifo("names")
+    sources = Sources(lists=[Path("names")])
+    assert sources.count() is None
+    writer = threading.Thread(target=Path("names").write_text, args=["c\na/1.png\n"])
+    writer.start()
+    assert [path.as_posix() for path in sources] == ["c/5.png", "a/1.png"]
+    writer.join()
+
+
+@pytest.mark.parametrize(
+    ("listed", "message"),
+    [("/dev/zero", "not a regular file"), ("a", "Is a directory")],
+)
+def test_a_list_is_no_device_or_folder(tree: Path, listed: str, message: str) -> None:
+    with pytest.raises(InputError, match=f"{listed}: {message}"):
+        Sources(lists=[Path(listed)])
+
+
+def test_others_are_counted_once(tree: Path) -> None:
+    for name in ("a/IMG.HEIC", "a/b/LICENSE", "c/x.jxl", "a/.hidden/y.jxl"):
+        (tree / name).touch()
+    kinds = {".heic": 1, ".txt": 1, "file without extension": 1}
+    sources = Sources([Path("a"), Path("a/b")])
+    for _ in range(2):
+        assert len(list(sources)) == 3
+        assert sources.others == kinds
+    next(iter(sources))
+    assert sources.others == kinds  # of a look that was not ended nothing is known
+    for pattern in ("**/*", "?"):
+        sources = Sources([Path(pattern)])
+        list(sources)
+        assert sources.others == {**kinds, ".jxl": 1, "video": 1}
+    sources = Sources([Path("c")], every=1.0)
+    list(sources)
+    assert sources.others == {".jxl": 1}
+
+
+def test_what_align_writes_is_not_counted(tmp_path: Path) -> None:
+    for name in ("faces.csv", "skipped.tsv", "contact.png", "a.jpg", "notes.txt"):
+        (tmp_path / name).touch()
+    sources = Sources([tmp_path])
+    assert [path.name for path in sources] == ["a.jpg"]
+    assert sources.others == {".txt": 1}
+
+
+def test_a_name_takes_some_90_bytes(tree: Path) -> None:
+    listed = tree / "list"
+    # Some often: pathlib remembers the parts of paths.
+    listed.write_text("".join(f"{n % 4_000}\n" for n in range(8_000)))
     tracemalloc.start()
-    assert sum(1 for _ in unique(names)) == 40_000  # type: ignore[arg-type]
+    assert sum(1 for _ in Sources(lists=[listed])) == 4_000
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 1_000_000
+    assert peak < 4_000 * 250  # with what pathlib remembers, and the set that grows

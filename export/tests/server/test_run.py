@@ -215,8 +215,6 @@ def test_errors(
 def test_without_the_extra(
     gallery_path: Path, monkeypatch: pytest.MonkeyPatch, module: str
 ) -> None:
-    monkeypatch.setattr(
-        "contrawarp_edge.cli.serve.find_spec", lambda name: name != module or None
-    )
+    monkeypatch.setitem(sys.modules, module, None)
     result = run("serve", gallery_path)
     one_line_error(result, module, "pip install 'contrawarp-edge[serve]'")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from contrawarp_edge.errors import InputError
+from contrawarp_edge.regular import check_regular
 from lightly_contrawarp.data.labelled import LabelledItem
 
 Row: TypeAlias = tuple[str, list[str]]
@@ -19,8 +20,9 @@ def csv_rows(path: Path) -> Iterator[Row]:
     """Yields the rows of a comma-separated file, the empty ones left out.
 
     Raises:
-        InputError: If the file is no text or no csv.
+        InputError: If the file is missing, no text or no csv.
     """
+    check_regular(path)
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.reader(file)
         try:
@@ -35,8 +37,9 @@ def spaced_rows(path: Path) -> Iterator[Row]:
     """Yields the rows of a file with spaces between the fields.
 
     Raises:
-        InputError: If the file is no text.
+        InputError: If the file is missing or no text.
     """
+    check_regular(path)
     with path.open(encoding="utf-8-sig") as file:
         try:
             for number, line in enumerate(file, start=1):

@@ -2,7 +2,9 @@ import warnings
 from pathlib import Path
 
 import pytest
+from obstacles import silent_pipe
 
+from contrawarp_edge.errors import InputError
 from lightly_contrawarp.data.sets.tables import check_count, csv_rows, spaced_rows
 
 
@@ -18,6 +20,15 @@ def test_rows__byte_order_mark_and_empty_lines(tmp_path: Path) -> None:
         (f"{path} line 1", ["a", "b"]),
         (f"{path} line 3", ["c"]),
     ]
+
+
+def test_rows__of_a_pipe(tmp_path: Path) -> None:
+    for rows, name in ((csv_rows, "a.csv"), (spaced_rows, "b.txt")):
+        with (
+            silent_pipe(tmp_path / name) as pipe,
+            pytest.raises(InputError, match=f"{name}: not a regular file"),
+        ):
+            next(rows(pipe))
 
 
 def test_check_count() -> None:
