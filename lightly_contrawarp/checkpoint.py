@@ -170,6 +170,18 @@ def training_facts(path: Path | str) -> dict[str, Any]:
     return facts | dict(content.get("hyper_parameters", {}))
 
 
+def epochs_done(path: Path | str) -> int:
+    """How many epochs a checkpoint that was saved at the end of one has behind it.
+
+    Args:
+        path: The ``.ckpt`` file.
+
+    Raises:
+        InputError: If the file is missing or no checkpoint.
+    """
+    return int(_read(Path(path)).get("epoch", -1)) + 1
+
+
 def _read(path: Path) -> dict[str, Any]:
     if path.is_dir():
         raise InputError(

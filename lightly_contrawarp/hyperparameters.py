@@ -33,6 +33,11 @@ def check_hyperparameters(settings: Mapping[str, Any]) -> None:
         check_range(name, settings[name], low, high)
     check_range("lr", settings["lr"], 0, low_open=True)
     from_batch = settings["negatives_from"] == NegativesFrom.BATCH
+    if not (settings["num_negatives"] or settings["positive_weight"] or from_batch):
+        raise InputError(
+            "nothing is left to learn: without negatives, positive_weight has to be "
+            "above 0, or negatives_from 'batch'"
+        )
     if not settings["negative_weight"] or not from_batch:
         return
     paired = settings["paired"] or not settings["num_negatives"]

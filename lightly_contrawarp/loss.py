@@ -10,6 +10,7 @@ from lightly.loss import NTXentLoss
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from contrawarp_edge.errors import InputError
 from lightly_contrawarp.cosines import (
     Pair,
     check_shapes,
@@ -132,6 +133,8 @@ class ContraWarpLoss(nn.Module):
         check_range("positive_weight", positive_weight, 0)
         check_range("negative_weight", negative_weight, 0)
         check_range("margin", margin, 0)
+        if not positive_weight and not negative_weight:
+            raise InputError("positive_weight or negative_weight has to be above 0")
         self.form = NegativeForm(form)
         self.negatives_from = NegativesFrom(negatives_from)
         self.of_batch: NTXentLoss | None = None

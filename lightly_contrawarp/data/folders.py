@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +20,7 @@ from contrawarp_edge.images import (
     iter_images,
     read_rgb,
 )
+from lightly_contrawarp.data.threads import map_in_threads
 
 Transform = Callable[[Image.Image], Any]
 
@@ -76,9 +76,9 @@ def scan_images(
     if not found:
         raise InputError(f"{root}: no image in this folder; {_wanted_extensions()}")
     scan = ImageScan([], [])
-    with warnings.catch_warnings(), ThreadPool() as pool:
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # our own pixel limit is the one that counts
-        problems = pool.imap(_header_problem, found, chunksize=64)
+        problems = map_in_threads(_header_problem, found)
         for done, (path, problem) in enumerate(
             zip(found, problems, strict=True), start=1
         ):
