@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from lightly_contrawarp.photometry import (
     draw_photometry,
     to_device,
 )
+from lightly_contrawarp.pixels import to_unit_range
 from lightly_contrawarp.transform import ContraWarpTransform
 from lightly_contrawarp.views import ContraWarpViewTransform
 from lightly_contrawarp.warp import (
@@ -61,6 +63,7 @@ class ContraWarpBatchTransform(nn.Module):
         self.transform = transform
         self.size = first.geometric.input_size
         self.normalize = first.normalize
+        self._range_is_known = False
 
     @torch.no_grad()
     def forward(
@@ -72,7 +75,8 @@ class ContraWarpBatchTransform(nn.Module):
         """Makes the views of each image.
 
         Args:
-            images: uint8, or float in [0, 1], ``[B, 1 or 3, H, W]``.
+            images: ``[B, 1 or 3, H, W]`` of uint8, of uint16 (0 to 65535), or floating
+                with values in [0, 1].
             landmarks: Landmarks to warp around instead of the contract's, float
                 ``[B, P, 2]`` as for :meth:`LocalWarp.draw`; with neighbours those of
                 both, ``[B, 2, P, 2]``. Best on the CPU, where parameters are drawn.
@@ -84,14 +88,17 @@ class ContraWarpBatchTransform(nn.Module):
             ``ContraWarpTransform``.
 
         Raises:
-            ValueError: If ``images`` or ``landmarks`` has another shape.
+            ValueError: If ``images`` or ``landmarks`` has another shape, or images are
+                of another type or range. On a GPU, which is not to be waited for, only
+                the range of the first batch is looked at.
         """
         for frame in (images, images if neighbours is None else neighbours):
             if frame.ndim != 4 or frame.shape[1] not in (1, 3):
                 raise ValueError(
                     f"images must be [B, 1 or 3, H, W], got {list(frame.shape)}"
                 )
-        warps = self.transform.draw_warps(len(images), landmarks)
+        with _float32_by_default():
+            warps = self.transform.draw_warps(len(images), landmarks)
         second = None if neighbours is None else (neighbours, warps[-1])
         return self.views(images, warps[0], second)
 
@@ -113,6 +120,15 @@ class ContraWarpBatchTransform(nn.Module):
         Returns:
             As ``forward``.
         """
+        with _float32_by_default():
+            return self._views(images, warps, neighbours)
+
+    def _views(
+        self,
+        images: Tensor,
+        warps: Sequence[WarpParameters],
+        neighbours: tuple[Tensor, Sequence[WarpParameters]] | None,
+    ) -> list[Tensor]:
         settings = self.transform
         drawn = self._draw_geometry(images)
         photometry = draw_photometry(settings.transforms, len(images))
@@ -135,6 +151,7 @@ class ContraWarpBatchTransform(nn.Module):
                     photometry.select((slice(None), views)),
                     out,
                 )
+        self._range_is_known = images.device.type != "cpu"
         return [looks[order.index(view)] for view in range(len(order))]
 
     def _show(
@@ -148,7 +165,9 @@ class ContraWarpBatchTransform(nn.Module):
         """Writes views ``[V, B, 3, size, size]`` of what was drawn, ``[B, V, ...]``."""
         size = self._source_size(images, affine)
         for part in self._parts(images):
-            source = _to_float(images[part], size)
+            source = to_unit_range(images[part], not self._range_is_known)
+            if list(source.shape[-2:]) != size:
+                source = TF.resize(source, size, antialias=True)
             looks = self._looks(source, affine[part], warp.select(part))
             apply_photometry_(looks, photometry.select(part))
             self._normalize(looks, out=out[:, part])
@@ -215,10 +234,12 @@ class ContraWarpBatchTransform(nn.Module):
                 out[:, :, channel].sub_(mean).div_(std)
 
 
-def _to_float(images: Tensor, size: list[int]) -> Tensor:
-    """Float32 in [0, 1], shrunk to a size with antialiasing."""
-    source = (images if images.is_floating_point() else images / 255).float()
-    if list(source.shape[-2:]) == size:
-        return source
-    resized: Tensor = TF.resize(source, size, antialias=True)
-    return resized
+@contextmanager
+def _float32_by_default() -> Iterator[None]:
+    """Draws in 32 bits also where a trainer computes in others (``bf16-true``)."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)

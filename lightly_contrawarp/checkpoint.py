@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from contrawarp_edge.errors import InputError
 from contrawarp_edge.regular import check_regular
 from lightly_contrawarp.backbones import build_backbone
 from lightly_contrawarp.crop import FACE_CROP
+from lightly_contrawarp.finite import all_finite
 
 CHECKPOINT_KEY = "contrawarp"
 """Entry of a Lightning checkpoint that holds a :class:`BackboneInfo`."""
@@ -51,6 +52,22 @@ class BackboneInfo:
         """Plain values, safe for ``torch.load(..., weights_only=True)``."""
         return asdict(self)
 
+    @classmethod
+    def from_dict(cls, values: Any) -> BackboneInfo:
+        """Reads what `to_dict` wrote; fields of later versions are left out.
+
+        Raises:
+            InputError: If a field is missing.
+        """
+        known = {field.name for field in fields(cls)}
+        try:
+            return cls(**{key: values[key] for key in known & values.keys()})
+        except (AttributeError, TypeError) as error:
+            raise InputError(
+                "its facts about the encoder are damaged, or of a version that is not "
+                "known; try a newer lightly-contrawarp"
+            ) from error
+
 
 def load_backbone(
     path: Path | str, backbone: nn.Module | None = None
@@ -78,7 +95,10 @@ def load_backbone(
             f"{path}: no ContraWarp checkpoint; give a .ckpt of contrawarp pretrain, "
             "or of a Trainer that fitted ContraWarp"
         )
-    info = BackboneInfo(**content[CHECKPOINT_KEY])
+    try:
+        info = BackboneInfo.from_dict(content[CHECKPOINT_KEY])
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     if backbone is None:
         if info.name == "custom":
             raise InputError(
@@ -90,16 +110,46 @@ def load_backbone(
         key.removeprefix(_PREFIX): value
         for key, value in (
             (key.replace("_orig_mod.", ""), value)
-            for key, value in content["state_dict"].items()
+            for key, value in content.get("state_dict", {}).items()
         )
         if key.startswith(_PREFIX)
     }
+    if not all_finite(weights.values()):
+        raise InputError(
+            f"{path}: its weights are not finite numbers, because training diverged; "
+            "train again with a lower learning rate"
+        )
     try:
         backbone.load_state_dict(weights)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise InputError(f"{path}: does not fit {info.name}: {reason}") from error
     return backbone.eval(), info
+
+
+def check_encoder(checkpoint: Mapping[str, Any], info: BackboneInfo) -> BackboneInfo:
+    """Checks that the weights in a checkpoint are those of an encoder.
+
+    Args:
+        checkpoint: Content of a Lightning checkpoint.
+        info: What is known about the encoder.
+
+    Returns:
+        What the checkpoint says of its encoder; ``info`` if it says nothing.
+
+    Raises:
+        InputError: If it is another one.
+    """
+    if CHECKPOINT_KEY not in checkpoint:
+        return info
+    saved = BackboneInfo.from_dict(checkpoint[CHECKPOINT_KEY])
+    if (saved.name, saved.dim) != (info.name, info.dim):
+        raise InputError(
+            f"the checkpoint holds a {saved.name} encoder of {saved.dim} features, not "
+            f"{info.name} of {info.dim}; pass backbone=... and, for a module of your "
+            "own, backbone_dim=..."
+        )
+    return saved
 
 
 def training_facts(path: Path | str) -> dict[str, Any]:
@@ -119,6 +169,18 @@ def training_facts(path: Path | str) -> dict[str, Any]:
     steps = content.get("global_step")
     facts: dict[str, Any] = {} if steps is None else {"optimizer_steps": steps}
     return facts | dict(content.get("hyper_parameters", {}))
+
+
+def epochs_done(path: Path | str) -> int:
+    """How many epochs a checkpoint that was saved at the end of one has behind it.
+
+    Args:
+        path: The ``.ckpt`` file.
+
+    Raises:
+        InputError: If the file is missing or no checkpoint.
+    """
+    return int(_read(Path(path)).get("epoch", -1)) + 1
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from pytorch_lightning import LightningModule, Trainer
+from tqdm import tqdm
+
+from lightly_contrawarp.resources import explained_resources
 
 
 def fit(
@@ -28,9 +32,11 @@ def fit(
 
     Raises:
         KeyboardInterrupt: If the user interrupts; Lightning would exit with code 1.
+        InputError: If memory does not suffice, or training diverges.
     """
     try:
-        trainer.fit(module, loader, ckpt_path=checkpoint)
+        with explained_resources():
+            trainer.fit(module, loader, ckpt_path=checkpoint)
     except SystemExit:
         if trainer.interrupted:
             raise KeyboardInterrupt from None
@@ -39,11 +45,19 @@ def fit(
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Drops Lightning's advice, which is about code that a command's user lacks."""
+    """Drops Lightning's advice, which is about code that a command's user lacks.
+
+    Other warnings are shown in a line, above the bar.
+    """
+
+    def show(message: Warning | str, *_: Any) -> None:
+        tqdm.write(f"Warning: {message}", file=sys.stderr)
+
     packages = ("pytorch_lightning", "lightning_fabric")
     for package in packages:
         logging.getLogger(package).setLevel(logging.ERROR)
     with warnings.catch_warnings():
         for package in packages:
             warnings.filterwarnings("ignore", module=rf"{package}\..*")
+        warnings.showwarning = show
         yield

@@ -202,7 +202,8 @@ class LocalWarp(nn.Module):
         """Warps one image or a batch.
 
         Args:
-            images: ``[C, H, W]`` or ``[B, C, H, W]``; floating of any range, or uint8.
+            images: ``[C, H, W]`` or ``[B, C, H, W]``; floating of any range, or
+                integers up to 2^24. Of less than 32 bits, they are computed in 32.
             parameters: Warps to replay; drawn if ``None``.
 
         Returns:
@@ -216,14 +217,15 @@ class LocalWarp(nn.Module):
                 f"images must be [C, H, W] or [B, C, H, W], got {list(images.shape)}"
             )
         batch = images if images.ndim == 4 else images[None]
-        values = batch if batch.is_floating_point() else batch.float()
+        values = batch if batch.dtype == torch.float64 else batch.float()
         if parameters is None:
             parameters = self.draw(len(batch), device=batch.device, dtype=values.dtype)
         affine = identity_affine(len(batch), values)
         height, width = batch.shape[-2:]
         warped = sample(values, sampling_grid(affine, (height, width), parameters))
         if not batch.is_floating_point():
-            warped = warped.round().clamp(0, 255).to(batch.dtype)
+            warped = warped.round()  # between neighbours, so the type can hold it
+        warped = warped.to(batch.dtype)
         return warped if images.ndim == 4 else warped[0]
 
     def extra_repr(self) -> str:

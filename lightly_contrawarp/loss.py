@@ -10,6 +10,7 @@ from lightly.loss import NTXentLoss
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from contrawarp_edge.errors import InputError
 from lightly_contrawarp.cosines import (
     Pair,
     check_shapes,
@@ -17,6 +18,7 @@ from lightly_contrawarp.cosines import (
     split_diagonal,
     unit,
 )
+from lightly_contrawarp.ranges import check_range
 
 
 class NegativeForm(str, Enum):
@@ -93,9 +95,8 @@ class ContraWarpLoss(nn.Module):
         margin: By how much a positive shall be closer, for ``hinge``.
 
     Raises:
-        ValueError: If the temperature is not positive, a weight is negative, the
-            hinge is asked for with negatives from the batch, or there is no
-            torch.distributed to gather with.
+        ValueError: If a number is outside of its range, the hinge is asked for with
+            negatives from the batch, or there is no torch.distributed to gather with.
 
     Examples:
         >>> criterion = ContraWarpLoss()
@@ -128,10 +129,12 @@ class ContraWarpLoss(nn.Module):
                 ``negatives_from="batch"``.
         """
         super().__init__()
-        if temperature < 1e-8:
-            raise ValueError(f"temperature must be positive, got {temperature}")
-        if min(positive_weight, negative_weight) < 0:
-            raise ValueError("positive_weight and negative_weight must be 0 or more")
+        check_range("temperature", temperature, 1e-8)
+        check_range("positive_weight", positive_weight, 0)
+        check_range("negative_weight", negative_weight, 0)
+        check_range("margin", margin, 0)
+        if not positive_weight and not negative_weight:
+            raise InputError("positive_weight or negative_weight has to be above 0")
         self.form = NegativeForm(form)
         self.negatives_from = NegativesFrom(negatives_from)
         self.of_batch: NTXentLoss | None = None

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from lightly.models.modules import BYOLPredictionHead, BYOLProjectionHead
 from lightly.utils.debug import std_of_l2_normalized
-from lightly.utils.scheduler import cosine_schedule
-from pytorch_lightning import LightningModule
+from pytorch_lightning import Callback, LightningModule
 from torch import Tensor, nn
 
 from lightly_contrawarp.backbones import build_backbone
-from lightly_contrawarp.checkpoint import CHECKPOINT_KEY, BackboneInfo, load_backbone
-from lightly_contrawarp.cosines import Pair
-from lightly_contrawarp.data.folders import FaceItem
-from lightly_contrawarp.data.tracks import FramePair
+from lightly_contrawarp.batches import keep_landmarks, views_of
+from lightly_contrawarp.checkpoint import (
+    CHECKPOINT_KEY,
+    BackboneInfo,
+    check_encoder,
+    load_backbone,
+)
+from lightly_contrawarp.health import LOSS, SPREAD, TrainingWatch, check_finite
+from lightly_contrawarp.hyperparameters import check_hyperparameters
 from lightly_contrawarp.loss import (
     Contrast,
     ContraWarpLoss,
@@ -24,7 +29,14 @@ from lightly_contrawarp.loss import (
     NegativeForm,
     NegativesFrom,
 )
-from lightly_contrawarp.optimization import adamw_with_cosine
+from lightly_contrawarp.optimization import (
+    adamw,
+    can_fuse,
+    follow_run,
+    target_momentum,
+)
+from lightly_contrawarp.pairing import loss_of_views, number_of_views
+from lightly_contrawarp.position import run_position
 from lightly_contrawarp.target import TargetNetwork
 
 __all__ = ["ContraWarp", "load_backbone"]
@@ -107,19 +119,18 @@ class ContraWarp(LightningModule):
 
         Raises:
             InputError: If torchvision has no backbone of that name.
-            ValueError: If a module is given without ``backbone_dim``, or settings
-                exclude each other.
+            ValueError: If a module is given without ``backbone_dim``, or settings are
+                outside of their range or exclude each other.
         """
         super().__init__()
-        if negative_weight and negatives_from == NegativesFrom.BATCH.value:
-            paired_or_none = paired or not num_negatives
-            if not paired_or_none or contrast != Contrast.ONLINE.value:
-                raise ValueError(
-                    "negatives_from='batch' needs paired=True and contrast='online'"
-                )
-        self.save_hyperparameters(
-            ignore=["backbone", "batch_transform", "training_images"]
-        )
+        # Plain values: a checkpoint is to be read without running what it holds.
+        contrast, form = Contrast(contrast).value, NegativeForm(form).value
+        negatives_from = NegativesFrom(negatives_from).value
+        ignored = ["batch_transform", "training_images"]
+        if not isinstance(backbone, str):
+            ignored.append("backbone")
+        self.save_hyperparameters(ignore=ignored)
+        check_hyperparameters(self.hparams)
         self.batch_transform = batch_transform
         if isinstance(backbone, str):
             name = backbone
@@ -175,24 +186,24 @@ class ContraWarp(LightningModule):
     ) -> Any:
         """Moves a batch, except for landmarks: warps are drawn on the CPU."""
         moved = super().transfer_batch_to_device(batch, device, dataloader_idx)
-        if isinstance(batch, FaceItem | FramePair):
-            return moved._replace(landmarks=batch.landmarks)
-        return moved
+        return keep_landmarks(batch, moved)
+
+    def configure_callbacks(self) -> list[Callback]:
+        """Watches every run: see ``TrainingWatch``."""
+        return [TrainingWatch()]
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Takes one step: moves the target network, then returns the loss."""
-        if self.batch_transform is not None:
-            views = self.batch_transform(*_inputs(batch))
-        else:
-            views = batch if isinstance(batch[0], Tensor) else batch[0]
-        self.update_target(self.global_step, self._total_steps())
+        views = views_of(batch, self.batch_transform)
+        # Once for each optimiser step, though that may take several batches.
+        if batch_idx % self.trainer.accumulate_grad_batches == 0:
+            self.update_target(*run_position(self.trainer, batch_idx))
         features, terms = self.compare(views)
         size = len(views[0])
         log = {f"train/{key}": getattr(terms, key) for key in terms._fields}
-        self.log("train/loss", log.pop("train/loss"), batch_size=size, prog_bar=True)
-        # Near 1 for spread-out features, near 0 once they have collapsed.
+        self.log(LOSS, log.pop(LOSS), batch_size=size, prog_bar=True)
         spread = std_of_l2_normalized(features.detach()) * self.info.dim**0.5
-        self.log_dict({**log, "train/feature_spread": spread}, batch_size=size)
+        self.log_dict({**log, SPREAD: spread}, batch_size=size)
         return terms.loss
 
     def compare(self, views: Sequence[Tensor]) -> tuple[Tensor, LossTerms]:
@@ -210,15 +221,14 @@ class ContraWarp(LightningModule):
             ValueError: If the number of views is not that of the settings.
         """
         hparams: Any = self.hparams
-        count = (1 + hparams.num_negatives) * (1 + hparams.paired)
-        wanted = count if hparams.paired else count + 1
+        wanted = number_of_views(hparams.num_negatives, hparams.paired)
         if len(views) != wanted:
             raise ValueError(
                 f"expected {wanted} views for num_negatives={hparams.num_negatives}, "
                 f"paired={hparams.paired}, got {len(views)}; give ContraWarpTransform "
                 "and ContraWarp the same settings"
             )
-        images = torch.cat(list(views))
+        images = torch.cat(list(views)).to(self.dtype)
         if hparams.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
         contrast = Contrast(hparams.contrast)
@@ -229,77 +239,58 @@ class ContraWarp(LightningModule):
         p = z = None
         if self.target is not None and self.prediction_head is not None:
             p, z = self.prediction_head(q), self.target(images)
-        q, p, z = (_by_image(x, len(views[0])) for x in (q, p, z))
-        return features, self._terms(q, p, z, contrast)
-
-    def _terms(
-        self, q: Tensor, p: Tensor | None, z: Tensor | None, contrast: Contrast
-    ) -> LossTerms:
-        """The loss of projections, predictions and targets, each ``[B, V, D]``."""
-        step = 2 if self.hparams["paired"] and self.hparams["num_negatives"] else None
-
-        def pair(x: Tensor | None) -> Pair | None:
-            if x is None:
-                return None
-            return (x[:, 0::2], x[:, 1::2]) if step else (x[:, 0], x[:, 1])
-
-        negatives = negative_predictions = None
-        online = contrast is Contrast.ONLINE
-        if not step and self.hparams["num_negatives"]:
-            source = q if online else z
-            assert source is not None  # there is a target unless online
-            negatives = source[:, 2:]
-            if contrast is Contrast.SYMMETRIC and p is not None:
-                negative_predictions = p[:, 2:]
-        return self.criterion.terms(
-            pair(q) if online else None,
-            pair(p),
-            pair(z),
-            negatives,
-            negative_predictions,
+        terms = loss_of_views(
+            self.criterion,
+            (q, p, z),
+            len(views[0]),
+            contrast=contrast,
+            paired=hparams.paired and hparams.num_negatives > 0,
         )
+        return features, terms
 
-    def update_target(self, step: int, total_steps: int) -> None:
+    def update_target(self, step: int, total: int) -> None:
         """Moves the target network, if there is one, towards the online one.
 
         Args:
             step: Number of steps taken.
-            total_steps: Length of the run.
+            total: Length of the run.
         """
         if self.target is not None:
-            momentum = cosine_schedule(step, total_steps, self.hparams["momentum"], 1.0)
+            momentum = target_momentum(step, total, self.hparams["momentum"])
             self.target.follow(self.backbone, self.projection_head, momentum)
 
-    def _total_steps(self) -> int:
-        # One step more than there are, since schedulers look one step ahead.
-        return int(self.trainer.estimated_stepping_batches) + 1
-
     def configure_optimizers(self) -> Any:
-        """AdamW with a linear warm-up and a cosine decay by step."""
+        """AdamW with a linear warm-up and a cosine decay over the run.
+
+        Raises:
+            InputError: If the length of the run is not known.
+        """
         hparams: Any = self.hparams
         heads = [self.projection_head, self.prediction_head]
-        trained = [self.backbone, *(head for head in heads if head is not None)]
-        return adamw_with_cosine(
-            trained,
+        optimizer = adamw(
+            [self.backbone, *(head for head in heads if head is not None)],
             lr=hparams.lr,
             weight_decay=hparams.weight_decay,
-            warmup_fraction=hparams.warmup_fraction,
-            total_steps=self._total_steps(),
+            fused=can_fuse(self.trainer),
         )
+        return follow_run(optimizer, self.trainer, hparams.warmup_fraction)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds what ``load_backbone`` needs."""
+        """Adds what ``load_backbone`` needs.
+
+        Raises:
+            DivergedError: If weights are not finite, before anything is written.
+        """
+        steps = checkpoint.get("global_step", 0)
+        check_finite(checkpoint["state_dict"], steps, self._trainer)
         checkpoint[CHECKPOINT_KEY] = self.info.to_dict()
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Checks that a checkpoint is of this encoder, and takes over what it says.
 
-def _inputs(batch: Any) -> tuple[Any, ...]:
-    """What a batch has for the batch transform: images, landmarks, neighbours."""
-    if isinstance(batch, FaceItem | FramePair):
-        image, _, *others = batch
-        return image, *others
-    return (batch if isinstance(batch, Tensor) else batch[0],)
-
-
-def _by_image(x: Any, batch: int) -> Any:
-    """Turns ``[V * B, D]``, view by view, into ``[B, V, D]``; leaves ``None`` alone."""
-    return x if x is None else x.unflatten(0, (-1, batch)).transpose(0, 1)
+        Raises:
+            InputError: If it is of another one.
+        """
+        saved = check_encoder(checkpoint, self.info)
+        if self.info.training_images == "unknown":
+            self.info = replace(self.info, training_images=saved.training_images)

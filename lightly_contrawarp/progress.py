@@ -9,6 +9,8 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 from tqdm import tqdm
 
+from lightly_contrawarp.position import run_position
+
 
 class ProgressWithEta(Callback):
     """One bar over all epochs on standard error, with rate, losses and time left."""
@@ -17,12 +19,15 @@ class ProgressWithEta(Callback):
         self._bar: tqdm[Any] | None = None
         self._described = 0.0
 
-    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+    def on_train_batch_start(
+        self, trainer: Trainer, module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
         """Starts the bar where the run starts."""
-        if trainer.is_global_zero:
+        if self._bar is None and trainer.is_global_zero:
+            place = run_position(trainer, batch_idx)
             self._bar = tqdm(
-                total=int(trainer.estimated_stepping_batches),
-                initial=trainer.global_step,
+                total=place.total,
+                initial=place.step,
                 unit="step",
                 dynamic_ncols=True,
                 mininterval=0.5 if sys.stderr.isatty() else 15,
@@ -43,7 +48,7 @@ class ProgressWithEta(Callback):
         if time.monotonic() - self._described > self._bar.mininterval:
             self._described = time.monotonic()
             self._describe(trainer)
-        self._bar.update()
+        self._bar.update(run_position(trainer, batch_idx + 1).step - self._bar.n)
 
     def _describe(self, trainer: Trainer) -> None:
         assert self._bar is not None
@@ -61,6 +66,7 @@ class ProgressWithEta(Callback):
         """Closes the bar."""
         if self._bar is not None:
             self._bar.close()
+            self._bar = None
 
     def on_exception(
         self, trainer: Trainer, module: LightningModule, exception: BaseException

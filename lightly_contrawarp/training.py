@@ -21,14 +21,16 @@ from contrawarp_edge.cli_errors import printable
 from contrawarp_edge.errors import InputError
 from lightly_contrawarp.aligning import align_folder
 from lightly_contrawarp.batch_transform import ContraWarpBatchTransform
-from lightly_contrawarp.checkpoint import load_backbone
+from lightly_contrawarp.checkpoint import epochs_done, load_backbone
 from lightly_contrawarp.checkpoint_io import AtomicCheckpointIO
 from lightly_contrawarp.data.folders import ImageScan
 from lightly_contrawarp.files import atomic_write_text
 from lightly_contrawarp.fitting import fit, quiet_lightning
 from lightly_contrawarp.guidance import find_guidance
+from lightly_contrawarp.health import DivergedError
 from lightly_contrawarp.module import ContraWarp
 from lightly_contrawarp.progress import ProgressWithEta
+from lightly_contrawarp.resources import explained_resources
 from lightly_contrawarp.settings import PretrainSettings
 from lightly_contrawarp.training_images import (
     build_loader,
@@ -77,9 +79,9 @@ def pretrain(
 
     Raises:
         InputError: If there is nothing to train on, ``out`` holds another run, there
-            is nothing to resume, or settings exclude each other.
+            is nothing to resume, settings exclude each other, or training diverges.
     """
-    _check_run(out, settings, resume)
+    _check_run(out, settings, epochs, resume)
     with quiet_lightning():
         transform = ContraWarpTransform(
             input_size=settings.input_size,
@@ -129,7 +131,10 @@ def pretrain(
             write_skipped(out / SKIPPED, scan)
             if guidance:
                 print(guidance.says, file=sys.stderr, flush=True)
-        fit(trainer, model, loader, out / LAST if resume else None)
+        try:
+            fit(trainer, model, loader, out / LAST if resume else None)
+        except DivergedError as error:
+            raise InputError(_after_divergence(out / LAST)) from error
     scan = with_failures(scan, out / SKIPPED)
     if is_first_process():
         write_skipped(out / SKIPPED, scan)  # each once, though several workers met it
@@ -141,7 +146,18 @@ def is_first_process() -> bool:
     return not getattr(rank_zero_only, "rank", 0)
 
 
-def _check_run(out: Path, settings: PretrainSettings, resume: bool) -> None:
+def _after_divergence(last: Path) -> str:
+    kept = f"{last} is of the last epoch before" if last.exists() else "nothing is kept"
+    return (
+        f"training has diverged, weights are no longer finite numbers; {kept}; start "
+        "again with a lower --lr, a higher --temperature or another --precision, and "
+        "another --out"
+    )
+
+
+def _check_run(
+    out: Path, settings: PretrainSettings, epochs: int, resume: bool
+) -> None:
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file; --out has to be a folder")
     if not resume:
@@ -154,6 +170,12 @@ def _check_run(out: Path, settings: PretrainSettings, resume: bool) -> None:
     if not (out / LAST).exists():
         raise InputError(f"{out}: has no {LAST} to resume from")
     load_backbone(out / LAST)
+    done = epochs_done(out / LAST)
+    if done > epochs:
+        raise InputError(
+            f"{out}: has done {done} epochs, more than --epochs {epochs}, which counts "
+            "those too; give a higher number to go on"
+        )
     try:
         before = json.loads((out / _SETTINGS).read_text())
     except ValueError as error:
@@ -171,7 +193,7 @@ def _build_model(
 ) -> ContraWarp:
     seed_everything(settings.seed, workers=True, verbose=False)
     _check_contrast(settings)
-    return ContraWarp(
+    model = ContraWarp(
         backbone=settings.backbone,
         batch_transform=batch_transform,
         input_size=settings.input_size,
@@ -186,6 +208,26 @@ def _build_model(
         channels_last=settings.channels_last,
         commercial_use=settings.commercial_use,
     )
+    _try_out(model, settings)
+    return model
+
+
+def _try_out(model: ContraWarp, settings: PretrainSettings) -> None:
+    """Some networks take one size of images, or none below another."""
+    size = settings.input_size
+    try:
+        with torch.no_grad(), explained_resources():
+            model.backbone.eval()(torch.zeros(1, 3, size, size))
+    except (RuntimeError, AssertionError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"backbone {settings.backbone} takes no images of {size} pixels "
+            f"({reason}); give another --input-size"
+        ) from error
+    finally:
+        model.backbone.train()
 
 
 def _in_words(folder: Path, settings: PretrainSettings, images: int) -> str:

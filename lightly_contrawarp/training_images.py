@@ -24,6 +24,7 @@ from lightly_contrawarp.data.folders import (
 from lightly_contrawarp.data.tracks import NeighbourFrames, SpreadTracks
 from lightly_contrawarp.files import atomic_write_text
 from lightly_contrawarp.guidance import Guidance
+from lightly_contrawarp.resources import check_workers
 
 
 def find_images(folder: Path, devices: int = 1) -> ImageScan:
@@ -88,7 +89,11 @@ def build_loader(
         guidance: What is known about the images.
         seed: Decides the order of images that have neighbours. With several devices
             Lightning shuffles it once more.
+
+    Raises:
+        InputError: If the machine lacks what workers need.
     """
+    check_workers(workers)
     side = decoded_side(input_size)
     steps = [v2.Resize((side, side)), transform or v2.PILToTensor()]
     landmarks = guidance.landmarks if guidance else None

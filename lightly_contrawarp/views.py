@@ -13,8 +13,10 @@ from PIL import Image, ImageFilter
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
+from contrawarp_edge.images import to_rgb
 from lightly_contrawarp.geometry import GlobalGeometry
 from lightly_contrawarp.local_warp import LocalWarp
+from lightly_contrawarp.pixels import to_unit_range
 from lightly_contrawarp.warp import WarpParameters, sample, sampling_grid
 
 ImageOrTensor = TypeVar("ImageOrTensor", Image.Image, Tensor)
@@ -43,14 +45,17 @@ class GeometricView:
         """Draws the global geometry and applies it, together with a local warp.
 
         Args:
-            image: PIL image of any mode, or uint8 or float tensor ``[C, H, W]``, C 1
-                or 3; float values in [0, 1].
+            image: PIL image of any mode, or tensor ``[C, H, W]``, C 1 or 3, of uint8,
+                of uint16 (0 to 65535) or floating with values in [0, 1].
             parameters: One warp to apply; if ``None``, one is drawn from ``warp``, or
                 the face is left as it is.
             flips: Flips to use, ``[1, 2]``; drawn if ``None``.
 
         Returns:
             The view, of the kind of the input.
+
+        Raises:
+            ValueError: If a tensor has another shape, type or range.
         """
         width, height = _size_of(image)
         affine = self.geometry.draw(1, aspect=width / height, flips=flips)
@@ -109,7 +114,8 @@ class ContraWarpViewTransform:
     randomness comes from torch's generator.
 
     Input to this transform:
-        PIL Image, or uint8 or float Tensor ``[C, H, W]`` (float in [0, 1]).
+        PIL Image, or Tensor ``[C, H, W]``: uint8, uint16 (0 to 65535), or floating in
+        [0, 1]. Other integers, NaN and other ranges raise ``InputError``.
     Output of this transform:
         Float32 Tensor ``[3, input_size, input_size]``.
     """
@@ -225,10 +231,12 @@ def _to_float(image: Image.Image | Tensor, scale: float) -> Tensor:
     """
     width, height = _size_of(image)
     if isinstance(image, Image.Image):
-        image = image.convert("RGB")
+        image = to_rgb(image)
+    elif image.dtype != torch.uint8:
+        image = to_unit_range(image)
     if scale < 0.95:
         size = [max(1, round(height * scale)), max(1, round(width * scale))]
         image = TF.resize(image, size, antialias=True)
     tensor = image if isinstance(image, Tensor) else TF.pil_to_tensor(image)
-    values = tensor if tensor.is_floating_point() else tensor / 255
-    return values.float().expand(3, -1, -1)
+    values = to_unit_range(tensor) if tensor.dtype == torch.uint8 else tensor
+    return values.expand(3, -1, -1)

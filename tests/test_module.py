@@ -6,54 +6,23 @@ from pathlib import Path
 import pytest
 import torch
 from lightly.loss import NegativeCosineSimilarity, NTXentLoss
-from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning import LightningModule
 from pytorch_lightning.loggers import CSVLogger
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader
 
-from lightly_contrawarp import ContraWarp, ContraWarpTransform, LocalWarp
-from lightly_contrawarp.batch_transform import ContraWarpBatchTransform
+from helpers_training import (
+    BYOL,
+    batched,
+    loader,
+    tiny,
+    tiny_encoder,
+    trainer,
+)
+from lightly_contrawarp import ContraWarp, LocalWarp
 from lightly_contrawarp.data.folders import FaceItem
 from lightly_contrawarp.data.tracks import FramePair
 from lightly_contrawarp.landmarks import template_points
-
-SIZE = 24
-
-
-def tiny_encoder() -> nn.Module:
-    return nn.Sequential(
-        nn.Conv2d(3, 8, 3, stride=2),
-        nn.BatchNorm2d(8),
-        nn.ReLU(),
-        nn.AdaptiveAvgPool2d(2),
-        nn.Flatten(),
-    )
-
-
-def tiny(**settings: object) -> ContraWarp:
-    defaults = {"input_size": SIZE, "projection_hidden_dim": 16, "projection_dim": 8}
-    return ContraWarp(tiny_encoder(), 32, **{**defaults, **settings})
-
-
-BYOL = {"negatives_from": "face", "positive_weight": 1.0, "negative_weight": 5.0}
-
-
-def batched(num_negatives: int = 1, paired: bool = True) -> nn.Module:
-    return ContraWarpBatchTransform(ContraWarpTransform(SIZE, num_negatives, paired))
-
-
-def trainer(**settings: object) -> Trainer:
-    return Trainer(
-        accelerator="cpu",
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        **{"max_epochs": 1, "logger": False, **settings},
-    )
-
-
-def loader(faces: Tensor, batch: int = 8) -> DataLoader[tuple[Tensor, ...]]:
-    return DataLoader(TensorDataset(faces), batch_size=batch)
 
 
 @pytest.mark.parametrize(
@@ -197,8 +166,7 @@ def test_views_from_a_loader_and_settings_that_differ(faces: Tensor) -> None:
 
 def test_no_decay_on_norms_and_biases() -> None:
     model = tiny(**BYOL)
-    model.trainer = trainer(max_steps=10)  # type: ignore[assignment]
-    model.trainer.fit_loop._combined_loader = None
+    model.trainer = trainer(max_epochs=-1, max_steps=10)  # type: ignore[assignment]
     decayed, spared = (
         {id(p) for p in group["params"]} for group in _optimizer_of(model).param_groups
     )
@@ -210,30 +178,7 @@ def test_no_decay_on_norms_and_biases() -> None:
 
 
 def _optimizer_of(model: LightningModule) -> torch.optim.Optimizer:
-    model._total_steps = lambda: 10  # type: ignore[attr-defined]
     return model.configure_optimizers()["optimizer"]
-
-
-def test_a_longer_resumed_run_follows_the_longer_schedule(
-    faces: Tensor, tmp_path
-) -> None:
-    first = trainer(max_epochs=2)
-    first.fit(tiny(batch_transform=batched()), loader(faces))
-    first.save_checkpoint(tmp_path / "a.ckpt")
-    rates: list[float] = []
-
-    class Watched(ContraWarp):
-        def on_train_batch_end(self, *args: object) -> None:
-            rates.append(self.optimizers().param_groups[0]["lr"])
-
-    model = Watched(
-        tiny_encoder(), 32, batched(), SIZE,
-        projection_hidden_dim=16, projection_dim=8,
-    )  # fmt: skip
-    trainer(max_epochs=8).fit(model, loader(faces), ckpt_path=tmp_path / "a.ckpt")
-    assert len(rates) == 6 * 3
-    assert rates[0] > 2.1e-3  # a quarter of the way down the cosine, not at its end
-    assert rates[-1] < 6e-5
 
 
 @pytest.mark.parametrize("neighbours", [False, True])

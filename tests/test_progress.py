@@ -23,14 +23,15 @@ def test_a_loss_is_read_when_the_bar_is_drawn(
     loss = torch.tensor(0.25).as_subclass(Scalar)
     trainer: Any = SimpleNamespace(
         is_global_zero=True, estimated_stepping_batches=100, global_step=0,
-        current_epoch=0, max_epochs=1, logged_metrics={"train/loss": loss},
+        current_epoch=0, max_epochs=1, max_steps=-1, num_training_batches=100,
+        accumulate_grad_batches=1, logged_metrics={"train/loss": loss},
     )  # fmt: skip
     module: Any = None
     now = 100.0
     monkeypatch.setattr("time.monotonic", lambda: now)
     bar = ProgressWithEta()
-    bar.on_train_start(trainer, module)
     for step in range(100):
+        bar.on_train_batch_start(trainer, module, None, step)
         now += 1.0  # drawn every 15 seconds where there is no terminal
         bar.on_train_batch_end(trainer, module, None, None, step)
     bar.on_train_end(trainer, module)

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
 
 from benchmarks.quality.images import Images
 from benchmarks.quality.learners import LEARNERS
@@ -16,7 +17,8 @@ from benchmarks.quality.scales import Scale
 from benchmarks.quality.variants import Variant
 from lightly_contrawarp.checkpoint_io import AtomicCheckpointIO
 from lightly_contrawarp.data.tracks import Neighbours
-from lightly_contrawarp.optimization import adamw_with_cosine
+from lightly_contrawarp.health import check_finite
+from lightly_contrawarp.optimization import adamw, rate_factor
 
 _SAVE_EVERY = 60.0  # seconds
 
@@ -51,15 +53,13 @@ class Run:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.learner.to(self.device).train()
         settings: Any = self.learner.model.hparams
-        optimizer = adamw_with_cosine(
-            self.learner.trained(),
-            lr=scale.lr,
-            weight_decay=settings.weight_decay,
-            warmup_fraction=settings.warmup_fraction,
-            total_steps=self.steps + 1,
+        self.optimizer = adamw(
+            self.learner.trained(), lr=scale.lr, weight_decay=settings.weight_decay
         )
-        self.optimizer = optimizer["optimizer"]
-        self.schedule = optimizer["lr_scheduler"]["scheduler"]
+        warmup = settings.warmup_fraction
+        self.schedule = LambdaLR(
+            self.optimizer, lambda step: rate_factor(step, self.steps, warmup)
+        )
         self.near = near
         self.step, self.seconds = 0, 0.0
         self.curve: list[tuple[float, float]] = []
@@ -104,7 +104,7 @@ class Run:
         chosen = self._batch(len(images.labels))
         part = images.select(chosen)
         other = images.select(self.near.draw(chosen)) if self.near else None
-        self.learner.model.update_target(self.step, self.steps + 1)
+        self.learner.model.update_target(self.step, self.steps)
         with torch.autocast(self.device, torch.bfloat16):
             loss = self.learner.loss(part, self.step / self.steps, other)
         self.optimizer.zero_grad(set_to_none=True)
@@ -129,8 +129,10 @@ class Run:
         return time.process_time()  # whatever else the machine is doing
 
     def _save(self, state: Path) -> None:
+        learner = self.learner.state_dict()
+        check_finite(learner, self.step)
         content = {
-            "learner": self.learner.state_dict(),
+            "learner": learner,
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "step": self.step,

@@ -17,7 +17,7 @@ from benchmarks.speed.table import OTHER, Growth, Part, Table, Target, table_of_
 from benchmarks.speed.timing import Times, limited_threads, race, ratio
 from lightly_contrawarp import ContraWarp
 from lightly_contrawarp.backbones import build_backbone
-from lightly_contrawarp.optimization import adamw_with_cosine
+from lightly_contrawarp.optimization import adamw
 
 SIZE = 112
 BYOL = "BYOL of Lightly's parts, two views"
@@ -157,10 +157,7 @@ def step_of(
     model.to(device).train()
     if on_gpu:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = adamw_with_cosine(
-        model.trained(), lr=1e-4, weight_decay=1e-2, warmup_fraction=0.0,
-        total_steps=10**6,
-    )["optimizer"]  # fmt: skip
+    optimizer = adamw(model.trained(), lr=1e-4, weight_decay=1e-2)
 
     def step(views: Sequence[Tensor]) -> None:
         with torch.autocast(device, torch.bfloat16, enabled=on_gpu):

@@ -55,10 +55,15 @@ class ContraWarp(pl.LightningModule):
         z = z.detach()
         return z
 
+    def update_momentum_network(self):
+        m = cosine_schedule(self.current_epoch, max_epochs, 0.99, 1)
+        update_momentum(self.backbone, self.backbone_momentum, m=m)
+        update_momentum(self.projection_head, self.projection_head_momentum, m=m)
+
     def training_step(self, batch, batch_idx):
-        momentum = cosine_schedule(self.current_epoch, max_epochs, 0.99, 1)
-        update_momentum(self.backbone, self.backbone_momentum, m=momentum)
-        update_momentum(self.projection_head, self.projection_head_momentum, m=momentum)
+        # Once for each step of the optimizer, also with accumulate_grad_batches.
+        if batch_idx % self.trainer.accumulate_grad_batches == 0:
+            self.update_momentum_network()
         # Views of the whole batch, on the device: the workers only decode. To make them
         # image by image in the workers, give `transform` to the dataset, and drop this.
         views = make_views(batch[0])

@@ -11,6 +11,7 @@ import click
 
 from contrawarp_edge.cli_errors import EXIT_SKIPPED
 from contrawarp_edge.errors import InputError
+from lightly_contrawarp.cli.option_types import SEED, FiniteRange
 
 _PATH = click.Path(path_type=Path)
 
@@ -54,7 +55,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--few-label", is_flag=True, help="Probe with 1 % and 10 % of labels.")
 @click.option("--finetune", is_flag=True, help="Train the whole network too; long.")
 @click.option("--finetune-epochs", default=30, type=click.IntRange(1))
-@click.option("--finetune-lr", default=0.05, type=click.FloatRange(0, min_open=True))
+@click.option("--finetune-lr", default=0.05, type=FiniteRange(0, min_open=True))
 @click.option("--json", "json_path", type=_PATH, help="File for all the results.")
 @click.option("--html", "html_path", type=_PATH, help="File for a page to look at.")
 @click.option("--cache", type=_PATH, help="Folder that keeps features between runs.")
@@ -63,7 +64,7 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--seed",
     "seeds",
-    type=click.IntRange(0),
+    type=SEED,
     multiple=True,
     default=(0, 1, 2),
     help="Seed of the linear probe; repeat it to average over several.",

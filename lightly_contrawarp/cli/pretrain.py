@@ -13,6 +13,12 @@ from contrawarp_edge.cli_errors import EXIT_SKIPPED, printable
 from contrawarp_edge.crop import FACE_CROP
 from contrawarp_edge.images import iter_images
 from contrawarp_edge.inputs.others import say_others
+from lightly_contrawarp.cli.option_types import (
+    INPUT_SIZE,
+    NUM_NEGATIVES,
+    SEED,
+    FiniteRange,
+)
 from lightly_contrawarp.settings import PretrainSettings
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -37,8 +43,8 @@ def _setting(name: str, kind: Any, text: str) -> Callable[[_Command], _Command]:
 @click.option("--epochs", default=100, type=click.IntRange(1))
 @_setting("backbone", str, "Torchvision model name, or small.")
 @_setting("batch_size", click.IntRange(2), "Images a step, each in several views.")
-@_setting("input_size", click.IntRange(16), "In pixels.")
-@_setting("num_negatives", click.IntRange(0), "Warps of a face; 0 is SimCLR or BYOL.")
+@_setting("input_size", INPUT_SIZE, "In pixels.")
+@_setting("num_negatives", NUM_NEGATIVES, "Warps of a face; 0 is SimCLR or BYOL.")
 @click.option(
     "--paired/--unpaired",
     default=_DEFAULT.paired,
@@ -54,10 +60,10 @@ def _setting(name: str, kind: Any, text: str) -> Callable[[_Command], _Command]:
     click.Choice(["batch", "face"]),
     "Whether other faces are negatives too, or only warps of the same one.",
 )
-@_setting("positive_weight", click.FloatRange(0), "Of BYOL's term.")
-@_setting("negative_weight", click.FloatRange(0), "Of the contrast.")
-@_setting("temperature", click.FloatRange(0, min_open=True), "Of the contrast.")
-@_setting("lr", click.FloatRange(0, min_open=True), "Peak learning rate.")
+@_setting("positive_weight", FiniteRange(0), "Of BYOL's term.")
+@_setting("negative_weight", FiniteRange(0), "Of the contrast.")
+@_setting("temperature", FiniteRange(0, min_open=True), "Of the contrast.")
+@_setting("lr", FiniteRange(0, min_open=True), "Peak learning rate.")
 @_setting(
     "centres",
     click.Choice(["landmarks", "template"]),
@@ -66,7 +72,7 @@ def _setting(name: str, kind: Any, text: str) -> Callable[[_Command], _Command]:
 )
 @_setting(
     "neighbours",
-    click.FloatRange(0),
+    FiniteRange(0),
     "Seconds up to which second views show another frame of the same track in "
     "FOLDER/faces.csv; 0 for the same frame.",
 )
@@ -78,7 +84,7 @@ def _setting(name: str, kind: Any, text: str) -> Callable[[_Command], _Command]:
 @click.option(
     "--channels-last", is_flag=True, help="Faster for MobileNets on a CPU, and on GPUs."
 )
-@_setting("seed", click.IntRange(0), "Of weights, order and views.")
+@_setting("seed", SEED, "Of weights, order and views.")
 @_setting(
     "commercial_use",
     click.Choice(["unknown", "yes", "no"]),

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from contrawarp_edge.errors import InputError
+from lightly_contrawarp.cli.option_types import INPUT_SIZE, NUM_NEGATIVES, SEED
 from lightly_contrawarp.settings import PretrainSettings
 
 _DEFAULT = PretrainSettings()
@@ -21,10 +22,10 @@ _DEFAULT = PretrainSettings()
     help="The PNG to write.",
 )
 @click.option("--rows", default=6, type=click.IntRange(1, 50), help="Number of faces.")
-@click.option("--input-size", default=112, type=click.IntRange(16), help="In pixels.")
-@click.option("--num-negatives", default=_DEFAULT.num_negatives, type=click.IntRange(0))
+@click.option("--input-size", default=112, type=INPUT_SIZE, help="In pixels.")
+@click.option("--num-negatives", default=_DEFAULT.num_negatives, type=NUM_NEGATIVES)
 @click.option("--paired/--unpaired", default=_DEFAULT.paired)
-@click.option("--seed", default=0, type=click.IntRange(0))
+@click.option("--seed", default=0, type=SEED)
 def preview_command(
     folder: Path | None,
     out: Path,

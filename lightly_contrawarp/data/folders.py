@@ -6,7 +6,6 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +23,7 @@ from contrawarp_edge.images import (
 )
 from contrawarp_edge.inputs.others import kind_of
 from contrawarp_edge.regular import problem_of
+from lightly_contrawarp.data.threads import map_in_threads
 
 Transform = Callable[[Image.Image], Any]
 
@@ -84,9 +84,9 @@ def scan_images(
     )
     if not found:
         raise InputError(f"{root}: no image in this folder; {_wanted_extensions()}")
-    with warnings.catch_warnings(), ThreadPool() as pool:
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # our own pixel limit is the one that counts
-        problems = pool.imap(_header_problem, found, chunksize=64)
+        problems = map_in_threads(_header_problem, found)
         for done, (path, problem) in enumerate(
             zip(found, problems, strict=True), start=1
         ):

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from contrawarp_edge.errors import InputError
 from lightly_contrawarp.evaluation.encoders import Encoder
+from lightly_contrawarp.resources import check_workers, explained_resources
 
 _Item = Image.Image | str
 
@@ -66,9 +67,10 @@ def extract_features(
         The features, and the images that were left out.
 
     Raises:
-        InputError: If no image can be decoded, or the encoder returns numbers that
-            are not finite.
+        InputError: If no image can be decoded, the encoder returns numbers that are
+            not finite, or the machine lacks what workers need.
     """
+    check_workers(workers)
     loader: DataLoader[_Item] = DataLoader(
         _Attempts(dataset),
         batch_size=batch_size,
@@ -78,13 +80,14 @@ def extract_features(
     chunks: list[NDArray[np.float32]] = []
     readable: list[bool] = []
     unreadable: list[str] = []
-    for batch, read, failures in loader:
-        if batch is not None:
-            chunks.append(encoder.embed(batch))
-        readable += read
-        unreadable += failures
-        if on_progress:
-            on_progress(len(readable))
+    with explained_resources():
+        for batch, read, failures in loader:
+            if batch is not None:
+                chunks.append(encoder.embed(batch))
+            readable += read
+            unreadable += failures
+            if on_progress:
+                on_progress(len(readable))
     if not chunks:
         raise InputError(f"no readable image; the first: {unreadable[0]}")
     values = np.concatenate(chunks)

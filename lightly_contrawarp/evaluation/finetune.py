@@ -20,8 +20,10 @@ from contrawarp_edge.errors import InputError
 from lightly_contrawarp.evaluation.encoders import EncoderInfo, TorchEncoder, to_batch
 from lightly_contrawarp.evaluation.label_space import Part
 from lightly_contrawarp.evaluation.scores import Labels, Scores, score
+from lightly_contrawarp.finite import all_finite
 from lightly_contrawarp.fitting import fit, quiet_lightning
 from lightly_contrawarp.progress import ProgressWithEta
+from lightly_contrawarp.resources import check_workers
 
 _Batch = tuple[Tensor, Tensor]
 
@@ -77,10 +79,12 @@ def fine_tune(
         workers: Processes that decode images.
 
     Raises:
-        InputError: If there are fewer than two training images.
+        InputError: If there are fewer than two training images, or the network
+            diverges.
     """
     if len(train.rows) < 2:
         raise InputError("fine-tuning needs at least two training images")
+    check_workers(workers)
     seed_everything(settings.seed, workers=True, verbose=False)
     info = encoder.info
     num_classes = len(train.classes)
@@ -111,6 +115,8 @@ def fine_tune(
                 drop_last=True,  # one image alone would have no batch statistics
             ),
         )
+    if not all_finite(classifier.state_dict().values()):
+        raise InputError("fine-tuning has diverged; give a lower --finetune-lr")
     predicted = _predict(
         classifier.to(info.device).eval(), loader(_Chosen(test), batch_size=256)
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +28,7 @@ from lightly_contrawarp.data.sets.tables import (
     number,
     warn_left_out,
 )
+from lightly_contrawarp.data.threads import map_in_threads
 
 # AffectNet's own order is the canonical one; then none, uncertain and no face.
 LEFT_OUT = (8, 9, 10)
@@ -163,8 +163,7 @@ def listed_faces(csv_file: Path) -> Iterator[ListedFace]:
 def _read_npy(folder: Path) -> list[LabelledItem]:
     paths = list(iter_images(folder / "images"))
     annotations = folder / "annotations"
-    with ThreadPool() as pool:
-        labels = pool.map(partial(_npy_label, annotations), paths, chunksize=64)
+    labels = list(map_in_threads(partial(_npy_label, annotations), paths))
     broken = [
         str(path)
         for path, label in zip(paths, labels, strict=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import partial
-from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,7 @@ from lightly_contrawarp.data.sets.affectnet import (
     npy_folder_of,
 )
 from lightly_contrawarp.data.sets.tables import number, warn_left_out
+from lightly_contrawarp.data.threads import map_in_threads
 from lightly_contrawarp.landmarks import from_68_points
 
 _Marked = tuple[Path, Tensor, Box | None]
@@ -55,8 +55,7 @@ def affectnet_face_landmarks(
     else:
         wanted = "csv lists" if crop_faces else "csv lists or of the npy release"
         raise InputError(f"{root}: landmarks of {part} need a copy with the {wanted}")
-    with ThreadPool() as pool:
-        sizes = pool.map(_size_of, [path for path, *_ in marked], chunksize=64)
+    sizes = list(map_in_threads(_size_of, [path for path, *_ in marked]))
     found = {}
     for (path, points, box), size in zip(marked, sizes, strict=True):
         if size is None:
@@ -89,9 +88,8 @@ def _of_csv(root: Path, csv_file: Path) -> Iterator[_Marked]:
 
 def _of_npy(folder: Path) -> Iterator[_Marked]:
     paths = list(iter_images(folder / "images"))
-    with ThreadPool() as pool:
-        read = partial(_npy_points, folder / "annotations")
-        points = pool.map(read, paths, chunksize=64)
+    read = partial(_npy_points, folder / "annotations")
+    points = list(map_in_threads(read, paths))
     broken = [str(p) for p, one in zip(paths, points, strict=True) if one is None]
     warn_left_out(folder, "images have no landmarks", broken, len(paths))
     for path, one in zip(paths, points, strict=True):
