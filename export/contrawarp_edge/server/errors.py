@@ -10,10 +10,16 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from contrawarp_edge.cli_errors import printable
+from contrawarp_edge.damage import DamagedError
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.server.service import NotFoundError, ReadonlyError, StorageError
 
-_INPUT_STATUS = {NotFoundError: 404, ReadonlyError: 403, StorageError: 507}
+_INPUT_STATUS = {
+    NotFoundError: 404,
+    ReadonlyError: 403,
+    StorageError: 507,
+    DamagedError: 500,
+}
 _MESSAGE_LENGTH = 500
 
 
