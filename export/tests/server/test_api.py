@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import io
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -327,3 +329,18 @@ def test_approximate_searches_say_so(
         assert client.post("/api/search", json=request).json()["recall"] == recall
         form = client.post("/api/search/image", data=more, files={"image": face})
         assert form.json()["recall"] == recall
+
+
+def test_damage_is_no_fault_of_the_client(
+    make_client: MakeClient, gallery_path: Path
+) -> None:
+    with closing(sqlite3.connect(gallery_path)) as connection, connection:
+        connection.execute("UPDATE images SET metadata = '{}' WHERE id = 7")
+    client = make_client()
+    for answer in (
+        client.get("/api/images/7"),
+        client.post("/api/search", json={"like": [{"id": 3}]}),
+    ):
+        assert answer.status_code == 503
+        assert "image 7 " in answer.json()["error"]
+    assert client.get("/api/images/6").status_code == 200
