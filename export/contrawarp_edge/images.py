@@ -23,6 +23,10 @@ FACES_CSV = "faces.csv"
 CONTACT_SHEET = "contact.png"
 """Its picture of many crops; beside ``FACES_CSV`` it is not one of the images."""
 
+# A large picture in one piece, whose memory goes back to the system. Pillow's pieces of
+# 16 MB would stay with the thread that decoded it.
+Image.core.set_block_size(256 << 20)  # type: ignore[attr-defined]
+
 # Formats that Pillow lists as readable although it only identifies them, or calls
 # an external program to render them.
 _NOT_PICTURES = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}

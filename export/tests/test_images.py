@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -111,7 +113,7 @@ BAD_FILES = {
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
         "not an image",
     ),
-    "large.png": (png_of_size(9000), "scale it down"),
+    "large.jpg": (png_of_size(9000), "scale it down"),
     "bomb.png": (png_of_size(60000), "limit"),
 }
 
@@ -156,3 +158,24 @@ def test_iter_images(tmp_path: Path) -> None:
     assert found == ["a.jpg", "b.PNG", "sub/c.webp"]
     with pytest.raises(InputError, match="no such"):
         list(iter_images(tmp_path / "none"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux")
+def test_memory_of_large_pictures_is_given_back(tmp_path: Path) -> None:
+    """Also that of pictures which other threads decode."""
+
+    def in_use() -> int:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    path = tmp_path / "large.jpg"
+    Image.new("RGB", (4000, 3000), "teal").save(path)
+    with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
+        threads = [first, second]
+        for thread in threads:
+            thread.submit(lambda: None).result()
+        before = in_use()
+        for number in range(4):
+            size = threads[number % 2].submit(lambda: np.asarray(read_rgb(path)).nbytes)
+            assert size.result() == 36_000_000
+        assert in_use() - before < 36_000_000

@@ -125,9 +125,7 @@ def api_router(service: Service, gallery_name: str) -> APIRouter:
         """A larger picture of an image."""
         return _jpeg(await service.picture(id, IMAGE_SIDE))
 
-    @router.post(
-        "/images", tags=["images"], status_code=201, responses=_KNOWN | _FULL
-    )
+    @router.post("/images", tags=["images"], status_code=201, responses=_KNOWN | _FULL)
     async def add_image(
         response: Response,
         image: Annotated[UploadFile, File()],
