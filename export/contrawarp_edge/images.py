@@ -30,6 +30,10 @@ SKIPPED_TSV = "skipped.tsv"
 
 _ABOUT_CROPS = {FACES_CSV, CONTACT_SHEET, SKIPPED_TSV}
 
+# A large picture in one piece, whose memory goes back to the system. Pillow's pieces of
+# 16 MB would stay with the thread that decoded it.
+Image.core.set_block_size(256 << 20)  # type: ignore[attr-defined]
+
 # Formats that Pillow lists as readable although it only identifies them, or calls
 # an external program to render them.
 _NOT_PICTURES = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import os
 import struct
 import sys
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -118,7 +120,7 @@ BAD_FILES = {
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
         "not an image",
     ),
-    "large.png": (png_of_size(9000), "scale it down"),
+    "large.jpg": (png_of_size(9000), "scale it down"),
     "bomb.png": (png_of_size(60000), "limit"),
 }
 
@@ -226,3 +228,24 @@ def test_real_heif(tmp_path: Path, picture: Image.Image, fresh_formats: None) ->
     picture.save(tmp_path / "a.heic", quality=100, chroma=444)
     assert list(iter_images(tmp_path)) == [tmp_path / "a.heic"]
     assert difference(tmp_path / "a.heic", picture) < 5
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux")
+def test_memory_of_large_pictures_is_given_back(tmp_path: Path) -> None:
+    """Also that of pictures which other threads decode."""
+
+    def in_use() -> int:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    path = tmp_path / "large.jpg"
+    Image.new("RGB", (4000, 3000), "teal").save(path)
+    with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
+        threads = [first, second]
+        for thread in threads:
+            thread.submit(lambda: None).result()
+        before = in_use()
+        for number in range(4):
+            size = threads[number % 2].submit(lambda: np.asarray(read_rgb(path)).nbytes)
+            assert size.result() == 36_000_000
+        assert in_use() - before < 36_000_000
