@@ -6,10 +6,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from sqlite3 import Connection
 
-from contrawarp_edge import ann, gallery_file, gallery_sql
+from contrawarp_edge import ann, gallery_sql
 from contrawarp_edge.ann import AnnFacts
-from contrawarp_edge.gallery_sql import sqlite_errors, transaction
+from contrawarp_edge.gallery_sql import transaction
+from contrawarp_edge.opened import OpenedFile
 
 HINT = "pip install 'contrawarp-edge[ann]' for quicker, approximate searches"
 """For whoever has a large gallery and no faiss."""
@@ -60,20 +62,22 @@ def read_state(gallery: Path) -> AnnState:
     Raises:
         InputError: If the gallery cannot be read.
     """
-    connection, meta = gallery_file.connect(gallery, readonly=True)
-    with (
-        closing(connection),
-        sqlite_errors(gallery),
-        transaction(connection, "DEFERRED"),
-    ):
-        dim = int(meta["dim"])
-        images = gallery_sql.count(connection)
-        facts = ann.believed_facts(gallery, connection, dim)
-        newer = 0 if facts is None else gallery_sql.count(connection, facts.revision)
-        is_used = (
-            images >= ann.MIN_ROWS and ann.load(gallery, connection, dim) is not None
-        )
-    return AnnState(images, facts, newer, is_used)
+    file = OpenedFile(gallery, readonly=True)
+    dim = int(file.meta["dim"])
+
+    def work(connection: Connection) -> AnnState:
+        with transaction(connection, "DEFERRED"):
+            images = gallery_sql.count(connection)
+            facts = ann.believed_facts(gallery, connection, dim)
+            newer = gallery_sql.count(connection, facts.revision) if facts else 0
+            is_used = (
+                images >= ann.MIN_ROWS
+                and ann.load(gallery, connection, dim) is not None
+            )
+        return AnnState(images, facts, newer, is_used)
+
+    with closing(file):
+        return file.read(work)
 
 
 def has_faiss() -> bool:

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from contrawarp_edge import write_ahead
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.filters import Condition
+from contrawarp_edge.placed import PlacedConnection
 
 # A row whose embedding stays the same was not embedded again: only what is said of it
 # changes, and copies of its embedding hold.
@@ -152,9 +154,16 @@ def transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
     Args:
         connection: In autocommit mode.
         kind: ``"DEFERRED"`` for reading one state, ``"IMMEDIATE"`` for writing.
+
+    Raises:
+        MovedError: If the file to write to is no longer where it was opened.
     """
     connection.execute(f"BEGIN {kind}")
     try:
+        if kind == "IMMEDIATE":
+            if isinstance(connection, PlacedConnection):
+                connection.check_place()
+            write_ahead.stamp(connection)
         yield
         connection.execute("COMMIT")
     except BaseException:

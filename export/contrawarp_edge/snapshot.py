@@ -7,10 +7,8 @@ renamed, so readers that have mapped an earlier one keep it.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import secrets
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -21,6 +19,7 @@ from typing import BinaryIO
 import numpy as np
 
 from contrawarp_edge import gallery_sql
+from contrawarp_edge.drafts import draft_of
 from contrawarp_edge.nearest import Rows, Vectors
 
 _MAGIC = b"contrawarp-vectors-1\n"
@@ -79,22 +78,20 @@ def write(gallery: Path, connection: sqlite3.Connection, dim: int) -> Snapshot |
         The snapshot, or None if it cannot be written there, for want of space for one.
     """
     path = snapshot_path(gallery)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with draft.open("xb") as file:
-            shutil.copymode(gallery, draft)  # faces of a private gallery stay private
-            _write(file, connection, dim)
-            file.flush()
-            os.fsync(file.fileno())
-        with draft.open("rb") as file:
-            snapshot = _map(file, connection, dim)
-        draft.replace(path)
+        with draft_of(path) as draft:
+            # Faces of a private gallery stay private.
+            shutil.copymode(gallery, draft.path)
+            with draft.path.open("wb") as file:
+                _write(file, connection, dim)
+                file.flush()
+                os.fsync(file.fileno())
+            with draft.path.open("rb") as file:
+                snapshot = _map(file, connection, dim)
+            draft.publish(path)
         return snapshot
     except (OSError, ValueError):
         return None
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
 
 
 def _map(file: BinaryIO, connection: sqlite3.Connection, dim: int) -> Snapshot | None:
