@@ -14,7 +14,7 @@ _Facts = tuple[int | None, ...]
 
 
 class MovedError(InputError):
-    """The file of a gallery is no longer where it was opened."""
+    """A file is no longer where it was opened."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Place:
     """What was at a path when it was opened.
 
     Attributes:
-        path: Of the gallery.
+        path: Of the file.
         is_immutable: Whether it was opened without its log and without locks, because
             there was no other way: what others write then passes unnoticed by SQLite.
         facts: What tells whether it still is the same: the file, and if it is
@@ -44,7 +44,7 @@ def place_of(path: Path, *, is_immutable: bool) -> Place:
 
 
 class PlacedConnection(sqlite3.Connection):
-    """A connection to a gallery.
+    """A connection to a file.
 
     Attributes:
         place: What it has open.

@@ -66,7 +66,7 @@ def create_app(
         lifespan=lifespan,
     )
     bearer = [] if access.token is None else [Security(HTTPBearer(auto_error=False))]
-    app.include_router(health_router())
+    app.include_router(health_router(service))
     app.include_router(api_router(service, gallery.name), dependencies=bearer)
     app.include_router(page_router())
     add_error_handlers(app)

@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Path, Response, UploadFile
 from pydantic import Json, JsonValue
+from starlette.exceptions import HTTPException
 
+from contrawarp_edge.errors import InputError
 from contrawarp_edge.server import schemas
 from contrawarp_edge.server.service import Service
 
@@ -31,13 +33,21 @@ _KNOWN: dict[int | str, dict[str, Any]] = {
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": schemas.Error}}
 
 
-def health_router() -> APIRouter:
-    """The endpoint that needs no token."""
+def health_router(service: Service) -> APIRouter:
+    """The endpoint that needs no token.
+
+    Args:
+        service: What answers.
+    """
     router = APIRouter(prefix="/api", tags=["service"])
 
-    @router.get("/health")
+    @router.get("/health", responses={503: {"model": schemas.Error}})
     async def health() -> schemas.Health:
-        """Whether the service runs. Needs no token."""
+        """Whether the service runs and can read its gallery. Needs no token."""
+        try:
+            await service.check()
+        except InputError as error:  # which names the file: nobody else's business
+            raise HTTPException(503, "the gallery cannot be read") from error
         return schemas.Health(status="ok")
 
     return router

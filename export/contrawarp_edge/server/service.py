@@ -125,6 +125,14 @@ class Service:
 
         return await self._pool.run(work)
 
+    async def check(self) -> None:
+        """Reads from the gallery, to see whether that can be done.
+
+        Raises:
+            InputError: If it cannot.
+        """
+        await self._pool.run(len)
+
     async def get(self, id: int) -> schemas.ImageRecord:
         """Looks up an image."""
 
@@ -183,8 +191,12 @@ class Service:
             uploads = self._writable()
             with self._writing:
                 record = _known(gallery, id)
-                gallery.delete([id])
-                uploads.remove(record.path)
+                try:
+                    gallery.delete([id])
+                    uploads.remove(record.path)
+                except (InputError, OSError) as error:
+                    reason = getattr(error, "strerror", None) or error
+                    raise StorageError(f"cannot remove the image: {reason}") from error
 
         await self._pool.run(work)
 
