@@ -124,7 +124,7 @@ def connect(path: Path, *, readonly: bool) -> tuple[PlacedConnection, dict[str, 
             if not write_ahead.is_foreign(file):
                 opened = _open_live(path, readonly)
             elif readonly:
-                opened = _open(path, "mode=ro&immutable=1")
+                opened = _open_alone(path)
             else:
                 _remove_log(file)
                 opened = _open_live(path, readonly)
@@ -159,8 +159,18 @@ def _open_live(path: Path, readonly: bool) -> tuple[PlacedConnection, dict[str, 
         is_busy = "locked" in str(error)
         if not readonly or is_busy or not write_ahead.holds_nothing(path.resolve()):
             raise
-    # The log cannot be made, so nobody can be writing from here.
-    return _open(path, "mode=ro&immutable=1")
+    return _open_alone(path)
+
+
+def _open_alone(path: Path) -> tuple[PlacedConnection, dict[str, str]]:
+    """Opens a file without its log, which is not there or is another's."""
+    connection, meta = _open(path, "mode=ro&immutable=1")
+    file = path.resolve()
+    # While there is none, nobody is copying from a log into the file.
+    if write_ahead.holds_nothing(file) or write_ahead.is_foreign(file):
+        return connection, meta
+    connection.close()
+    raise InputError(f"{path}: another process is just beginning to write; try again")
 
 
 def _open(path: Path, mode: str) -> tuple[PlacedConnection, dict[str, str]]:
