@@ -11,7 +11,7 @@ from typing import TypeVar
 from contrawarp_edge import gallery_file, gallery_sql
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.gallery_sql import sqlite_errors, transaction
-from contrawarp_edge.placed import PlacedConnection
+from contrawarp_edge.placed import MovedError, PlacedConnection
 
 T = TypeVar("T")
 
@@ -63,8 +63,8 @@ class OpenedFile:
             What it returned.
 
         Raises:
-            InputError: If the file is gone, damaged or keeps changing.
-            MovedError: If the file to be written is no longer where it was opened.
+            InputError: If the file is damaged or keeps changing.
+            MovedError: If it is gone, or is another that cannot be used instead.
         """
         with sqlite_errors(self.path):
             for _ in range(_ATTEMPTS):
@@ -114,10 +114,13 @@ class OpenedFile:
             return
         self.check_place()
         before = self.connection
-        connection, meta = gallery_file.connect(self.path, readonly=True)
+        try:
+            connection, meta = gallery_file.connect(self.path, readonly=True)
+        except InputError as error:
+            raise MovedError(str(error)) from error
         try:
             if meta["fingerprint"] != self.meta["fingerprint"]:
-                raise InputError(
+                raise MovedError(
                     f"{self.path}: was replaced by a gallery of another model"
                 )
             revision, token = self._mark

@@ -11,9 +11,15 @@ from starlette.responses import JSONResponse
 
 from contrawarp_edge.cli_errors import printable
 from contrawarp_edge.errors import InputError
+from contrawarp_edge.placed import MovedError
 from contrawarp_edge.server.service import NotFoundError, ReadonlyError, StorageError
 
-_INPUT_STATUS = {NotFoundError: 404, ReadonlyError: 403, StorageError: 507}
+_INPUT_STATUS = {
+    MovedError: 503,
+    NotFoundError: 404,
+    ReadonlyError: 403,
+    StorageError: 507,
+}
 _MESSAGE_LENGTH = 500
 
 
