@@ -139,6 +139,14 @@ def connect(path: Path, *, readonly: bool) -> tuple[PlacedConnection, dict[str, 
         return connection, meta
 
 
+def remove_log_of_none(path: Path) -> None:
+    """Removes the log that lies where no gallery is any more."""
+    file = path.resolve()
+    with suppress(InputError, OSError), locked_folder(file.parent):
+        if not os.path.lexists(file):
+            write_ahead.remove_log(file)
+
+
 def _remove_log(file: Path) -> None:
     try:
         write_ahead.remove_log(file)

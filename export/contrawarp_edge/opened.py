@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -102,12 +102,21 @@ class OpenedFile:
 
     def close(self) -> None:
         """Closes the file; one that was written leaves nothing in its log."""
-        with suppress(sqlite3.Error):
-            if not self._readonly and self.connection.place.is_current():
-                wait = f"PRAGMA busy_timeout = {_CHECKPOINT_MILLISECONDS}"
-                self.connection.execute(wait)
-                self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        is_copied = not self._readonly and self._checkpoint()
+        is_here = self.connection.place.is_current()
         self.connection.close()
+        if is_copied and not is_here:
+            gallery_file.remove_log_of_none(self.path)
+
+    def _checkpoint(self) -> bool:
+        """Whether all of the log is in the file, and the log empty."""
+        try:
+            wait = f"PRAGMA busy_timeout = {_CHECKPOINT_MILLISECONDS}"
+            self.connection.execute(wait)
+            found = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            return found.fetchone()[0] == 0
+        except sqlite3.Error:
+            return False
 
     def _follow(self) -> None:
         if self.connection.place.is_current():

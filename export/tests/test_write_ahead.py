@@ -225,6 +225,7 @@ def test_a_writer_whose_file_is_gone(
         write_on()
     assert paths(moved) == {"old"}
     assert paths(path) == {"new"}
+    assert sorted(os.listdir(tmp_path)) == ["faces.gallery", "moved.gallery"]
     assert integrity(moved) == integrity(path) == "ok"
 
 
@@ -238,6 +239,7 @@ def test_a_file_that_is_gone_is_noticed_at_the_end(path: Path, info: ModelInfo) 
 
     with pytest.raises(MovedError, match="removed"):
         write(None)
+    assert os.listdir(path.parent) == []
     with pytest.raises(ZeroDivisionError):  # is what the user has to hear of
         write(ZeroDivisionError())
 
