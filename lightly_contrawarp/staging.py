@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
+from contrawarp_edge.drafts import Draft, draft_of
 from contrawarp_edge.errors import InputError
+from contrawarp_edge.files import write_durably
 
 Stage: TypeAlias = Callable[[Path, bytes], Path]
 """Takes a file to write or replace, whose folder has to exist, and all that it shall
@@ -25,24 +27,20 @@ def staged_files() -> Iterator[Stage]:
     Raises:
         InputError: If a file cannot be put in place. An earlier one is left as it was.
     """
-    waiting: dict[Path, Path] = {}
+    waiting: dict[Path, Draft] = {}
+    with ExitStack() as stack:
 
-    def stage(path: Path, content: bytes) -> Path:
-        # Beside the target, because a rename is atomic only within one file system.
-        # The name is the same each time, so what a killed run left is overwritten.
-        partial = waiting[path] = path.with_name(f".{path.name}.staged")
-        with _explained(path):
-            partial.write_bytes(content)
-        return partial
-
-    try:
-        yield stage
-        for path, partial in waiting.items():
+        def stage(path: Path, content: bytes) -> Path:
             with _explained(path):
-                partial.replace(path)
-    finally:
-        for partial in waiting.values():
-            partial.unlink(missing_ok=True)
+                if path not in waiting:
+                    waiting[path] = stack.enter_context(draft_of(path))
+                write_durably(waiting[path].path, content)
+            return waiting[path].path
+
+        yield stage
+        for path, draft in waiting.items():
+            with _explained(path):
+                draft.publish(path)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ def test_replaces_the_earlier_one_and_leaves_nothing_else(tmp_path: Path) -> Non
     for value in (1, 2):
         AtomicCheckpointIO().save_checkpoint({"value": value}, path)
         assert torch.load(path, weights_only=True) == {"value": value}
-        (path.parent / ".last.ckpt.tmp").write_text("left by a killed run")
+        (path.parent / ".last.ckpt.draft").write_text("left by a killed run")
     AtomicCheckpointIO().save_checkpoint({"value": 3}, path)
     assert torch.load(path, weights_only=True) == {"value": 3}
     assert list(path.parent.iterdir()) == [path]

@@ -11,7 +11,7 @@ from lightly_contrawarp.staging import staged_files
 def test_files_appear_when_the_block_ends(tmp_path: Path) -> None:
     first, second = tmp_path / "a", tmp_path / "b"
     first.write_text("old")
-    (tmp_path / ".b.staged").write_text("left by a killed run")
+    (tmp_path / ".b.draft").write_text("left by a killed run")
     with staged_files() as stage:
         waiting = stage(first, b"new")
         assert waiting.read_bytes() == b"new"

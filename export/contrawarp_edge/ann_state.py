@@ -5,10 +5,12 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from sqlite3 import Connection
 
-from contrawarp_edge import ann, gallery_file, gallery_sql
+from contrawarp_edge import ann, gallery_sql
 from contrawarp_edge.ann import AnnFacts
-from contrawarp_edge.gallery_sql import sqlite_errors, transaction
+from contrawarp_edge.gallery_sql import transaction
+from contrawarp_edge.opened import OpenedFile
 from contrawarp_edge.optional import how_to_install, optional
 
 HINT = f"{how_to_install('ann')} for quicker, approximate searches"
@@ -60,22 +62,23 @@ def read_state(gallery: Path) -> AnnState:
     Raises:
         InputError: If the gallery cannot be read.
     """
-    connection, meta = gallery_file.connect(gallery, readonly=True)
-    with (
-        closing(connection),
-        sqlite_errors(gallery),
-        transaction(connection, "DEFERRED"),
-    ):
-        dim = int(meta["dim"])
-        images = gallery_sql.count(connection)
-        facts = ann.believed_facts(gallery, connection, dim)
-        newer = 0 if facts is None else gallery_sql.count(connection, facts.revision)
-        is_used = (
-            facts is not None
-            and images >= ann.MIN_ROWS
-            and ann.opened(gallery, connection, facts) is not None
-        )
-    return AnnState(images, facts, newer, is_used)
+    file = OpenedFile(gallery, readonly=True)
+    dim = int(file.meta["dim"])
+
+    def work(connection: Connection) -> AnnState:
+        with transaction(connection, "DEFERRED"):
+            images = gallery_sql.count(connection)
+            facts = ann.believed_facts(gallery, connection, dim)
+            newer = gallery_sql.count(connection, facts.revision) if facts else 0
+            is_used = (
+                facts is not None
+                and images >= ann.MIN_ROWS
+                and ann.opened(gallery, connection, facts) is not None
+            )
+        return AnnState(images, facts, newer, is_used)
+
+    with closing(file):
+        return file.read(work)
 
 
 def has_faiss() -> bool:

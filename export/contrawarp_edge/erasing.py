@@ -38,7 +38,8 @@ def finish(connection: sqlite3.Connection, gallery: Path, dim: int) -> None:
         # of pages when it moves rows from one page to another.
         connection.execute("VACUUM")
         _empty_log(connection)
-        gallery_sql.set_erased(connection)
+        with transaction(connection, "IMMEDIATE"):
+            gallery_sql.set_erased(connection)
     except (sqlite3.Error, OSError) as error:
         reason = getattr(error, "strerror", None) or error
         raise StorageError(

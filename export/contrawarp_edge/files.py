@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from contrawarp_edge.drafts import draft_of
 from contrawarp_edge.errors import InputError
 
 
@@ -19,22 +20,27 @@ def atomic_write(path: Path, content: bytes | memoryview) -> None:
     Raises:
         InputError: If the file cannot be written. An earlier file is left as it was.
     """
-    # Beside the target, because a rename is atomic only within one file system. The
-    # name is the same each time, so what a killed run left is overwritten.
-    partial = path.with_name(f".{path.name}.tmp")
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(content)
             return
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        with draft_of(path) as draft:
+            write_durably(draft.path, content)
+            draft.publish(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)
+
+
+def write_durably(path: Path, content: bytes | memoryview) -> None:
+    """Writes a file and waits until it is on the disk.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def atomic_write_text(path: Path, text: str) -> None:

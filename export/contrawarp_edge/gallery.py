@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
 from types import TracebackType
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from contrawarp_edge import erasing, gallery_file, gallery_rows, gallery_sql
 from contrawarp_edge.damage import DamagedError
+from contrawarp_edge.drafts import remove_stale_draft
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.filters import Where, as_conditions
 from contrawarp_edge.gallery_rows import to_row
@@ -22,8 +24,10 @@ from contrawarp_edge.gallery_sql import sqlite_errors, transaction
 from contrawarp_edge.matrix import Matrix
 from contrawarp_edge.model_file import ModelInfo
 from contrawarp_edge.nearest import unit_rows
+from contrawarp_edge.opened import OpenedFile
 from contrawarp_edge.records import Hit, Record
 from contrawarp_edge.searcher import Searcher
+from contrawarp_edge.snapshot import snapshot_path
 
 
 class Gallery:
@@ -40,14 +44,12 @@ class Gallery:
             should be treated likewise.
     """
 
-    def __init__(
-        self, path: Path, connection: Connection, meta: Mapping[str, str]
-    ) -> None:
-        self.path = path
-        self.info = _model_of(meta, path)
-        self.aligned = meta.get("aligned") == "yes"
-        self._connection = connection
-        self._searcher = Searcher(path, self.info.dim)
+    def __init__(self, file: OpenedFile) -> None:
+        self.path = file.path
+        self.info = _model_of(file.meta, self.path)
+        self.aligned = file.meta.get("aligned") == "yes"
+        self._file = file
+        self._lineage, self._searcher = file.lineage, self._new_searcher()
 
     @classmethod
     def create(
@@ -83,20 +85,22 @@ class Gallery:
         Raises:
             InputError: If the file is missing or no gallery.
         """
-        connection, meta = gallery_file.connect(Path(path), readonly=readonly)
+        file = OpenedFile(Path(path), readonly=readonly)
         try:
-            gallery = cls(Path(path), connection, meta)
+            gallery = cls(file)
             if not readonly:
+                # What a killed run left, and what it deleted.
+                remove_stale_draft(snapshot_path(file.path))
                 with suppress(InputError):  # `delete` said so, and will again
-                    gallery._erase()  # what a killed run deleted
+                    gallery._erase()
             return gallery
         except BaseException:
-            connection.close()
+            file.close()
             raise
 
     def close(self) -> None:
         """Closes the file; the gallery cannot be used afterwards."""
-        self._connection.close()
+        self._file.close()
 
     def __enter__(self) -> Gallery:
         return self
@@ -107,25 +111,27 @@ class Gallery:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        try:
+            if error is None:
+                self._file.check_place()
+        finally:
+            self.close()
 
     def __len__(self) -> int:
-        with sqlite_errors(self.path):
-            return gallery_sql.count(self._connection)
+        return self._file.read(gallery_sql.count)
 
     @property
     def model_path(self) -> Path | None:
         """Where the model was when images were last embedded with it, if known."""
         query = "SELECT value FROM meta WHERE key = 'model_path'"
-        with sqlite_errors(self.path):
-            row = self._connection.execute(query).fetchone()
+        row = self._file.read(lambda connection: connection.execute(query).fetchone())
         return Path(row[0]) if row else None
 
     @model_path.setter
     def model_path(self, path: Path) -> None:
         text = str(path).encode(errors="replace").decode()  # SQLite holds UTF-8 only
-        with sqlite_errors(self.path):
-            self._connection.execute(
+        with self._file.writing() as connection:
+            connection.execute(
                 "INSERT OR REPLACE INTO meta VALUES ('model_path', ?)", (text,)
             )
 
@@ -162,11 +168,11 @@ class Gallery:
         if not rows:
             return []
         ids = []
-        with sqlite_errors(self.path), transaction(self._connection, "IMMEDIATE"):
-            revision = gallery_sql.next_revision(self._connection)
+        with self._file.writing() as connection:
+            revision = gallery_sql.next_revision(connection)
             for row in rows:
                 row["revision"] = revision
-                ids.append(gallery_sql.upsert(self._connection, row))
+                ids.append(gallery_sql.upsert(connection, row))
         return ids
 
     def delete(self, ids: Iterable[int]) -> int:
@@ -183,24 +189,23 @@ class Gallery:
             InputError: If something of them is left; opening the gallery tries again.
         """
         rows = {int(id) for id in ids}
-        with sqlite_errors(self.path), transaction(self._connection, "IMMEDIATE"):
-            count = gallery_sql.delete(self._connection, rows)
+        with self._file.writing() as connection:
+            count = gallery_sql.delete(connection, rows)
             if count:
-                gallery_sql.next_revision(self._connection)
-                gallery_sql.set_erasing(self._connection)
+                gallery_sql.next_revision(connection)
+                gallery_sql.set_erasing(connection)
         self._erase()
         return count
 
     def _erase(self) -> None:
-        with sqlite_errors(self.path):
-            if gallery_sql.is_erasing(self._connection):
-                self._searcher = Searcher(self.path, self.info.dim)
-                erasing.finish(self._connection, self.path, self.info.dim)
+        if self._file.read(gallery_sql.is_erasing):
+            self._searcher = self._new_searcher()
+            with sqlite_errors(self.path):
+                erasing.finish(self._file.connection, self.path, self.info.dim)
 
     def get(self, key: int | str) -> Record | None:
         """The image with an id, or with a path; None if there is none."""
-        with sqlite_errors(self.path):
-            return gallery_rows.find(self._connection, key)
+        return self._file.read(lambda connection: gallery_rows.find(connection, key))
 
     def iter_records(self) -> Iterator[Record]:
         """Yields all images by id; the gallery may be changed meanwhile.
@@ -208,7 +213,7 @@ class Gallery:
         Raises:
             DamagedError: If an image is damaged.
         """
-        pages = gallery_rows.pages(self._connection)
+        pages = gallery_rows.pages(self._file.read)
         while True:
             with sqlite_errors(self.path):
                 records = next(pages, None)
@@ -221,7 +226,7 @@ class Gallery:
 
         They come by path; the gallery may be changed meanwhile.
         """
-        pages = gallery_rows.pages_of_paths(self._connection, prefix)
+        pages = gallery_rows.pages_of_paths(self._file.read, prefix)
         while True:
             with sqlite_errors(self.path):
                 rows = next(pages, None)
@@ -238,13 +243,12 @@ class Gallery:
         conditions = as_conditions(where)
         if not conditions:
             raise InputError("name a condition on the metadata, such as person=anna")
-        with sqlite_errors(self.path):
-            return gallery_sql.ids_where(self._connection, conditions).tolist()
+        find = partial(gallery_sql.ids_where, conditions=conditions)
+        return self._file.read(find).tolist()
 
     def sha256_of(self, path: str) -> str | None:
         """The hash stored for a path, or None if the path is unknown."""
-        with sqlite_errors(self.path):
-            return gallery_rows.sha256_of(self._connection, path)
+        return self._file.read(partial(gallery_rows.sha256_of, path=path))
 
     def search(
         self,
@@ -279,17 +283,21 @@ class Gallery:
         if k < 1:
             raise InputError(f"k has to be at least 1, not {k}")
         queries = unit_rows(query_vectors, self.info.dim)
-        with sqlite_errors(self.path), transaction(self._connection, "DEFERRED"):
-            return self._searcher.search(
-                self._connection,
-                queries,
-                k,
-                as_conditions(where),
-                min_score=min_score,
-                distinct=distinct,
-                exclude=exclude,
-                exact=exact,
-            )
+
+        def work(connection: Connection) -> list[list[Hit]]:
+            with transaction(connection, "DEFERRED"):
+                return self._current_searcher().search(
+                    connection,
+                    queries,
+                    k,
+                    as_conditions(where),
+                    min_score=min_score,
+                    distinct=distinct,
+                    exclude=exclude,
+                    exact=exact,
+                )
+
+        return self._file.read(work)
 
     @property
     def last_recall(self) -> float | None:
@@ -299,19 +307,29 @@ class Gallery:
     @property
     def revision(self) -> int:
         """The number of the last write transaction."""
-        with sqlite_errors(self.path):
-            return gallery_sql.revision(self._connection)
+        return self._file.read(gallery_sql.revision)
 
     def mark(self, revision: int) -> str:
         """The random mark of a revision, by which copies of it are known."""
-        with sqlite_errors(self.path):
-            token = gallery_sql.token(self._connection, revision)
+        token = self._file.read(partial(gallery_sql.token, revision=revision))
         return "" if token is None else token.hex()
 
     def matrix(self) -> Matrix:
         """All embeddings of the present moment, for work on the gallery as a whole."""
-        with sqlite_errors(self.path), transaction(self._connection, "DEFERRED"):
-            return self._searcher.whole_matrix(self._connection)
+
+        def work(connection: Connection) -> Matrix:
+            with transaction(connection, "DEFERRED"):
+                return self._current_searcher().whole_matrix(connection)
+
+        return self._file.read(work)
+
+    def _current_searcher(self) -> Searcher:
+        if self._lineage != self._file.lineage:
+            self._lineage, self._searcher = self._file.lineage, self._new_searcher()
+        return self._searcher
+
+    def _new_searcher(self) -> Searcher:
+        return Searcher(self.path, self.info.dim)
 
 
 def _model_of(meta: Mapping[str, str], path: Path) -> ModelInfo:

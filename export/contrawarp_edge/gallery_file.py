@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import sqlite3
 import zlib
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
-from contrawarp_edge import row_checks
+from contrawarp_edge import row_checks, write_ahead
 from contrawarp_edge.damage import DamagedError
+from contrawarp_edge.drafts import draft_path
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.gallery_sql import sqlite_errors, transaction
+from contrawarp_edge.locking import locked_folder
+from contrawarp_edge.placed import PlacedConnection, place_of
 
 SCHEMA_VERSION = 3
+
+_ATTEMPTS = 20
 
 # `history` counts the write transactions, and each row keeps the one that wrote its
 # embedding last: whoever holds a copy of the embeddings can tell what is new. The
@@ -60,42 +65,58 @@ def create(path: Path, meta: Mapping[str, str], dim: int) -> None:
     Raises:
         InputError: If something is there already or the folder cannot be written.
     """
-    if path.exists():
-        raise InputError(f"{path}: is there already")
     if not path.parent.is_dir():
         raise InputError(f"{path}: its folder does not exist")
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    entries = {"schema_version": str(SCHEMA_VERSION), **meta}
-    entries["checksum"] = _checksum(entries)
-    try:
-        with (
-            sqlite_errors(path),
-            closing(sqlite3.connect(draft, isolation_level=None)) as connection,
-        ):
-            # At the default of 4096, one row of dim 512 would leave half a page empty.
-            connection.execute("PRAGMA page_size = 16384")
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA secure_delete = ON")
-            connection.executescript("BEGIN;" + _HISTORY + _SCHEMA.format(size=4 * dim))
-            connection.execute("INSERT INTO history VALUES (0, randomblob(16))")
-            connection.executemany("INSERT INTO meta VALUES (?, ?)", entries.items())
-            connection.execute("COMMIT")
-        _publish(draft, path)
-    finally:
-        for suffix in ("", "-wal", "-shm"):
-            Path(f"{draft}{suffix}").unlink(missing_ok=True)
+    folder = path.parent.resolve()
+    target = folder / path.name
+    with locked_folder(folder), sqlite_errors(path):
+        if os.path.lexists(target):
+            raise InputError(f"{path}: is there already")
+        draft = draft_path(target)  # a killed run's if there is one: we have the lock
+        try:
+            _remove(draft)
+            entries = {"schema_version": str(SCHEMA_VERSION), **meta}
+            _fill(draft, {**entries, "checksum": _checksum(entries)}, dim)
+            # Nothing is here, so a log is of a file that was removed or moved away.
+            write_ahead.remove_log(target)
+            _publish(draft, target)
+        except FileExistsError as error:
+            raise InputError(f"{path}: is there already") from error
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+        finally:
+            with suppress(OSError):
+                _remove(draft)
+
+
+def _fill(draft: Path, meta: Mapping[str, str], dim: int) -> None:
+    with closing(sqlite3.connect(draft, isolation_level=None)) as connection:
+        # At the default of 4096, one row of dim 512 would leave half a page empty.
+        connection.execute("PRAGMA page_size = 16384")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.executescript("BEGIN;" + _HISTORY + _SCHEMA.format(size=4 * dim))
+        connection.execute("INSERT INTO history VALUES (0, randomblob(16))")
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+        write_ahead.stamp(connection)
+        connection.execute("COMMIT")
+
+
+def _remove(draft: Path) -> None:
+    write_ahead.remove_log(draft)
+    draft.unlink(missing_ok=True)
 
 
 def _publish(draft: Path, path: Path) -> None:
     try:
         path.hardlink_to(draft)  # unlike renaming, never replaces another's gallery
-    except FileExistsError as error:
-        raise InputError(f"{path}: is there already") from error
+    except FileExistsError:
+        raise
     except OSError:  # a file system without hard links, such as on many SD cards
         draft.rename(path)
 
 
-def connect(path: Path, *, readonly: bool) -> tuple[sqlite3.Connection, dict[str, str]]:
+def connect(path: Path, *, readonly: bool) -> tuple[PlacedConnection, dict[str, str]]:
     """Opens a gallery file.
 
     Args:
@@ -112,13 +133,83 @@ def connect(path: Path, *, readonly: bool) -> tuple[sqlite3.Connection, dict[str
     if not path.is_file():
         problem = "is a folder" if path.is_dir() else "no such gallery"
         raise InputError(f"{path}: {problem}; `contrawarp-edge embed` makes galleries")
-    # Not SQLite's mode=ro: it leaves -wal and -shm files behind.
-    modes = ["mode=rw"]
-    if readonly and not Path(f"{path}-wal").exists():
-        modes.append("mode=ro&immutable=1")
-    while True:
-        uri = f"{path.resolve().as_uri()}?{modes.pop(0)}"
-        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)
+    file = path.resolve()
+    with sqlite_errors(path):
+        # So that no log is removed that somebody else has only just begun.
+        with locked_folder(file.parent):
+            if not write_ahead.is_foreign(file):
+                opened = _open_live(path, readonly)
+            elif readonly:
+                opened = _open_alone(path)
+            else:
+                _remove_log(file)
+                opened = _open_live(path, readonly)
+        connection, meta = opened
+        try:
+            if int(meta["schema_version"]) < SCHEMA_VERSION:
+                if readonly:
+                    _complete(connection, meta)
+                else:
+                    _upgrade(connection)
+            connection.execute(f"PRAGMA query_only = {readonly:d}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection, meta
+
+
+def remove_log_of_none(path: Path) -> None:
+    """Removes the log that lies where no gallery is any more."""
+    file = path.resolve()
+    with suppress(InputError, OSError), locked_folder(file.parent):
+        if not os.path.lexists(file):
+            write_ahead.remove_log(file)
+
+
+def _remove_log(file: Path) -> None:
+    try:
+        write_ahead.remove_log(file)
+    except OSError as error:
+        raise InputError(
+            f"{write_ahead.log_path(file)}: is of another gallery and cannot be "
+            f"removed: {error.strerror}"
+        ) from error
+
+
+def _open_live(path: Path, readonly: bool) -> tuple[PlacedConnection, dict[str, str]]:
+    """Opens a file together with its log, so that what others write is seen."""
+    try:
+        # For reading too: unlike mode=ro, it leaves no -wal and -shm files behind, and
+        # it is the same where the file cannot be written.
+        return _open(path, "mode=rw")
+    except sqlite3.OperationalError as error:
+        is_busy = "locked" in str(error)
+        if not readonly or is_busy or not write_ahead.holds_nothing(path.resolve()):
+            raise
+    return _open_alone(path)
+
+
+def _open_alone(path: Path) -> tuple[PlacedConnection, dict[str, str]]:
+    """Opens a file without its log, which is not there or is another's."""
+    connection, meta = _open(path, "mode=ro&immutable=1")
+    file = path.resolve()
+    # While there is none, nobody is copying from a log into the file.
+    if write_ahead.holds_nothing(file) or write_ahead.is_foreign(file):
+        return connection, meta
+    connection.close()
+    raise InputError(f"{path}: another process is just beginning to write; try again")
+
+
+def _open(path: Path, mode: str) -> tuple[PlacedConnection, dict[str, str]]:
+    for _ in range(_ATTEMPTS):
+        place = place_of(path, is_immutable="immutable" in mode)
+        connection = sqlite3.connect(
+            f"{path.resolve().as_uri()}?{mode}",
+            uri=True,
+            isolation_level=None,
+            timeout=30,
+            factory=PlacedConnection,
+        )
         try:
             # Notices some damage before it leads astray; no file for temporary views.
             connection.execute("PRAGMA cell_size_check = ON")
@@ -126,23 +217,17 @@ def connect(path: Path, *, readonly: bool) -> tuple[sqlite3.Connection, dict[str
             # SQLite's own default differs from one system to the next.
             connection.execute("PRAGMA secure_delete = ON")
             meta = _read_meta(connection, path)
-            if int(meta["schema_version"]) < SCHEMA_VERSION:
-                if readonly:
-                    _complete(connection, meta)
-                else:
-                    _upgrade(connection)
-            connection.execute(f"PRAGMA query_only = {readonly:d}")
-            return connection, meta
-        except sqlite3.OperationalError as error:
-            connection.close()
-            if not modes:
-                raise InputError(f"{path}: {error}") from error
-        except sqlite3.DatabaseError as error:
-            connection.close()
-            raise DamagedError(path, f"is damaged ({error})") from error
+            # Commits reach the file itself at once, as far as readers let them: it is
+            # whole when it is copied or moved without its log, or the log is lost.
+            connection.execute("PRAGMA wal_autocheckpoint = 1")
         except BaseException:
             connection.close()
             raise
+        if place.is_current():
+            connection.place = place
+            return connection, meta
+        connection.close()
+    raise InputError(f"{path}: keeps changing; try again")
 
 
 def _read_meta(connection: sqlite3.Connection, path: Path) -> dict[str, str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from sqlite3 import Connection
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from contrawarp_edge import gallery_sql, row_checks
 from contrawarp_edge.gallery_sql import is_text
@@ -14,6 +15,14 @@ from contrawarp_edge.records import Record
 from contrawarp_edge.row_checks import Row
 
 _PAGE = 1024
+_T = TypeVar("_T")
+
+
+class Read(Protocol):
+    """Does work with the connection of a gallery, and returns what it returns."""
+
+    def __call__(self, work: Callable[[Connection], _T], /) -> _T:
+        """Does it."""
 
 
 def to_row(record: Record, dim: int, added: str) -> dict[str, Any]:
@@ -47,43 +56,45 @@ def find(connection: Connection, key: int | str) -> Record | None:
     return _to_record(rows[0] if rows else None)
 
 
-def pages(connection: Connection) -> Iterator[list[Record]]:
-    """Yields all records by ascending id, some at a time, outside a transaction.
+def pages(read: Read) -> Iterator[list[Record]]:
+    """Yields all records by ascending id, some at a time.
+
+    Args:
+        read: Does work with a connection outside a transaction.
 
     Raises:
         Damage: If a row is damaged, or not all are there although none was changed.
     """
     after = total = 0
-    before = _state(connection)
+    before = read(_state)
     clause = f"WHERE id > ? ORDER BY id LIMIT {_PAGE:d}"
-    while rows := row_checks.select(connection, clause, (after,)):
+    while rows := read(partial(row_checks.select, clause=clause, values=(after,))):
         row_checks.check_order((row.id for row in rows), after)
         after = rows[-1].id
         total += len(rows)
         yield [record for row in rows if (record := _to_record(row))]
-    if before == _state(connection):
+    if before == read(_state):
         gallery_sql.check_count(total, before[1])
 
 
-def pages_of_paths(
-    connection: Connection, prefix: str
-) -> Iterator[list[tuple[int, str, str]]]:
+def pages_of_paths(read: Read, prefix: str) -> Iterator[list[tuple[int, str, str]]]:
     """Yields id, path and hash of images by path, some at a time.
 
     Args:
-        connection: Outside a transaction.
+        read: Does work with a connection outside a transaction.
         prefix: What their paths begin with.
 
     Raises:
         Damage: If a row is damaged, or not all are there although none was changed.
     """
     after, total = "", 0
-    before = _state(connection)
-    while rows := gallery_sql.page_of_paths(connection, prefix, after):
+    before = read(_state)
+    page = partial(gallery_sql.page_of_paths, prefix=prefix)
+    while rows := read(partial(page, after=after)):
         after = rows[-1][1]
         total += len(rows)
         yield rows
-    if not prefix and before == _state(connection):
+    if not prefix and before == read(_state):
         gallery_sql.check_count(total, before[1])
 
 

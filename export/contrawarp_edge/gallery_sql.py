@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from contrawarp_edge import row_checks
+from contrawarp_edge import row_checks, write_ahead
 from contrawarp_edge.damage import Damage, DamagedError, row_damage
 from contrawarp_edge.errors import FullError, StorageError
 from contrawarp_edge.filters import Condition
 from contrawarp_edge.nearest import Rows, Vectors
+from contrawarp_edge.placed import PlacedConnection
 
 _FETCH = 4096
 # What SQLite says of a file, or a part of one, that nobody wrote like that.
@@ -281,9 +282,16 @@ def transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
     Args:
         connection: In autocommit mode.
         kind: ``"DEFERRED"`` for reading one state, ``"IMMEDIATE"`` for writing.
+
+    Raises:
+        MovedError: If the file to write to is no longer where it was opened.
     """
     connection.execute(f"BEGIN {kind}")
     try:
+        if kind == "IMMEDIATE":
+            if isinstance(connection, PlacedConnection):
+                connection.check_place()
+            write_ahead.stamp(connection)
         yield
         connection.execute("COMMIT")
     except BaseException:

@@ -74,10 +74,8 @@ def embed_into(
 
     with ExitStack() as stack:
         if gallery_path.exists():
-            gallery = stack.enter_context(Gallery.open(gallery_path))
-            gallery.check_model(embedder.info)
+            gallery = stack.enter_context(_opened(gallery_path, embedder))
             align = _as_before(gallery, align)
-            gallery.model_path = embedder.path.resolve()
         elif not gallery_path.parent.is_dir():
             raise InputError(f"{gallery_path}: its folder does not exist")
         prepare = aligner_for(embedder.info) if align else None
@@ -85,10 +83,9 @@ def embed_into(
             paths, known_sha256=known_sha256, every=every, prepare=prepare
         ):
             if batch.paths and gallery is None:
-                gallery = stack.enter_context(
-                    Gallery.create(gallery_path, embedder.info, aligned=bool(align))
-                )
-                gallery.model_path = embedder.path.resolve()
+                gallery = _created(gallery_path, embedder, aligned=bool(align))
+                stack.enter_context(gallery)
+                _as_before(gallery, bool(align))
             if gallery is not None:
                 outcome.described += _store(gallery, batch, describe)
             outcome.embedded += len(batch.paths)
@@ -96,6 +93,26 @@ def embed_into(
             outcome.failed += batch.failed
             on_batch(outcome)
     return outcome
+
+
+def _opened(path: Path, embedder: Embedder) -> Gallery:
+    gallery = Gallery.open(path)
+    try:
+        gallery.check_model(embedder.info)
+        gallery.model_path = embedder.path.resolve()
+    except BaseException:
+        gallery.close()
+        raise
+    return gallery
+
+
+def _created(path: Path, embedder: Embedder, *, aligned: bool) -> Gallery:
+    try:
+        Gallery.create(path, embedder.info, aligned=aligned).close()
+    except InputError:
+        if not path.exists():  # if it does, another process has begun the same
+            raise
+    return _opened(path, embedder)
 
 
 def _as_before(gallery: Gallery, align: bool | None) -> bool:

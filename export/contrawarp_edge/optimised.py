@@ -11,11 +11,11 @@ import contextlib
 import hashlib
 import os
 import platform
-import secrets
 import sys
 from pathlib import Path
 from typing import Any
 
+from contrawarp_edge.drafts import draft_of, remove_stale_drafts
 from contrawarp_edge.runtime import load_onnxruntime
 
 MIN_BYTES = 1 << 20
@@ -93,14 +93,12 @@ def _kept(folder: Path, key: str, threads: int | None) -> Any:
 
 def _made(folder: Path, key: str, path: Path, threads: int | None) -> Any:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = folder / f".{secrets.token_hex(8)}.onnx"
+    remove_stale_drafts(folder)
     chosen = options(threads)
-    chosen.optimized_model_filepath = str(draft)
-    try:
+    with draft_of(folder / f"{key}.onnx", seconds=0) as draft:
+        chosen.optimized_model_filepath = str(draft.path)
         session = _session(path, chosen)
-        draft.replace(folder / f"{key}.{_hash(draft)}.onnx")
-    finally:
-        draft.unlink(missing_ok=True)
+        draft.publish(folder / f"{key}.{_hash(draft.path)}.onnx")
     files = sorted(folder.glob("*.onnx"), key=lambda file: file.stat().st_mtime)
     for file in files[:-MAX_KEPT]:
         file.unlink(missing_ok=True)

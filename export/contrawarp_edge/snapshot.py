@@ -10,10 +10,8 @@ zeros up to a multiple of 8 bytes.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import secrets
 import shutil
 import sqlite3
 import zlib
@@ -26,6 +24,7 @@ import numpy as np
 from contrawarp_edge import gallery_sql
 from contrawarp_edge.block_sums import Words, block_sums
 from contrawarp_edge.damage import Damage
+from contrawarp_edge.drafts import draft_of
 from contrawarp_edge.nearest import Mask, Rows, Vectors
 
 _MAGIC = b"contrawarp-vectors-2\n"
@@ -151,22 +150,20 @@ def write(gallery: Path, connection: sqlite3.Connection, dim: int) -> Snapshot |
         Damage: If the gallery is damaged.
     """
     path = snapshot_path(gallery)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with draft.open("xb") as file:
-            shutil.copymode(gallery, draft)  # faces of a private gallery stay private
-            _write(file, connection, dim)
-            file.flush()
-            os.fsync(file.fileno())
-        with draft.open("rb") as file:
-            snapshot = _map(file, connection, dim)
-        draft.replace(path)
+        with draft_of(path) as draft:
+            # Faces of a private gallery stay private.
+            shutil.copymode(gallery, draft.path)
+            with draft.path.open("wb") as file:
+                _write(file, connection, dim)
+                file.flush()
+                os.fsync(file.fileno())
+            with draft.path.open("rb") as file:
+                snapshot = _map(file, connection, dim)
+            draft.publish(path)
         return snapshot
     except OSError:
         return None
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
 
 
 def _map(file: BinaryIO, connection: sqlite3.Connection, dim: int) -> Snapshot | None:

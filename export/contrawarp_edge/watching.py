@@ -15,6 +15,7 @@ from contrawarp_edge.gallery import Gallery
 from contrawarp_edge.indexing import Outcome, embed_into
 from contrawarp_edge.inputs.metadata_file import Describe
 from contrawarp_edge.inputs.sources import Sources
+from contrawarp_edge.placed import MovedError, Place, place_of
 from contrawarp_edge.pruning import prune
 
 _Stamp = tuple[int, int]
@@ -51,6 +52,7 @@ class Watcher:
     others: Counter[str] = field(default_factory=Counter)
     _seen: dict[Path, _Stamp] = field(default_factory=dict)
     _done: dict[Path, _Stamp] = field(default_factory=dict)
+    _place: Place | None = None
 
     def poll(self) -> tuple[Outcome, int]:
         """Looks once: embeds what is new or changed, forgets what is gone.
@@ -64,7 +66,13 @@ class Watcher:
 
         Raises:
             InputError: If the gallery cannot be used.
+            MovedError: If it is not the one of the poll before any more.
         """
+        if self._place is not None and not self._place.is_current():
+            raise MovedError(
+                f"{self.gallery}: was moved, removed or replaced while it was watched "
+                "for; start again with the gallery that is meant"
+            )
         now = dict(self._stamps())
         self.others = Counter(self.sources.others)
         stable = [
@@ -89,6 +97,8 @@ class Watcher:
         deleted = self._prune() if has_vanished or is_first else 0
         self._done = {path: stamp for path, stamp in self._done.items() if path in now}
         self._seen = now  # only now, so that after an error all is tried again
+        if self._place is None and self.gallery.exists():
+            self._place = place_of(self.gallery, is_immutable=False)
         return outcome, deleted
 
     def run(
@@ -107,12 +117,15 @@ class Watcher:
 
         Raises:
             InputError: If it cannot be used the first time.
+            MovedError: If another gallery, or none, has taken its place.
         """
         on_poll(*self.poll())
         while True:
             time.sleep(interval)
             try:
                 on_poll(*self.poll())
+            except MovedError:
+                raise
             except InputError as error:
                 on_problem(error)
 

@@ -134,7 +134,7 @@ def test_full_disk(
     assert f"Error: {gallery}: " in done.stderr
     assert {path.name for path in tmp_path.iterdir()} == before
 
-    done = run_limited(4_000_000, *command)
+    done = run_limited(500_000, *command)
     assert done.returncode == 2
     assert f"Error: {gallery}: " in done.stderr
     stored = len(rows(gallery))

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -96,3 +97,25 @@ def test_interrupt_keeps_what_was_stored(
     assert 32 <= len(rows(gallery)) < 200
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {"a.gallery", "faces", "model.onnx"}
+
+
+def test_two_that_begin_one_gallery(
+    model: Path,
+    tmp_path: Path,
+    make_images: Callable[..., list[Path]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever comes second goes on with what the first has made."""
+    images = make_images(5)
+    path = tmp_path / "a.gallery"
+    really = Gallery.create
+    other = Record("other.png", "0" * 64, np.ones(8, np.float32))
+
+    def create(*arguments: Any, **options: Any) -> Gallery:
+        with really(*arguments, **options) as gallery:
+            gallery.add([other])
+        return really(*arguments, **options)
+
+    monkeypatch.setattr(Gallery, "create", create)
+    assert "5 embedded" in embed(["embed", model, tmp_path, "--gallery", path])
+    assert {row.path for row in rows(path)} == {"other.png", *map(str, images)}

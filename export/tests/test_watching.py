@@ -8,6 +8,7 @@ import pytest
 
 from contrawarp_edge import Embedder, Gallery
 from contrawarp_edge.inputs.sources import Sources
+from contrawarp_edge.placed import MovedError
 from contrawarp_edge.watching import Watcher
 
 MakeImages = Callable[..., list[Path]]
@@ -98,3 +99,28 @@ def test_a_disk_that_is_away(watcher: Watcher, tmp_path: Path, kind: str) -> Non
     assert counts(watcher) == (0, 0, 0, 0)
     assert counts(watcher) == (0, 3, 0, 0)
     assert images(watcher) == 4
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_gallery_that_is_moved_away(
+    model: Path,
+    tmp_path: Path,
+    make_images: MakeImages,
+    is_replaced: bool,
+) -> None:
+    """Another gallery is not made of what is new alone."""
+    make_images(3)
+    path, moved = tmp_path / "a.gallery", tmp_path / "b.gallery"
+    watcher = Watcher(path, Embedder(model), Sources([tmp_path / "faces"]))
+    for _ in range(3):
+        watcher.poll()
+    path.rename(moved)
+    if is_replaced:
+        Gallery.create(path, watcher.embedder.info).close()
+    with pytest.raises(MovedError, match=r"a\.gallery: was moved"):
+        watcher.poll()
+    with pytest.raises(MovedError):
+        watcher.run(0, lambda outcome, deleted: None, lambda problem: None)
+    assert path.exists() == is_replaced
+    with Gallery.open(moved) as gallery:
+        assert len(gallery) == 3

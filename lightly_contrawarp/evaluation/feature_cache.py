@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from contrawarp_edge.drafts import remove_stale_drafts
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.images import image_extensions
 from lightly_contrawarp.data.labelled import LabelledImages
@@ -47,6 +48,7 @@ class FeatureCache:
             raise InputError(
                 f"{folder}: cannot be created: {error.strerror}"
             ) from error
+        remove_stale_drafts(folder)
         self.folder = folder
 
     def features(

@@ -20,6 +20,7 @@ from contrawarp_edge.align.reports import write_reports
 from contrawarp_edge.align.rules import AlignedFace, Rules, align_photo
 from contrawarp_edge.align.sources import EarlierSources
 from contrawarp_edge.align.tracks import link
+from contrawarp_edge.drafts import remove_stale_drafts
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.files import atomic_write
 from contrawarp_edge.inputs.video import split_frame_path
@@ -99,6 +100,7 @@ def align_into(
             there = all((folder / face.file).is_file() for face in faces)
             return record.sha256_of(name) if there else None
 
+        remove_stale_drafts(folder)
         work = _Work(folder, record, rules, roots)
         try:
             look = partial(_look, rules=rules)

@@ -11,6 +11,7 @@ from pathlib import Path
 from contrawarp_edge.align.boxes import Box
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.gallery_sql import sqlite_errors, transaction
+from contrawarp_edge.placed import PlacedConnection, place_of
 
 RECORD = ".align.sqlite"
 
@@ -83,7 +84,10 @@ class AlignRecord:
                 )
             folder.mkdir(parents=True, exist_ok=True)
         with sqlite_errors(self._file):
-            self._connection = sqlite3.connect(self._file, isolation_level=None)
+            self._connection = sqlite3.connect(
+                self._file, isolation_level=None, factory=PlacedConnection
+            )
+            self._connection.place = place_of(self._file, is_immutable=False)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
             self._connection.execute("PRAGMA secure_delete = ON")

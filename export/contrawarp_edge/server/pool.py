@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from contrawarp_edge.gallery import Gallery
-from contrawarp_edge.server.opened_file import OpenedFile
 
 T = TypeVar("T")
 
@@ -34,7 +33,6 @@ class GalleryPool:
         self._path = path
         self._threads = threads
         self._readonly = readonly
-        self._file: OpenedFile | None = None
         self._workers: list[_Worker] = []
         self._free: asyncio.Queue[_Worker] = asyncio.Queue()
 
@@ -49,32 +47,16 @@ class GalleryPool:
             opened = thread.submit(Gallery.open, self._path, readonly=self._readonly)
             self._workers.append(_Worker(thread, opened.result()))
             self._free.put_nowait(self._workers[-1])
-        self._file = OpenedFile(self._path)
-
-    @property
-    def file(self) -> OpenedFile:
-        """The gallery's file, once it is open."""
-        if self._file is None:
-            raise RuntimeError("the pool is not open")
-        return self._file
 
     async def run(self, work: Callable[[Gallery], T]) -> T:
         """Does work in the first thread that is free, and waits for it.
 
         A caller that stops waiting leaves the work to end by itself; its thread is
         free again only then.
-
-        Raises:
-            StorageError: If the gallery was moved, removed or replaced.
         """
-
-        def checked(gallery: Gallery) -> T:
-            self.file.check_in_place()
-            return work(gallery)
-
         worker = await self._free.get()
         loop = asyncio.get_running_loop()
-        running = loop.run_in_executor(worker.thread, checked, worker.gallery)
+        running = loop.run_in_executor(worker.thread, work, worker.gallery)
 
         def release(ended: asyncio.Future[Any]) -> None:
             self._free.put_nowait(worker)

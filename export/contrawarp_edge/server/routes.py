@@ -37,9 +37,9 @@ def health_router(service: Service) -> APIRouter:
     router = APIRouter(prefix="/api", tags=["service"])
 
     @router.get("/health", responses={503: {"model": schemas.Error}})
-    def health() -> schemas.Health:
+    async def health() -> schemas.Health:
         """Whether the service runs and its gallery can be read. Needs no token."""
-        service.check()
+        await service.check()
         return schemas.Health(status="ok")
 
     return router

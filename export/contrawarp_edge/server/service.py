@@ -75,13 +75,26 @@ class Service:
         """Of the model."""
         return self._embedder.info.fingerprint
 
-    def check(self) -> None:
+    async def check(self) -> None:
         """Reads a little of the gallery, as those who open it now would see it.
 
         Raises:
-            StorageError: If it is gone, damaged or replaced.
+            StorageError: If it is gone, damaged or replaced; its path is not named.
         """
-        self._pool.file.check_readable()
+
+        def work(gallery: Gallery) -> bool:
+            revision = gallery.revision
+            mark = gallery.mark(revision)
+            with Gallery.open(gallery.path, readonly=True) as anew:
+                anew.get(1)  # down to a page of images, even if it is deleted
+                return anew.mark(revision) == mark
+
+        try:
+            is_same = await self._pool.run(work)
+        except (InputError, OSError) as error:
+            raise StorageError("the gallery cannot be read: gone, damaged?") from error
+        if not is_same:  # its content was written over
+            raise StorageError("the gallery was replaced; start the service again")
 
     async def embed(self, images: Sequence[bytes]) -> Embeddings:
         """Embeds uploaded files, float32 ``(N, D)``."""

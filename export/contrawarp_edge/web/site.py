@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import secrets
-import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from contrawarp_edge.drafts import draft_of, remove_stale_draft
 from contrawarp_edge.embedder import Embedder
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.gallery import Gallery
@@ -161,18 +160,20 @@ def _draft(out: Path) -> Iterator[Path]:
         raise InputError(f"{out}: is a file; give a new folder")
     if not out.absolute().parent.is_dir():
         raise InputError(f"{out}: its folder does not exist")
-    mark = secrets.token_hex(4)
-    draft = out.with_name(f".{out.name}.{mark}")
-    old = out.with_name(f".{out.name}.{mark}.old")
-    draft.mkdir()
-    try:
-        yield draft
-        if replaces:
-            out.rename(old)
-        draft.replace(out)
-    finally:
-        for folder in (draft, old):
-            shutil.rmtree(folder, ignore_errors=True)
+    with draft_of(out, is_folder=True) as draft:
+        remove_stale_draft(draft.path)
+        yield draft.path
+        if not replaces:
+            draft.publish(out)
+            return
+        # Into a draft too, which goes in any case.
+        with draft_of(draft.path, is_folder=True) as old:
+            before = out.rename(old.path / out.name)
+            try:
+                draft.publish(out)
+            except BaseException:
+                before.rename(out)
+                raise
 
 
 def _pictures(records: list[Record], side: int) -> Iterator[bytes | str]:

@@ -379,7 +379,7 @@ def test_a_kill_loses_nothing_that_was_done(tmp_path: Path) -> None:
     outcome = align_into(target, iter_images(tmp_path / "a"), SMALL)
     assert outcome.unchanged >= 15
     assert len(crops(target)) == len(table(target)) == 60
-    assert not [p for p in os.listdir(target) if p.endswith(".tmp")]
+    assert not [p for p in os.listdir(target) if p.endswith(".draft")]
 
 
 @pytest.mark.parametrize("bytes_", [240, 251, 255])

@@ -195,6 +195,31 @@ def test_stats(client: TestClient, info: ModelInfo) -> None:
     assert client.get("/api/health").json() == {"status": "ok"}
 
 
+@pytest.mark.parametrize("writable", [False, True])
+def test_a_gallery_that_is_gone(
+    make_client: MakeClient, gallery_path: Path, tmp_path: Path, writable: bool
+) -> None:
+    client = make_client(writable=writable)
+    picture = Image.effect_noise((64, 64), 50).convert("RGB")
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    moved = gallery_path.rename(tmp_path / "moved")
+    health = client.get("/api/health")
+    assert (health.status_code, list(health.json())) == (503, ["error"])
+    assert str(tmp_path) not in health.text  # anybody may ask
+    answer = client.get("/api/images/1")
+    assert (answer.status_code, list(answer.json())) == (503, ["error"])
+    if writable:
+        answer = client.post("/api/images", files={"image": buffer.getvalue()})
+        assert (answer.status_code, list(answer.json())) == (503, ["error"])
+        answer = client.delete("/api/images/1")
+        assert (answer.status_code, list(answer.json())) == (503, ["error"])
+    moved.rename(gallery_path)
+    assert client.get("/api/health").json() == {"status": "ok"}
+    assert client.get("/api/images/1").status_code == 200
+    assert client.get("/api/stats").json()["images"] == 30
+
+
 def test_empty_gallery(make_client: MakeClient, gallery_path: Path) -> None:
     client = make_client()
     with Gallery.open(gallery_path) as gallery:

@@ -8,7 +8,7 @@ import json
 import struct
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from contrawarp_edge import Gallery, erasing
+from contrawarp_edge import Gallery, InputError, erasing
 from contrawarp_edge.server.settings import Access, Limits
 
 MakeClient = Callable[..., TestClient]
@@ -191,6 +191,23 @@ def test_full_disk_adds_nothing(
     assert (answer.status_code, list(answer.json())) == (507, ["error"])
     assert client.get("/api/stats").json()["images"] == 30
     assert not list(gallery_path.with_name("faces.gallery.uploads").iterdir())
+
+
+def test_full_disk_deletes_nothing(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = make_client(writable=True)
+
+    def full(gallery: Gallery, ids: Iterable[int]) -> int:
+        raise InputError(f"{gallery.path}: database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Gallery, "delete", full)
+        answer = client.delete("/api/images/1")
+    assert (answer.status_code, list(answer.json())) == (507, ["error"])
+    assert "disk is full" in answer.json()["error"]
+    assert client.get("/api/images/1").status_code == 200
+    assert client.delete("/api/images/1").status_code == 204
 
 
 def test_searching_while_adding(make_client: MakeClient, gallery_path: Path) -> None:
