@@ -149,7 +149,7 @@ def test_a_reader_that_stays_is_named(path: Path, info: ModelInfo) -> None:
         gallery.add(records(1))  # only in the log, from which the reader reads
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM images").fetchone()
-        gallery._connection.execute("PRAGMA busy_timeout = 0")
+        gallery._file.connection.execute("PRAGMA busy_timeout = 0")
         with pytest.raises(InputError, match="another process reads the gallery"):
             gallery.delete([1])
         assert gallery.get(1) is None
