@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from sqlite3 import Connection
 from types import TracebackType
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from contrawarp_edge import gallery_file, gallery_rows, gallery_sql
+from contrawarp_edge import gallery_file, gallery_rows, gallery_settle, gallery_sql
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.filters import Where, as_conditions
+from contrawarp_edge.gallery_paths import GalleryPaths
 from contrawarp_edge.gallery_rows import to_row
 from contrawarp_edge.gallery_sql import sqlite_errors, transaction
 from contrawarp_edge.matrix import Matrix
@@ -22,6 +25,8 @@ from contrawarp_edge.model_file import ModelInfo
 from contrawarp_edge.nearest import unit_rows
 from contrawarp_edge.records import Hit, Record
 from contrawarp_edge.searcher import Searcher
+
+_Found = TypeVar("_Found", Record, Hit)
 
 
 class Gallery:
@@ -31,11 +36,16 @@ class Gallery:
     wrote is safe once it returned, and other processes may read meanwhile. An object
     belongs to the thread that made it.
 
+    Paths that methods take are relative to the current folder. Paths that they return
+    open from there: they are relative if they lie below it, else absolute. In between,
+    a gallery keeps what finds its images again from anywhere.
+
     Attributes:
         path: The file.
         info: The model that the embeddings come from.
         aligned: Whether the faces were cut out of the images before embedding; queries
             should be treated likewise.
+        paths: Where its images are.
     """
 
     def __init__(
@@ -45,6 +55,7 @@ class Gallery:
         with sqlite_errors(path):
             self.info = ModelInfo.from_metadata(json.loads(meta["model"]), path)
         self.aligned = meta.get("aligned") == "yes"
+        self.paths = GalleryPaths(path, connection, meta)
         self._connection = connection
         self._searcher = Searcher(path, self.info.dim)
 
@@ -67,13 +78,14 @@ class Gallery:
             "fingerprint": info.fingerprint,
             "dim": str(info.dim),
             "aligned": "yes" if aligned else "no",
+            **gallery_settle.folder_entry(Path(path)),
         }
         gallery_file.create(Path(path), meta, info.dim)
         return cls.open(path)
 
     @classmethod
     def open(cls, path: Path | str, *, readonly: bool = False) -> Gallery:
-        """Opens a gallery.
+        """Opens a gallery, and brings it up to date if it may be written.
 
         Args:
             path: The file.
@@ -84,7 +96,10 @@ class Gallery:
         """
         connection, meta = gallery_file.connect(Path(path), readonly=readonly)
         try:
-            return cls(Path(path), connection, meta)
+            gallery = cls(Path(path), connection, meta)
+            if not readonly:
+                gallery.paths.settle()
+            return gallery
         except BaseException:
             connection.close()
             raise
@@ -114,15 +129,13 @@ class Gallery:
         query = "SELECT value FROM meta WHERE key = 'model_path'"
         with sqlite_errors(self.path):
             row = self._connection.execute(query).fetchone()
-        return Path(row[0]) if row else None
+        return Path(self.paths.places.absolute(row[0])) if row else None
 
     @model_path.setter
     def model_path(self, path: Path) -> None:
-        text = str(path).encode(errors="replace").decode()  # SQLite holds UTF-8 only
         with sqlite_errors(self.path):
-            self._connection.execute(
-                "INSERT OR REPLACE INTO meta VALUES ('model_path', ?)", (text,)
-            )
+            stored = self.paths.places.stored(path)
+            gallery_settle.write_entry(self._connection, "model_path", stored)
 
     def check_model(self, info: ModelInfo) -> None:
         """Checks that embeddings of a model may be compared with the stored ones.
@@ -160,7 +173,7 @@ class Gallery:
         with sqlite_errors(self.path), transaction(self._connection, "IMMEDIATE"):
             revision = gallery_sql.next_revision(self._connection)
             for row in rows:
-                row["revision"] = revision
+                row |= {"path": self.paths.stored(row["path"]), "revision": revision}
                 ids.append(gallery_sql.upsert(self._connection, row))
         return ids
 
@@ -183,7 +196,10 @@ class Gallery:
     def get(self, key: int | str) -> Record | None:
         """The image with an id, or with a path; None if there is none."""
         with sqlite_errors(self.path):
-            return gallery_rows.find(self._connection, key)
+            keys = self.paths.forms(key) if isinstance(key, str) else [key]
+            found = (gallery_rows.find(self._connection, one) for one in keys)
+            record = next(filter(None, found), None)
+            return None if record is None else self._shown(record)
 
     def iter_records(self) -> Iterator[Record]:
         """Yields all images by id; the gallery may be changed meanwhile."""
@@ -193,27 +209,29 @@ class Gallery:
                 records = gallery_rows.page(self._connection, after)
             if not records:
                 return
-            yield from records
+            yield from map(self._shown, records)
             after = records[-1].id or 0
 
-    def iter_paths(self, prefix: str = "") -> Iterator[tuple[int, str, str]]:
-        """Yields id, path and hash of the images whose path begins with something.
+    def iter_paths(
+        self, folder: Path | str | None = None
+    ) -> Iterator[tuple[int, str, str]]:
+        """Yields id, path and hash of all images, or of those below a folder.
 
-        They come by path; the gallery may be changed meanwhile.
+        The gallery may be changed meanwhile.
         """
-        after = ""
-        while True:
-            with sqlite_errors(self.path):
-                rows = gallery_sql.page_of_paths(self._connection, prefix, after)
-            if not rows:
-                return
-            yield from rows
-            after = rows[-1][1]
+        return self.paths.rows(folder)
 
     def sha256_of(self, path: str) -> str | None:
         """The hash stored for a path, or None if the path is unknown."""
         with sqlite_errors(self.path):
-            return gallery_rows.sha256_of(self._connection, path)
+            for form in self.paths.forms(path):
+                found = gallery_rows.sha256_of(self._connection, form)
+                if found is not None:
+                    return found
+        return None
+
+    def _shown(self, found: _Found) -> _Found:
+        return replace(found, path=self.paths.shown(found.path))
 
     def search(
         self,
@@ -249,7 +267,7 @@ class Gallery:
             raise InputError(f"k has to be at least 1, not {k}")
         queries = unit_rows(query_vectors, self.info.dim)
         with sqlite_errors(self.path), transaction(self._connection, "DEFERRED"):
-            return self._searcher.search(
+            found = self._searcher.search(
                 self._connection,
                 queries,
                 k,
@@ -259,6 +277,7 @@ class Gallery:
                 exclude=exclude,
                 exact=exact,
             )
+            return [[self._shown(hit) for hit in hits] for hits in found]
 
     @property
     def last_recall(self) -> float | None:

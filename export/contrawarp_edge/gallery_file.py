@@ -11,7 +11,7 @@ from pathlib import Path
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.gallery_sql import sqlite_errors, transaction
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 # `history` counts the write transactions, and each row keeps the one that wrote its
 # embedding last: whoever holds a copy of the embeddings can tell what is new. The
@@ -31,6 +31,10 @@ CREATE TABLE images (
     embedding BLOB NOT NULL CHECK (length(embedding) = {size})
 );
 CREATE INDEX images_revision ON images (revision);
+"""
+# By which a file is known again after it was moved or renamed.
+_BY_CONTENT = """
+CREATE INDEX IF NOT EXISTS images_content ON images (sha256, path);
 """
 
 
@@ -59,7 +63,9 @@ def create(path: Path, meta: Mapping[str, str], dim: int) -> None:
             # At the default of 4096, one row of dim 512 would leave half a page empty.
             connection.execute("PRAGMA page_size = 16384")
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.executescript("BEGIN;" + _HISTORY + _SCHEMA.format(size=4 * dim))
+            connection.executescript(
+                "BEGIN;" + _HISTORY + _SCHEMA.format(size=4 * dim) + _BY_CONTENT
+            )
             connection.execute("INSERT INTO history VALUES (0, randomblob(16))")
             connection.executemany("INSERT INTO meta VALUES (?, ?)", entries.items())
             connection.execute("COMMIT")
@@ -105,7 +111,9 @@ def connect(path: Path, *, readonly: bool) -> tuple[sqlite3.Connection, dict[str
         try:
             meta = _read_meta(connection, path)
             if meta["schema_version"] == "1":
-                _upgrade(connection)
+                _upgrade_1(connection)
+            if not readonly and int(meta["schema_version"]) < SCHEMA_VERSION:
+                _upgrade_2(connection)
             connection.execute(f"PRAGMA query_only = {readonly:d}")
             return connection, meta
         except sqlite3.OperationalError as error:
@@ -134,7 +142,7 @@ def _read_meta(connection: sqlite3.Connection, path: Path) -> dict[str, str]:
     return meta
 
 
-def _upgrade(connection: sqlite3.Connection) -> None:
+def _upgrade_1(connection: sqlite3.Connection) -> None:
     """Gives a gallery of version 1, which had no random marks, its history."""
     with transaction(connection, "IMMEDIATE"):
         query = "SELECT value FROM meta WHERE key = 'revision'"
@@ -144,6 +152,16 @@ def _upgrade(connection: sqlite3.Connection) -> None:
         connection.execute("INSERT INTO history VALUES (?, randomblob(16))", row)
         connection.execute("DELETE FROM meta WHERE key = 'revision'")
         connection.execute("UPDATE meta SET value = '2' WHERE key = 'schema_version'")
+
+
+def _upgrade_2(connection: sqlite3.Connection) -> None:
+    """Gives a gallery of version 2 what is new in version 3."""
+    with transaction(connection, "IMMEDIATE"):
+        query = "SELECT value FROM meta WHERE key = 'schema_version'"
+        if connection.execute(query).fetchone() != ("2",):
+            return  # another process was quicker
+        connection.execute(_BY_CONTENT)
+        connection.execute("UPDATE meta SET value = '3' WHERE key = 'schema_version'")
 
 
 def is_sqlite(path: Path) -> bool:

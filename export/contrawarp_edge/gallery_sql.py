@@ -79,7 +79,7 @@ def all_ids(connection: sqlite3.Connection) -> npt.NDArray[np.int64]:
 def page_of_paths(
     connection: sqlite3.Connection, prefix: str, after: str
 ) -> list[tuple[int, str, str]]:
-    """Id, path and hash of some images by path, beginning after a path."""
+    """Id, stored path and hash of some images by path, beginning after a path."""
     found = connection.execute(
         "SELECT id, path, sha256 FROM images WHERE path >= ? AND path > ? AND path < ? "
         "ORDER BY path LIMIT 4096",

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from contrawarp_edge.analysis.dedupe import Group, duplicate_groups
-from contrawarp_edge.cli.options import FILE
+from contrawarp_edge.cli.options import FILE, say_missing
 from contrawarp_edge.cli_errors import CleanCommand, printable
 from contrawarp_edge.gallery import Gallery
 from contrawarp_edge.progress import Progress
@@ -37,6 +37,7 @@ def dedupe_command(
     similarity to that. Nothing is deleted.
     """
     with Gallery.open(gallery, readonly=True) as opened:
+        say_missing(opened)
         matrix = opened.matrix()
         progress = Progress(len(matrix))
         groups = duplicate_groups(matrix, min_score, progress.update)

@@ -19,6 +19,7 @@ from contrawarp_edge.cli.options import (
     metadata_option,
     say_of_index,
     say_skipped,
+    say_unsure,
 )
 from contrawarp_edge.cli_errors import EXIT_SKIPPED, CleanCommand, printable
 from contrawarp_edge.crop import CropContract
@@ -30,7 +31,7 @@ from contrawarp_edge.indexing import Outcome, embed_into
 from contrawarp_edge.inputs.metadata_file import MetadataFile
 from contrawarp_edge.inputs.sources import Sources
 from contrawarp_edge.progress import Progress
-from contrawarp_edge.pruning import prune
+from contrawarp_edge.pruning import Pruned, prune
 
 
 @click.command("embed", cls=CleanCommand)
@@ -66,7 +67,9 @@ def embed_command(
     """Embed IMAGES, files, whole folders or quoted patterns, into a gallery.
 
     Images that the gallery knows are passed over, so that an interrupted run is
-    continued by repeating it. Exit code 3 means that some images were skipped.
+    continued by repeating it. Images that were moved or renamed keep what is known of
+    them. Exit code 3 means that some images were skipped, or not pruned since nobody
+    can tell whether they are gone.
     """
     sources = Sources(images, lists, null=null, every=every)
     table = MetadataFile(metadata) if metadata else None
@@ -88,18 +91,18 @@ def embed_command(
         align=align,
     )
     report_batch.clear()
-    deleted = _prune(gallery, images) if is_pruned else 0
+    pruned = _prune(gallery, images) if is_pruned else Pruned()
     if report:
-        _write_report(report, gallery, model, outcome, deleted)
+        _write_report(report, gallery, model, outcome, pruned)
     if not outcome.done:
         raise InputError(f"{_names(sources)}: no image files found")
     if outcome.done == len(outcome.failed):
         raise InputError(f"none of the {outcome.done} images could be used")
     click.echo(
-        f"{printable(gallery)}: {outcome.embedded} embedded, "
-        f"{outcome.unchanged} unchanged, {len(outcome.failed)} skipped"
-        + (f", {deleted} gone" if is_pruned else "")
+        f"{printable(gallery)}: {outcome}"
+        + (f", {len(pruned.gone)} gone" if is_pruned else "")
     )
+    say_unsure(pruned)
     if metadata or identity_pattern:
         click.echo(f"metadata for {outcome.described} of {outcome.done} images")
     if start_detached(gallery):
@@ -107,7 +110,7 @@ def embed_command(
             "an index for approximate search is built in the background; until it is "
             "there, searches are exact"
         )
-    if outcome.failed:
+    if outcome.failed or pruned.unsure:
         ctx.exit(EXIT_SKIPPED)
 
 
@@ -162,23 +165,25 @@ def _warn_of_framing(sources: Sources, total: int | None, embedder: Embedder) ->
         click.echo(f"Warning: {text}", err=True)
 
 
-def _prune(gallery: Path, images: tuple[Path, ...]) -> int:
+def _prune(gallery: Path, images: tuple[Path, ...]) -> Pruned:
     folders = [path for path in images if path.is_dir()]
     if not folders or not gallery.exists():
-        return 0
+        return Pruned()
     with Gallery.open(gallery) as opened:
-        return len(prune(opened, folders).gone)
+        return prune(opened, folders)
 
 
 def _write_report(
-    report: Path, gallery: Path, model: Path, outcome: Outcome, deleted: int
+    report: Path, gallery: Path, model: Path, outcome: Outcome, pruned: Pruned
 ) -> None:
     facts = {
         "gallery": str(gallery),
         "model": str(model),
         "embedded": outcome.embedded,
         "unchanged": outcome.unchanged,
-        "gone": deleted,
+        "moved": outcome.moved,
+        "copied": outcome.copied,
+        "gone": len(pruned.gone),
         "skipped": [
             {"path": str(path), "reason": reason} for path, reason in outcome.failed
         ],

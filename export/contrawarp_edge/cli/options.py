@@ -18,6 +18,7 @@ from contrawarp_edge.inputs.metadata_file import (
     MetadataFile,
     identity_from_path,
 )
+from contrawarp_edge.pruning import Pruned
 
 FILE = click.Path(path_type=Path)
 
@@ -119,6 +120,19 @@ def remembered_model(gallery: Gallery) -> Path:
 def say_skipped(path: Path | str, reason: str) -> None:
     """Names a file that could not be used, on one line of stderr."""
     click.echo(f"skipped {printable(f'{path}: {reason}')}", err=True)
+
+
+def say_unsure(pruned: Pruned) -> None:
+    """Names the folders whose images were kept though they were not found."""
+    for line in pruned.doubts():
+        click.echo(printable(line), err=True)
+
+
+def say_missing(gallery: Gallery) -> None:
+    """Says how many originals cannot be found, if any, on one line of stderr."""
+    found = gallery.paths.missing()
+    if found.missing:
+        click.echo(printable(found), err=True)
 
 
 def say_of_index(text: str) -> None:

@@ -25,6 +25,7 @@ from contrawarp_edge.gallery import Gallery
 from contrawarp_edge.indexing import Outcome
 from contrawarp_edge.inputs.metadata_file import MetadataFile
 from contrawarp_edge.inputs.sources import Sources
+from contrawarp_edge.pruning import Pruned
 from contrawarp_edge.watching import Watcher
 
 
@@ -58,9 +59,10 @@ def watch_command(
     """Keep a gallery in step with FOLDERS until Ctrl-C.
 
     New and changed images are embedded once they have not changed from one look to the
-    next, and images whose files are gone are dropped. A folder that is missing or empty
-    is taken for a disk that is away: nothing is dropped then. The index of a large
-    gallery is built meanwhile, if faiss is installed.
+    next; those that were moved or renamed keep what is known of them. Images whose
+    files are gone are dropped. A folder that is missing or empty is taken for a disk
+    that is away: nothing is dropped then, nor what cannot be looked at. The index of a
+    large gallery is built meanwhile, if faiss is installed.
     """
     for folder in folders:
         if not folder.is_dir():
@@ -84,7 +86,7 @@ def watch_command(
     click.echo(f"watching {', '.join(map(printable, folders))}; Ctrl-C ends", err=True)
     try:
         with IndexKeeper(gallery, say_of_index):
-            watcher.run(interval, _say, _say_problem)
+            watcher.run(interval, _Reporter(), _say_problem)
     except KeyboardInterrupt:
         click.echo("ended", err=True)
 
@@ -93,9 +95,17 @@ def _say_problem(error: InputError) -> None:
     click.echo(f"Error: {printable(error)}; trying again", err=True)
 
 
-def _say(outcome: Outcome, deleted: int) -> None:
-    if outcome.done or deleted:
-        click.echo(
-            f"{outcome.embedded} embedded, {outcome.unchanged} unchanged, "
-            f"{len(outcome.failed)} skipped, {deleted} gone"
-        )
+class _Reporter:
+    """Says what a poll brought, and doubts that were not said the time before."""
+
+    def __init__(self) -> None:
+        self._said: list[str] = []
+
+    def __call__(self, outcome: Outcome, pruned: Pruned) -> None:
+        if outcome.done or pruned.gone:
+            click.echo(f"{outcome}, {len(pruned.gone)} gone")
+        doubts = pruned.doubts()
+        for line in doubts:
+            if line not in self._said:
+                click.echo(printable(line), err=True)
+        self._said = doubts or self._said

@@ -66,7 +66,8 @@ class MetadataFile:
         frame = split_frame_path(str(path))
         names = [str(path)] if frame is None else [str(path), frame[0]]
         for name in names:
-            for key in (os.path.normpath(name), os.path.relpath(name, self._folder)):
+            near = os.path.relpath(name, self._folder), os.path.relpath(name)
+            for key in (os.path.normpath(name), *near, os.path.abspath(name)):
                 query = "SELECT facts FROM rows WHERE path = ?"
                 if row := self._rows.execute(query, (key,)).fetchone():
                     facts: dict[str, Any] = json.loads(row[0])

@@ -36,5 +36,5 @@ class Uploads:
 
     def remove(self, path: str) -> None:
         """Removes a file, if it is one of this folder; others are not touched."""
-        if Path(path).parent == self._folder:
+        if Path(path).parent.resolve() == self._folder:
             Path(path).unlink(missing_ok=True)
