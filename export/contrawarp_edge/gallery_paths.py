@@ -201,7 +201,8 @@ def _twins(
 def _some_paths(connection: Connection, images: int, most: int) -> list[str]:
     """Stored paths of images, spread over the gallery if it has more than ``most``."""
     if images <= most:
-        return [row[0] for row in connection.execute("SELECT path FROM images")]
+        found = connection.execute("SELECT path FROM images ORDER BY id")
+        return [row[0] for row in found]
     first, last = connection.execute("SELECT min(id), max(id) FROM images").fetchone()
     query = "SELECT id, path FROM images WHERE id >= ? ORDER BY id LIMIT 1"
     ids = (first + (last - first) * k // most for k in range(most))
