@@ -206,5 +206,5 @@ def _some_paths(connection: Connection, images: int, most: int) -> list[str]:
     first, last = connection.execute("SELECT min(id), max(id) FROM images").fetchone()
     query = "SELECT id, path FROM images WHERE id >= ? ORDER BY id LIMIT 1"
     ids = (first + (last - first) * k // most for k in range(most))
-    found = (connection.execute(query, (id,)).fetchone() for id in ids)
-    return list(dict(found).values())
+    rows = (connection.execute(query, (id,)).fetchone() for id in ids)
+    return list(dict(rows).values())
