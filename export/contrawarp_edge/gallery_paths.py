@@ -84,9 +84,15 @@ class GalleryPaths:
         Raises:
             InputError: If SQLite cannot hold it.
         """
-        stored = self.places.stored(path)
+        places = self.places
+        stored = places.stored(path)
         if not is_text(stored):
             raise InputError(f"{path}: its name is not valid UTF-8; rename it")
+        if not places.is_settled:
+            query = "SELECT path FROM images WHERE path = ?"
+            for form in self.forms(path):
+                if self._connection.execute(query, (form,)).fetchone():
+                    return form
         return stored
 
     def forms(self, path: Path | str) -> Iterator[str]:

@@ -278,6 +278,17 @@ def test_old_gallery_that_finds_nothing_stays(
     assert all_open(old)
 
 
+def test_old_rows_are_replaced_though_their_files_are_away(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    with Gallery.open(old) as gallery:
+        record = Record("faces/0001.png", "new", np.ones(8))
+        assert gallery.add([record]) == [2]
+        assert gallery.sha256_of("faces/0001.png") == "new"
+    assert len(stored(old)) == 3
+
+
 def test_a_reader_goes_on_while_another_settles(
     old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
