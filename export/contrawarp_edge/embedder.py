@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from PIL import Image
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.loading import (
     ImageLike,
+    IsKnown,
     LoadedFile,
     Pixels,
     Prepare,
@@ -41,15 +42,17 @@ class FileBatch:
         paths: The n files that were embedded.
         sha256: Their n hashes.
         embeddings: float32 ``(n, D)``, row i for ``paths[i]``.
-        unchanged: Files that were passed over because their hash was known.
+        known: Files that were passed over because they are known, with their hashes.
         failed: Files that could not be used, each with the reason.
+        may_pass: Those of the failed ones that another try may be able to read.
     """
 
     paths: list[Path]
     sha256: list[str]
     embeddings: Embeddings
-    unchanged: list[Path]
+    known: list[tuple[Path, str]]
     failed: list[tuple[Path, str]]
+    may_pass: list[Path]
 
 
 class Embedder:
@@ -120,7 +123,7 @@ class Embedder:
         self,
         paths: Iterable[Path],
         *,
-        known_sha256: Callable[[Path], str | None] = lambda path: None,
+        is_known: IsKnown | None = None,
         every: float | None = None,
         prepare: Prepare | None = None,
     ) -> Iterator[FileBatch]:
@@ -128,8 +131,8 @@ class Embedder:
 
         Args:
             paths: Image files.
-            known_sha256: The hash for which a path need not be embedded again, or
-                None. Called in the consumer's thread.
+            is_known: Whether a path with a hash need not be embedded, called in the
+                consumer's thread; None to embed all.
             every: Seconds between two frames of a video, which take its place with
                 paths such as ``clip.mp4#t=12.500``; videos are refused if None.
             prepare: What to embed of each image, such as its aligned face. Where it
@@ -146,7 +149,7 @@ class Embedder:
         window: list[LoadedFile] = []
         pixels: list[Pixels] = []
         then = partial(prepared, prepare=prepare)
-        for file in load_files(paths, known_sha256, then, every):
+        for file in load_files(paths, is_known, then, every):
             window.append(file)
             if file.pixels is not None:
                 pixels.append(file.pixels)
@@ -177,8 +180,13 @@ class Embedder:
             paths=[file.path for file in good],
             sha256=[file.sha256 for file in good],
             embeddings=embeddings[usable],
-            unchanged=[f.path for f in window if f.pixels is None and not f.problem],
+            known=[
+                (file.path, file.sha256)
+                for file in window
+                if file.pixels is None and not file.problem
+            ],
             failed=failed,
+            may_pass=[file.path for file in window if file.may_pass],
         )
 
     def _embed_pixels(self, images: list[Pixels]) -> Embeddings:

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
 from types import TracebackType
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from contrawarp_edge import erasing, gallery_file, gallery_rows, gallery_sql
+from contrawarp_edge import (
+    erasing,
+    gallery_file,
+    gallery_rows,
+    gallery_settle,
+    gallery_sql,
+)
 from contrawarp_edge.damage import DamagedError
 from contrawarp_edge.drafts import remove_stale_draft
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.filters import Where, as_conditions
+from contrawarp_edge.gallery_paths import GalleryPaths
 from contrawarp_edge.gallery_rows import to_row
+from contrawarp_edge.gallery_schema import model_of
 from contrawarp_edge.gallery_sql import sqlite_errors, transaction
 from contrawarp_edge.matrix import Matrix
 from contrawarp_edge.model_file import ModelInfo
@@ -29,6 +39,8 @@ from contrawarp_edge.records import Hit, Record
 from contrawarp_edge.searcher import Searcher
 from contrawarp_edge.snapshot import snapshot_path
 
+_Found = TypeVar("_Found", Record, Hit)
+
 
 class Gallery:
     """Embeddings of images, made by one model and kept in one file.
@@ -37,17 +49,23 @@ class Gallery:
     wrote is safe once it returned, and other processes may read meanwhile. An object
     belongs to the thread that made it.
 
+    Paths that methods take are relative to the current folder. Paths that they return
+    open from there: they are relative if they lie below it, else absolute. In between,
+    a gallery keeps what finds its images again from anywhere.
+
     Attributes:
         path: The file.
         info: The model that the embeddings come from.
         aligned: Whether the faces were cut out of the images before embedding; queries
             should be treated likewise.
+        paths: Where its images are.
     """
 
     def __init__(self, file: OpenedFile) -> None:
         self.path = file.path
-        self.info = _model_of(file.meta, self.path)
+        self.info = model_of(file.meta, self.path)
         self.aligned = file.meta.get("aligned") == "yes"
+        self.paths = GalleryPaths(file)
         self._file = file
         self._lineage, self._searcher = file.lineage, self._new_searcher()
 
@@ -70,13 +88,14 @@ class Gallery:
             "fingerprint": info.fingerprint,
             "dim": str(info.dim),
             "aligned": "yes" if aligned else "no",
+            **gallery_settle.folder_entry(Path(path)),
         }
         gallery_file.create(Path(path), meta, info.dim)
         return cls.open(path)
 
     @classmethod
     def open(cls, path: Path | str, *, readonly: bool = False) -> Gallery:
-        """Opens a gallery.
+        """Opens a gallery, and brings it up to date if it may be written.
 
         Args:
             path: The file.
@@ -93,6 +112,8 @@ class Gallery:
                 remove_stale_draft(snapshot_path(file.path))
                 with suppress(InputError):  # `delete` said so, and will again
                     gallery._erase()
+                with suppress(DamagedError):  # who reads the damaged image says so
+                    gallery.paths.settle()
             return gallery
         except BaseException:
             file.close()
@@ -125,15 +146,13 @@ class Gallery:
         """Where the model was when images were last embedded with it, if known."""
         query = "SELECT value FROM meta WHERE key = 'model_path'"
         row = self._file.read(lambda connection: connection.execute(query).fetchone())
-        return Path(row[0]) if row else None
+        return Path(self.paths.places.absolute(row[0])) if row else None
 
     @model_path.setter
     def model_path(self, path: Path) -> None:
-        text = str(path).encode(errors="replace").decode()  # SQLite holds UTF-8 only
+        stored = self.paths.places.stored(path)
         with self._file.writing() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO meta VALUES ('model_path', ?)", (text,)
-            )
+            gallery_settle.write_entry(connection, "model_path", stored)
 
     def check_model(self, info: ModelInfo) -> None:
         """Checks that embeddings of a model may be compared with the stored ones.
@@ -171,7 +190,7 @@ class Gallery:
         with self._file.writing() as connection:
             revision = gallery_sql.next_revision(connection)
             for row in rows:
-                row["revision"] = revision
+                row |= {"path": self.paths.stored(row["path"]), "revision": revision}
                 ids.append(gallery_sql.upsert(connection, row))
         return ids
 
@@ -205,7 +224,10 @@ class Gallery:
 
     def get(self, key: int | str) -> Record | None:
         """The image with an id, or with a path; None if there is none."""
-        return self._file.read(lambda connection: gallery_rows.find(connection, key))
+        keys = self.paths.forms(key) if isinstance(key, str) else [key]
+        finders = (partial(gallery_rows.find, key=one) for one in keys)
+        record = next(filter(None, map(self._file.read, finders)), None)
+        return None if record is None else self._shown(record)
 
     def iter_records(self) -> Iterator[Record]:
         """Yields all images by id; the gallery may be changed meanwhile.
@@ -219,20 +241,16 @@ class Gallery:
                 records = next(pages, None)
             if records is None:
                 return
-            yield from records
+            yield from map(self._shown, records)
 
-    def iter_paths(self, prefix: str = "") -> Iterator[tuple[int, str, str]]:
-        """Yields id, path and hash of the images whose path begins with something.
+    def iter_paths(
+        self, folder: Path | str | None = None
+    ) -> Iterator[tuple[int, str, str]]:
+        """Yields id, path and hash of all images, or of those below a folder.
 
-        They come by path; the gallery may be changed meanwhile.
+        The gallery may be changed meanwhile.
         """
-        pages = gallery_rows.pages_of_paths(self._file.read, prefix)
-        while True:
-            with sqlite_errors(self.path):
-                rows = next(pages, None)
-            if rows is None:
-                return
-            yield from rows
+        return self.paths.rows(folder)
 
     def ids_where(self, where: Where) -> list[int]:
         """The ascending ids of the images that fit all of some conditions.
@@ -248,7 +266,12 @@ class Gallery:
 
     def sha256_of(self, path: str) -> str | None:
         """The hash stored for a path, or None if the path is unknown."""
-        return self._file.read(partial(gallery_rows.sha256_of, path=path))
+        forms = self.paths.forms(path)
+        finders = (partial(gallery_rows.sha256_of, path=form) for form in forms)
+        return next(filter(None, map(self._file.read, finders)), None)
+
+    def _shown(self, found: _Found) -> _Found:
+        return replace(found, path=self.paths.shown(found.path))
 
     def search(
         self,
@@ -297,7 +320,8 @@ class Gallery:
                     exact=exact,
                 )
 
-        return self._file.read(work)
+        found = self._file.read(work)
+        return [[self._shown(hit) for hit in hits] for hits in found]
 
     @property
     def last_recall(self) -> float | None:
@@ -330,15 +354,3 @@ class Gallery:
 
     def _new_searcher(self) -> Searcher:
         return Searcher(self.path, self.info.dim)
-
-
-def _model_of(meta: Mapping[str, str], path: Path) -> ModelInfo:
-    try:
-        entries = json.loads(meta["model"])
-    except (KeyError, ValueError):
-        entries = None
-    if not isinstance(entries, dict) or not all(
-        isinstance(value, str) for value in entries.values()
-    ):
-        raise DamagedError(path, "is damaged: what it says of its model is unreadable")
-    return ModelInfo.from_metadata(entries, path)

@@ -1,57 +1,28 @@
-"""The SQLite file behind a gallery: its tables, and opening it without side effects."""
+"""The SQLite file behind a gallery: making it, and opening it without side effects."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
-import zlib
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 
-from contrawarp_edge import row_checks, write_ahead
-from contrawarp_edge.damage import DamagedError
+from contrawarp_edge import write_ahead
 from contrawarp_edge.drafts import draft_path
 from contrawarp_edge.errors import InputError
+from contrawarp_edge.gallery_schema import (
+    SCHEMA_VERSION,
+    complete,
+    make_tables,
+    read_meta,
+    upgrade,
+)
 from contrawarp_edge.gallery_sql import sqlite_errors, transaction
 from contrawarp_edge.locking import locked_folder
 from contrawarp_edge.placed import PlacedConnection, place_of
 
-SCHEMA_VERSION = 3
-
 _ATTEMPTS = 20
-
-# `history` counts the write transactions, and each row keeps the one that wrote its
-# embedding last: whoever holds a copy of the embeddings can tell what is new. The
-# random mark of each transaction tells whether a copy is one of this gallery.
-_HISTORY = """
-CREATE TABLE history (revision INTEGER PRIMARY KEY, token BLOB NOT NULL);
-"""
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE images (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    path TEXT NOT NULL UNIQUE,
-    sha256 TEXT NOT NULL,
-    metadata TEXT NOT NULL,
-    added TEXT NOT NULL,
-    revision INTEGER NOT NULL,
-    embedding BLOB NOT NULL CHECK (length(embedding) = {size}),
-    checksum INTEGER NOT NULL DEFAULT -1
-);
-CREATE INDEX images_revision ON images (revision);
-"""
-# What a gallery of an earlier version lacks, where it may not be upgraded.
-_WITHOUT_HISTORY = """
-CREATE TEMP VIEW history AS
-SELECT CAST(value AS INTEGER) AS revision, NULL AS token FROM main.meta
-WHERE key = 'revision';
-"""
-_WITHOUT_CHECKSUMS = f"""
-CREATE TEMP VIEW images AS
-SELECT *, {row_checks.UNCHECKED} AS checksum FROM main.images;
-"""
-_CHECKED = ("schema_version", "model", "fingerprint", "dim", "aligned")
 
 
 def create(path: Path, meta: Mapping[str, str], dim: int) -> None:
@@ -75,8 +46,7 @@ def create(path: Path, meta: Mapping[str, str], dim: int) -> None:
         draft = draft_path(target)  # a killed run's if there is one: we have the lock
         try:
             _remove(draft)
-            entries = {"schema_version": str(SCHEMA_VERSION), **meta}
-            _fill(draft, {**entries, "checksum": _checksum(entries)}, dim)
+            _fill(draft, meta, dim)
             # Nothing is here, so a log is of a file that was removed or moved away.
             write_ahead.remove_log(target)
             _publish(draft, target)
@@ -95,11 +65,8 @@ def _fill(draft: Path, meta: Mapping[str, str], dim: int) -> None:
         connection.execute("PRAGMA page_size = 16384")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA secure_delete = ON")
-        connection.executescript("BEGIN;" + _HISTORY + _SCHEMA.format(size=4 * dim))
-        connection.execute("INSERT INTO history VALUES (0, randomblob(16))")
-        connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-        write_ahead.stamp(connection)
-        connection.execute("COMMIT")
+        with transaction(connection, "IMMEDIATE"):
+            make_tables(connection, meta, dim)
 
 
 def _remove(draft: Path) -> None:
@@ -148,9 +115,9 @@ def connect(path: Path, *, readonly: bool) -> tuple[PlacedConnection, dict[str, 
         try:
             if int(meta["schema_version"]) < SCHEMA_VERSION:
                 if readonly:
-                    _complete(connection, meta)
+                    complete(connection, meta)
                 else:
-                    _upgrade(connection)
+                    upgrade(connection)
             connection.execute(f"PRAGMA query_only = {readonly:d}")
         except BaseException:
             connection.close()
@@ -216,7 +183,7 @@ def _open(path: Path, mode: str) -> tuple[PlacedConnection, dict[str, str]]:
             connection.execute("PRAGMA temp_store = MEMORY")
             # SQLite's own default differs from one system to the next.
             connection.execute("PRAGMA secure_delete = ON")
-            meta = _read_meta(connection, path)
+            meta = read_meta(connection, path)
             # Commits reach the file itself at once, as far as readers let them: it is
             # whole when it is copied or moved without its log, or the log is lost.
             connection.execute("PRAGMA wal_autocheckpoint = 1")
@@ -228,77 +195,6 @@ def _open(path: Path, mode: str) -> tuple[PlacedConnection, dict[str, str]]:
             return connection, meta
         connection.close()
     raise InputError(f"{path}: keeps changing; try again")
-
-
-def _read_meta(connection: sqlite3.Connection, path: Path) -> dict[str, str]:
-    try:
-        meta = _entries(connection)
-        version, _ = int(meta["schema_version"]), int(meta["dim"])
-    except sqlite3.OperationalError as error:
-        if "no such" not in str(error):  # table or column
-            raise
-        raise InputError(f"{path}: not a gallery") from error
-    except sqlite3.DatabaseError as error:
-        if "malformed" in str(error):
-            raise
-        raise InputError(f"{path}: not a gallery") from error
-    except (KeyError, ValueError) as error:
-        raise InputError(f"{path}: not a gallery") from error
-    if version > SCHEMA_VERSION:
-        raise InputError(
-            f"{path}: written by a newer version; upgrade contrawarp-edge to open it"
-        )
-    # Earlier versions wrote none; if there is one, damage only makes it look earlier.
-    if (version >= 3 or "checksum" in meta) and meta.get("checksum") != _checksum(meta):
-        raise DamagedError(path, "is damaged: what it says of its model has changed")
-    return meta
-
-
-def _entries(connection: sqlite3.Connection) -> dict[str, str]:
-    # As bytes, because damaged text may be none.
-    query = "SELECT CAST(key AS BLOB), CAST(value AS BLOB) FROM meta"
-    return {
-        key.decode(errors="replace"): value.decode(errors="replace")
-        for key, value in connection.execute(query)
-        if key is not None and value is not None
-    }
-
-
-def _checksum(meta: Mapping[str, object]) -> str:
-    """CRC-32 of the entries that stay as they were when the gallery was made."""
-    text = "\n".join(f"{key}={meta.get(key)}" for key in _CHECKED)
-    return str(zlib.crc32(text.encode(errors="replace")))
-
-
-def _complete(connection: sqlite3.Connection, meta: Mapping[str, str]) -> None:
-    """Lets a gallery of an earlier version be read like one of today's, unchanged."""
-    if int(meta["schema_version"]) < 2:
-        connection.executescript(_WITHOUT_HISTORY)
-    connection.executescript(_WITHOUT_CHECKSUMS)
-
-
-def _upgrade(connection: sqlite3.Connection) -> None:
-    """Brings a gallery of an earlier version up to date, in one step."""
-    with transaction(connection, "IMMEDIATE"):
-        meta = _entries(connection)
-        if int(meta["schema_version"]) < 2:
-            _add_history(connection)
-        if int(meta["schema_version"]) < 3:  # else another process was quicker
-            row_checks.add_checksums(connection)
-            meta["schema_version"] = str(SCHEMA_VERSION)
-            meta["checksum"] = _checksum(meta)
-            changed = [(key, meta[key]) for key in ("schema_version", "checksum")]
-            connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", changed)
-
-
-def _add_history(connection: sqlite3.Connection) -> None:
-    """Gives a gallery of version 1, which had no random marks, its history."""
-    connection.execute(_HISTORY)
-    connection.execute(
-        "INSERT INTO history SELECT CAST(value AS INTEGER), randomblob(16) FROM meta "
-        "WHERE key = 'revision'"
-    )
-    connection.execute("DELETE FROM meta WHERE key = 'revision'")
 
 
 def is_sqlite(path: Path) -> bool:

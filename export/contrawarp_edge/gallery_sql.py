@@ -20,6 +20,7 @@ from contrawarp_edge.nearest import Rows, Vectors
 from contrawarp_edge.placed import PlacedConnection
 
 _FETCH = 4096
+_OF_THESE = "WHERE id IN (SELECT value FROM json_each(?))"
 # What SQLite says of a file, or a part of one, that nobody wrote like that.
 _DAMAGE_CODES = (11, 26)  # SQLITE_CORRUPT, SQLITE_NOTADB
 _DAMAGE_WORDS = ("malformed", "not a database", "decode to UTF-8")
@@ -102,7 +103,7 @@ def all_ids(connection: sqlite3.Connection) -> Rows:
 def page_of_paths(
     connection: sqlite3.Connection, prefix: str, after: str
 ) -> list[tuple[int, str, str]]:
-    """Id, path and hash of some images by path, beginning after a path.
+    """Id, stored path and hash of some images by path, beginning after a path.
 
     Raises:
         Damage: If a row is damaged.
@@ -119,6 +120,12 @@ def page_of_paths(
             raise row_damage(row.id, row.path, "it comes after a later path")
         last = row.path
     return [(row.id, row.path.decode(), row.sha256.decode()) for row in rows]
+
+
+def has_path(connection: sqlite3.Connection, path: str) -> bool:
+    """Whether there is an image with a stored path."""
+    query = "SELECT 1 FROM images WHERE path = ?"
+    return connection.execute(query, (path,)).fetchone() is not None
 
 
 def ids_since(connection: sqlite3.Connection, revision: int) -> Rows:
@@ -190,10 +197,36 @@ def embeddings_since(
         yield np.array(ids, np.int64), row_checks.vectors(ids, blobs, dim)
 
 
+def check_rows(connection: sqlite3.Connection, ids: Collection[int]) -> None:
+    """Checks images before something of them is changed.
+
+    Raises:
+        Damage: If one is damaged.
+    """
+    for some in _chunks(ids):
+        row_checks.select(connection, _OF_THESE, (some,))
+
+
+def seal_rows(connection: sqlite3.Connection, ids: Collection[int]) -> None:
+    """Writes the checksums of images of which something was changed."""
+    for some in _chunks(ids):
+        sums = [
+            (row_checks.checksum(row), row.id)
+            for row in row_checks.unchecked(connection, _OF_THESE, (some,))
+        ]
+        connection.executemany("UPDATE images SET checksum = ? WHERE id = ?", sums)
+
+
+def _chunks(ids: Collection[int]) -> Iterator[str]:
+    rest = iter(ids)
+    while some := list(islice(rest, _FETCH)):
+        yield json.dumps(some)
+
+
 def delete(connection: sqlite3.Connection, ids: Collection[int]) -> int:
     """Deletes images, inside a transaction, and returns how many there were."""
     cursor = connection.execute(
-        "DELETE FROM images WHERE id IN (SELECT value FROM json_each(?))",
+        f"DELETE FROM images {_OF_THESE}",
         (json.dumps(list(ids)),),
     )
     return cursor.rowcount
@@ -230,7 +263,7 @@ def details(
     """
     rows = row_checks.select(
         connection,
-        "WHERE id IN (SELECT value FROM json_each(?))",
+        _OF_THESE,
         (json.dumps(list(ids)),),
     )
     blobs = [row.embedding for row in rows]

@@ -2,34 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from contrawarp_edge.adopting import adopt
 from contrawarp_edge.align.rules import aligner_for
 from contrawarp_edge.embedder import Embedder, FileBatch
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.gallery import Gallery
 from contrawarp_edge.inputs.metadata_file import Describe
-from contrawarp_edge.inputs.video import frame_path, split_frame_path
+from contrawarp_edge.inputs.video import split_frame_path
 from contrawarp_edge.records import Record
 
 
 @dataclass
 class Outcome:
-    """What became of the images: how many, and which of them failed why."""
+    """What became of the images: how many, and which of them failed why.
+
+    Attributes:
+        embedded: Images that are new or have changed.
+        unchanged: Images that the gallery knew by path and content.
+        moved: Images that it knew by their content, from a path where they are no more.
+        copied: Images that it knew by their content, from a path where they still are.
+        described: Images with metadata, among all of these.
+        failed: Images that could not be used, each with the reason.
+        may_pass: Those of them that another try may be able to read.
+    """
 
     embedded: int = 0
     unchanged: int = 0
+    moved: int = 0
+    copied: int = 0
     described: int = 0
     failed: list[tuple[Path, str]] = field(default_factory=list)
+    may_pass: list[Path] = field(default_factory=list)
 
     @property
     def done(self) -> int:
         """Images dealt with so far, frames of videos among them."""
-        return self.embedded + self.unchanged + len(self.failed)
+        known = self.unchanged + self.moved + self.copied
+        return self.embedded + known + len(self.failed)
+
+    def __str__(self) -> str:
+        """How many, in a line."""
+        text = (
+            f"{self.embedded} embedded, {self.unchanged} unchanged, "
+            f"{len(self.failed)} skipped"
+        )
+        for count, what in ((self.moved, "moved"), (self.copied, "copied")):
+            text += f", {count} {what}" if count else ""
+        return text
 
 
 def embed_into(
@@ -44,9 +71,11 @@ def embed_into(
 ) -> Outcome:
     """Brings a gallery up to date with files.
 
-    A file whose path and hash the gallery knows is passed over. Each batch is stored
-    before the next, so that an interrupted run loses at most one. The gallery is
-    created with the first batch, if there is none.
+    A file whose path and hash the gallery knows is passed over. One whose hash it knows
+    from another path is not embedded again either: if no such file is there any more,
+    the image keeps its id and metadata and gets the new path, else it is a further
+    image. Each batch is stored before the next, so that an interrupted run loses at
+    most one. The gallery is created with the first batch, if there is none.
 
     Args:
         gallery_path: The gallery.
@@ -69,9 +98,13 @@ def embed_into(
     outcome = Outcome()
     gallery: Gallery | None = None
 
-    def known_sha256(path: Path) -> str | None:
-        return None if gallery is None else gallery.sha256_of(str(path))
+    def is_known(path: Path, sha256: str) -> bool:
+        if gallery is None:
+            return False
+        is_same = gallery.sha256_of(str(path)) == sha256
+        return is_same or bool(gallery.paths.twins(path, sha256))
 
+    lost: list[Path] = []
     with ExitStack() as stack:
         if gallery_path.exists():
             gallery = stack.enter_context(_opened(gallery_path, embedder))
@@ -79,18 +112,16 @@ def embed_into(
         elif not gallery_path.parent.is_dir():
             raise InputError(f"{gallery_path}: its folder does not exist")
         prepare = aligner_for(embedder.info) if align else None
-        for batch in embedder.embed_files(
-            paths, known_sha256=known_sha256, every=every, prepare=prepare
-        ):
+        batches = partial(embedder.embed_files, every=every, prepare=prepare)
+        for batch in chain(batches(paths, is_known=is_known), batches(_each(lost))):
             if batch.paths and gallery is None:
                 gallery = _created(gallery_path, embedder, aligned=bool(align))
                 stack.enter_context(gallery)
                 _as_before(gallery, bool(align))
             if gallery is not None:
-                outcome.described += _store(gallery, batch, describe)
-            outcome.embedded += len(batch.paths)
-            outcome.unchanged += len(batch.unchanged)
+                lost += _store(gallery, batch, describe, outcome)
             outcome.failed += batch.failed
+            outcome.may_pass += batch.may_pass
             on_batch(outcome)
     return outcome
 
@@ -115,6 +146,13 @@ def _created(path: Path, embedder: Embedder, *, aligned: bool) -> Gallery:
     return _opened(path, embedder)
 
 
+def _each(lost: list[Path]) -> Iterator[Path]:
+    """Once all others are done: the files, or videos, behind what was lost."""
+    for path in dict.fromkeys(lost):
+        frame = split_frame_path(str(path))
+        yield path if frame is None else Path(frame[0])
+
+
 def _as_before(gallery: Gallery, align: bool | None) -> bool:
     if align not in (None, gallery.aligned):
         were, option = (
@@ -129,34 +167,41 @@ def _as_before(gallery: Gallery, align: bool | None) -> bool:
     return gallery.aligned
 
 
-def _store(gallery: Gallery, batch: FileBatch, describe: Describe) -> int:
-    """Stores a batch and returns of how many images something was said."""
-    described = 0
-    records = []
-    for path in batch.unchanged:
-        if facts := describe(path):
-            described += 1
-            row = gallery.get(str(path))
-            if row is not None and not _says(row, facts):
-                records.append(_described(gallery, row, facts))
-    new = [
+def _store(
+    gallery: Gallery, batch: FileBatch, describe: Describe, outcome: Outcome
+) -> list[Path]:
+    """Stores a batch, and returns what has to be embedded after all."""
+    fresh = list(zip(batch.paths, batch.sha256, strict=True))
+    adopted = adopt(gallery, batch.known, fresh)
+    new = adopted.copies + [
         Record(str(path), sha256, embedding)
-        for path, sha256, embedding in zip(
-            batch.paths, batch.sha256, batch.embeddings, strict=True
-        )
+        for (path, sha256), embedding in zip(fresh, batch.embeddings, strict=True)
     ]
-    _delete_outdated_frames(gallery, new)
+    if adopted.moved:
+        gallery.paths.move(adopted.moved)
+    records = []
     for record in new:
         facts = describe(Path(record.path))
-        described += bool(facts)
+        outcome.described += bool(facts)
         records.append(_described(gallery, record, facts))
+    moved = set(adopted.moved.values())
+    for path in [*adopted.unchanged, *moved]:
+        facts = describe(path)
+        outcome.described += bool(facts)
+        row = gallery.get(str(path)) if facts or path in moved else None
+        if row is not None:
+            record = _described(gallery, replace(row, path=str(path)), facts)
+            if record.metadata != row.metadata:
+                records.append(record)
+    unchanged = set(adopted.unchanged)
+    known = [(path, sha256) for path, sha256 in batch.known if path not in unchanged]
+    _delete_outdated_frames(gallery, known + fresh)
     gallery.add(records)
-    return described
-
-
-def _says(row: Record, facts: dict[str, Any]) -> bool:
-    """Whether metadata holds all of some facts."""
-    return {**(row.metadata or {}), **facts} == row.metadata
+    outcome.embedded += len(fresh)
+    outcome.unchanged += len(adopted.unchanged)
+    outcome.moved += len(moved)
+    outcome.copied += len(adopted.copies)
+    return adopted.lost
 
 
 def _described(gallery: Gallery, record: Record, facts: dict[str, Any]) -> Record:
@@ -171,15 +216,11 @@ def _described(gallery: Gallery, record: Record, facts: dict[str, Any]) -> Recor
     return replace(record, metadata={**before, **facts})
 
 
-def _delete_outdated_frames(gallery: Gallery, new: list[Record]) -> None:
+def _delete_outdated_frames(gallery: Gallery, files: list[tuple[Path, str]]) -> None:
     """Deletes frames of what a video was before it changed."""
-    frames = [(split_frame_path(record.path), record.sha256) for record in new]
+    frames = [(split_frame_path(str(path)), sha256) for path, sha256 in files]
     videos = {(frame[0], sha256) for frame, sha256 in frames if frame is not None}
-    outdated = [
-        id
-        for video, sha256 in videos
-        for id, _, stored in gallery.iter_paths(frame_path(video, 0)[: -len("0.000")])
-        if stored != sha256
-    ]
-    if outdated:
-        gallery.delete(outdated)
+    for video, sha256 in videos:
+        rows = gallery.paths.frames(video)
+        if outdated := [id for id, _, stored in rows if stored != sha256]:
+            gallery.delete(outdated)

@@ -27,6 +27,9 @@ ImageLike: TypeAlias = Path | str | Image.Image | Pixels
 Prepare: TypeAlias = Callable[[Pixels], Pixels]
 """Makes of an image what a model shall see; may raise ``InputError``."""
 
+IsKnown: TypeAlias = Callable[[Path, str], bool]
+"""Whether a path with a hash need not be decoded."""
+
 _Result = TypeVar("_Result")
 
 _WORKERS = min(8, os.cpu_count() or 1)
@@ -40,14 +43,17 @@ class LoadedFile:
     Attributes:
         path: The path as it was given.
         sha256: Of the file's bytes, or empty if it could not be read.
-        pixels: uint8 ``(H, W, 3)`` RGB, or None if unchanged or unreadable.
+        pixels: uint8 ``(H, W, 3)`` RGB, or None if known or unreadable.
         problem: Why the file could not be used, or None.
+        may_pass: Whether the problem is one of the system, such as a lock or a
+            permission, and another try may do.
     """
 
     path: Path
     sha256: str = ""
     pixels: Pixels | None = None
     problem: str | None = None
+    may_pass: bool = False
 
 
 def to_pixels(image: ImageLike) -> Pixels:
@@ -80,8 +86,17 @@ def to_pixels(image: ImageLike) -> Pixels:
     return image
 
 
-def load_file(path: Path, known_sha256: str | None = None) -> LoadedFile:
-    """Hashes a file and decodes it, unless its hash is the known one."""
+def hash_file(path: Path) -> LoadedFile:
+    """Hashes a file without decoding it."""
+    return _loaded(path, decode=False)
+
+
+def load_file(path: Path) -> LoadedFile:
+    """Hashes a file and decodes it."""
+    return _loaded(path, decode=True)
+
+
+def _loaded(path: Path, *, decode: bool) -> LoadedFile:
     if problem := _not_loadable(path):
         return LoadedFile(path, problem=problem)
     if is_video(path):
@@ -89,24 +104,24 @@ def load_file(path: Path, known_sha256: str | None = None) -> LoadedFile:
     try:
         with path.open("rb") as file:
             sha256 = _sha256(file)
-            if sha256 == known_sha256:
+            if not decode:
                 return LoadedFile(path, sha256)
             file.seek(0)
             pixels = np.asarray(read_rgb(file, name=str(path)))
             return LoadedFile(path, sha256, pixels)
     except (InputError, OSError) as error:
-        return LoadedFile(path, problem=_reason(path, error))
+        return _failed(path, error)
 
 
 def load_video(
-    path: Path, every: float, known_sha256: Callable[[Path], str | None]
+    path: Path, every: float, is_known: IsKnown | None
 ) -> Iterator[LoadedFile]:
     """Hashes a video and decodes its frames, unless all are known with its hash.
 
     Args:
         path: The video.
         every: Seconds between two frames.
-        known_sha256: The hash for which a frame's path need not be decoded again.
+        is_known: Whether a frame's path need not be decoded; None to decode all.
 
     Yields:
         An entry a frame, whose path ends in ``#t=SECONDS``, and one with the video's
@@ -118,18 +133,21 @@ def load_video(
     try:
         with path.open("rb") as file:
             sha256 = _sha256(file)
-        expected = [Path(frame_path(path, t)) for t in frame_times(path, every)]
-        if expected and all(known_sha256(frame) == sha256 for frame in expected):
-            yield from (LoadedFile(frame, sha256) for frame in expected)
-            return
+        known: set[Path] = set()
+        if is_known is not None:
+            expected = [Path(frame_path(path, t)) for t in frame_times(path, every)]
+            known = {frame for frame in expected if is_known(frame, sha256)}
+            if expected and len(known) == len(expected):
+                yield from (LoadedFile(frame, sha256) for frame in expected)
+                return
         for seconds, image in frames(path, every):
             frame = Path(frame_path(path, seconds))
-            if known_sha256(frame) == sha256:
+            if frame in known:
                 yield LoadedFile(frame, sha256)
             else:
                 yield LoadedFile(frame, sha256, np.asarray(image))
     except (InputError, OSError) as error:
-        yield LoadedFile(path, problem=_reason(path, error))
+        yield _failed(path, error)
 
 
 def prepared(file: LoadedFile, prepare: Prepare | None) -> LoadedFile:
@@ -148,10 +166,11 @@ def _not_loadable(path: Path) -> str | None:
     return problem
 
 
-def _reason(path: Path, error: InputError | OSError) -> str:
+def _failed(path: Path, error: InputError | OSError) -> LoadedFile:
     if isinstance(error, InputError):
-        return str(error).removeprefix(f"{path}: ")
-    return error.strerror or type(error).__name__
+        return LoadedFile(path, problem=str(error).removeprefix(f"{path}: "))
+    problem = error.strerror or type(error).__name__
+    return LoadedFile(path, problem=problem, may_pass=True)
 
 
 def _sha256(file: BinaryIO) -> str:
@@ -174,7 +193,7 @@ def sha256_of_file(path: Path) -> str | None:
 
 def load_files(
     paths: Iterable[Path],
-    known_sha256: Callable[[Path], str | None],
+    is_known: IsKnown | None,
     then: Callable[[LoadedFile], _Result],
     every: float | None = None,
 ) -> Iterator[_Result]:
@@ -182,8 +201,8 @@ def load_files(
 
     Args:
         paths: Files to read.
-        known_sha256: The hash for which a path need not be decoded again, or None.
-            Called in the consumer's thread.
+        is_known: Whether a path with a hash need not be decoded, called in the
+            consumer's thread; None to decode all.
         then: What to make of each file, in the thread that read it. What it returns
             waits for the consumer, so it should be small.
         every: Seconds between two frames of a video; None to refuse videos.
@@ -192,23 +211,40 @@ def load_files(
         One result a path, in the order of ``paths``, whether it could be read or not;
         for a video one a frame.
     """
+    hashed: deque[Future[LoadedFile]] = deque()
+    loaded: deque[Future[_Result]] = deque()
 
-    def load(path: Path, sha256: str | None) -> _Result:
-        return then(load_file(path, sha256))
+    def load(path: Path) -> None:
+        loaded.append(pool.submit(lambda: then(load_file(path))))
 
-    ahead: deque[Future[_Result]] = deque()
+    def decide(is_known: IsKnown) -> None:
+        file = hashed.popleft().result()
+        if file.problem is not None or is_known(file.path, file.sha256):
+            loaded.append(pool.submit(then, file))
+        else:  # it is hashed again with what is decoded, since it may have changed
+            load(file.path)
+
     pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="load")
     try:
         for path in paths:
             if every is not None and is_video(path):  # FFmpeg has threads of its own
-                while ahead:
-                    yield ahead.popleft().result()
-                yield from map(then, load_video(path, every, known_sha256))
+                while is_known and hashed:
+                    decide(is_known)
+                while loaded:
+                    yield loaded.popleft().result()
+                yield from map(then, load_video(path, every, is_known))
                 continue
-            ahead.append(pool.submit(load, path, known_sha256(path)))
-            if len(ahead) > 2 * _WORKERS:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
+            if is_known is None:
+                load(path)
+            else:
+                hashed.append(pool.submit(hash_file, path))
+                if len(hashed) > _WORKERS:
+                    decide(is_known)
+            if len(loaded) > 2 * _WORKERS:
+                yield loaded.popleft().result()
+        while is_known and hashed:
+            decide(is_known)
+        while loaded:
+            yield loaded.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)

@@ -18,7 +18,8 @@ class Record:
     """One image of a gallery.
 
     Attributes:
-        path: The image's path, by which a gallery tells images apart.
+        path: The image's path, by which a gallery tells images apart. One that comes
+            out of a gallery opens from the current folder.
         sha256: Of the image file, in hex digits.
         embedding: float32 ``(D,)``; a gallery stores it at unit length.
         metadata: JSON values by name. On adding, None keeps what a known path has.
@@ -49,7 +50,10 @@ class Record:
 
 @dataclass(frozen=True)
 class Hit:
-    """One search result; ``score`` is the cosine similarity, -1 to 1."""
+    """One search result; ``score`` is the cosine similarity, -1 to 1.
+
+    ``path`` opens from the folder that was the current one during the search.
+    """
 
     id: int
     score: float

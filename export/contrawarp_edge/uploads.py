@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from contrawarp_edge.drafts import remove_stale_drafts
 from contrawarp_edge.files import atomic_write
 
 _SUFFIX = ".uploads"
 _NAME = re.compile(r"[0-9a-f]{64}\.[a-z]+")
-_DRAFT = re.compile(rf"\.{_NAME.pattern}\.tmp")
 
 
 class Uploads:
@@ -63,7 +63,7 @@ class Uploads:
         if strays:
             strays.difference_update(filter(None, map(_name_in, paths)))
         if drafts:
-            strays.update(name for name in names if _DRAFT.fullmatch(name))
+            remove_stale_drafts(self._folder)
         for name in strays:
             (self._folder / name).unlink(missing_ok=True)
         return len(strays)

@@ -16,9 +16,22 @@ from contrawarp_edge.indexing import Outcome, embed_into
 from contrawarp_edge.inputs.metadata_file import Describe
 from contrawarp_edge.inputs.sources import Sources
 from contrawarp_edge.placed import MovedError, Place, place_of
-from contrawarp_edge.pruning import prune
+from contrawarp_edge.pruning import Pruned, prune
 
 _Stamp = tuple[int, int]
+
+# So many polls are between two tries to read a file at most, and so many times what is
+# gone may wait for files that still appear.
+_MOST_POLLS = 256
+_MOST_OWED = 10
+
+
+@dataclass
+class _Wait:
+    """Until a file that could not be read is tried again."""
+
+    polls: int
+    left: int
 
 
 def _say_nothing(outcome: Outcome) -> None:
@@ -53,16 +66,21 @@ class Watcher:
     _seen: dict[Path, _Stamp] = field(default_factory=dict)
     _done: dict[Path, _Stamp] = field(default_factory=dict)
     _place: Place | None = None
+    _waits: dict[Path, _Wait] = field(default_factory=dict)
+    _owed: int = 1
+    _has_doubts: bool = False
 
-    def poll(self) -> tuple[Outcome, int]:
+    def poll(self) -> tuple[Outcome, Pruned]:
         """Looks once: embeds what is new or changed, forgets what is gone.
 
         A file is embedded once its size and time have been the same in two polls, so
-        that none is read while it is written.
+        that none is read while it is written. One that could not be read is tried
+        again, after ever more polls. What is gone is forgotten once no more files
+        appear: what was moved has to be known at its new place by then.
 
         Returns:
-            What became of the files that were embedded, and how many images were
-            deleted from the gallery because their files are gone.
+            What became of the files that were embedded, and of the images whose files
+            were looked for.
 
         Raises:
             InputError: If the gallery cannot be used.
@@ -75,14 +93,12 @@ class Watcher:
             )
         now = dict(self._stamps())
         self.others = Counter(self.sources.others)
-        stable = [
-            path
-            for path, stamp in now.items()
-            if self._seen.get(path) == stamp and self._done.get(path) != stamp
-        ]
+        stable = [path for path in now if self._is_due(path, now[path])]
+        has_new = not now.keys() <= self._seen.keys()
         has_vanished = not self._seen.keys() <= now.keys()
-        is_first = not self._seen
-        outcome = Outcome()
+        if self._owed or has_vanished or (has_new and self._has_doubts):
+            self._owed += 1
+        outcome, pruned = Outcome(), Pruned()
         if stable:
             outcome = embed_into(
                 self.gallery,
@@ -94,17 +110,39 @@ class Watcher:
                 align=self.align,
             )
         self._done.update((path, now[path]) for path in stable)
-        deleted = self._prune() if has_vanished or is_first else 0
+        self._wait(outcome.may_pass)
+        if self._owed and (not has_new or self._owed > _MOST_OWED):
+            pruned = self._prune()
+            self._owed, self._has_doubts = 0, bool(pruned.unsure)
         self._done = {path: stamp for path, stamp in self._done.items() if path in now}
+        self._waits = {path: wait for path, wait in self._waits.items() if path in now}
         self._seen = now  # only now, so that after an error all is tried again
         if self._place is None and self.gallery.exists():
             self._place = place_of(self.gallery, is_immutable=False)
-        return outcome, deleted
+        return outcome, pruned
+
+    def _is_due(self, path: Path, stamp: _Stamp) -> bool:
+        if self._seen.get(path) != stamp:
+            self._waits.pop(path, None)
+            return False
+        if (wait := self._waits.get(path)) is not None:
+            wait.left -= 1
+            return wait.left <= 0
+        return self._done.get(path) != stamp
+
+    def _wait(self, unread: Sequence[Path]) -> None:
+        """Sets when to try again what could not be read."""
+        over = {path: wait for path, wait in self._waits.items() if wait.left <= 0}
+        for path in over:
+            del self._waits[path]
+        for path in unread:
+            polls = min(2 * over[path].polls, _MOST_POLLS) if path in over else 1
+            self._waits[path] = _Wait(polls, polls)
 
     def run(
         self,
         interval: float,
-        on_poll: Callable[[Outcome, int], None],
+        on_poll: Callable[[Outcome, Pruned], None],
         on_problem: Callable[[InputError], None],
     ) -> None:
         """Polls until ``KeyboardInterrupt``.
@@ -142,7 +180,7 @@ class Watcher:
         if there:
             yield from replace(self.sources, paths=there)
 
-    def _prune(self) -> int:
+    def _prune(self) -> Pruned:
         # An empty folder is more often a disk that is not mounted than an emptied one.
         folders = [
             folder
@@ -150,6 +188,6 @@ class Watcher:
             if next(self._files([folder]), None) is not None
         ]
         if not folders or not self.gallery.exists():
-            return 0
+            return Pruned()
         with Gallery.open(self.gallery) as gallery:
-            return len(prune(gallery, folders, force=True).gone)
+            return prune(gallery, folders, even_all=True)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +129,14 @@ def make_model(tmp_path: Path) -> MakeModel:
 @pytest.fixture
 def model(make_model: MakeModel) -> Path:
     return make_model()
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user of the machine can reach, unlike ``tmp_path``."""
+    with tempfile.TemporaryDirectory() as name:
+        os.chmod(name, 0o755)
+        yield Path(name).resolve()
 
 
 @pytest.fixture

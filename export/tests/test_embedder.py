@@ -115,9 +115,11 @@ def test_known_files_are_passed_over(
     (first,) = embedder.embed_files(paths)
     known = dict(zip(first.paths, first.sha256, strict=True))
     known[paths[3]] = "another"
-    (second,) = embedder.embed_files(paths, known_sha256=known.get)
+    (second,) = embedder.embed_files(
+        paths, is_known=lambda path, sha256: known.get(path) == sha256
+    )
     assert second.paths == [paths[3]]
-    assert second.unchanged == [*paths[:3], paths[4]]
+    assert [path for path, _ in second.known] == [*paths[:3], paths[4]]
     np.testing.assert_allclose(second.embeddings, first.embeddings[3:4], atol=1e-6)
 
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,8 +25,9 @@ def watcher(model: Path, tmp_path: Path, make_images: MakeImages) -> Watcher:
 
 
 def counts(watcher: Watcher) -> tuple[int, int, int, int]:
-    outcome, deleted = watcher.poll()
-    return outcome.embedded, outcome.unchanged, len(outcome.failed), deleted
+    outcome, pruned = watcher.poll()
+    new = outcome.embedded + outcome.copied
+    return new, outcome.unchanged, len(outcome.failed), len(pruned.gone)
 
 
 def images(watcher: Watcher) -> int:
@@ -78,7 +81,8 @@ def test_what_vanished_before_it_began(
     watcher.poll()
     (tmp_path / "faces" / "0001.png").unlink()
     again = Watcher(watcher.gallery, watcher.embedder, watcher.sources)
-    assert counts(again) == (0, 0, 0, 1)
+    assert counts(again) == (0, 0, 0, 0)  # it may have been moved
+    assert counts(again) == (0, 4, 0, 1)
     assert images(again) == 4
 
 
@@ -124,3 +128,75 @@ def test_a_gallery_that_is_moved_away(
     assert path.exists() == is_replaced
     with Gallery.open(moved) as gallery:
         assert len(gallery) == 3
+
+
+def test_what_was_unreadable_for_a_moment(
+    watcher: Watcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = tmp_path / "faces" / "0001.png"
+    is_locked = True
+    opened = Path.open
+
+    def failing(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path == locked and is_locked:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", failing)
+    watcher.poll()
+    assert counts(watcher) == (4, 0, 1, 0)
+    tries = [counts(watcher) for _ in range(16)]
+    assert set(tries) == {(0, 0, 1, 0), (0, 0, 0, 0)}
+    tried = [number for number, found in enumerate(tries, start=1) if found[2]]
+    assert tried == [1, 3, 7, 15]  # ever more seldom
+    is_locked = False  # its time and size are as before
+    assert (1, 0, 0, 0) in [counts(watcher) for _ in range(16)]
+    assert images(watcher) == 5
+    assert {counts(watcher) for _ in range(40)} == {(0, 0, 0, 0)}
+
+
+def test_what_moved_while_more_appears(watcher: Watcher, tmp_path: Path) -> None:
+    """What was moved in several polls is not forgotten between two of them."""
+    watcher.poll()
+    watcher.poll()
+    with Gallery.open(watcher.gallery, readonly=True) as gallery:
+        before = {record.id: record.sha256 for record in gallery.iter_records()}
+    paths = sorted((tmp_path / "faces").iterdir())
+    deleted = 0
+    for path in paths:
+        path.rename(tmp_path / "more" / f"moved-{path.name}")
+        deleted += counts(watcher)[3]
+    for _ in range(3):
+        deleted += counts(watcher)[3]
+    assert deleted == 0
+    with Gallery.open(watcher.gallery, readonly=True) as gallery:
+        assert {r.id: r.sha256 for r in gallery.iter_records()} == before
+
+
+def test_what_cannot_be_looked_at_stays(
+    watcher: Watcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher.poll()
+    watcher.poll()
+    closed = tmp_path / "faces" / "closed"
+    closed.mkdir()
+    (tmp_path / "faces" / "0001.png").rename(closed / "a.png")
+    for _ in range(2):
+        watcher.poll()
+    lstat = os.lstat
+    is_closed = True
+
+    def failing(path: str) -> os.stat_result:
+        if is_closed and "closed" in str(path):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return lstat(path)
+
+    monkeypatch.setattr(os, "lstat", failing)
+    (closed / "a.png").rename(tmp_path / "a.png")  # as if it could not be listed
+    _, pruned = watcher.poll()
+    assert (pruned.gone, pruned.unsure.total()) == ([], 1)
+    assert images(watcher) == 5
+    is_closed = False
+    (closed / "b.png").write_bytes(b"bad")
+    assert counts(watcher) == (0, 0, 0, 0)
+    assert counts(watcher) == (0, 0, 1, 1)  # looked at again, since files appeared

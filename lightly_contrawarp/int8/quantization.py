@@ -85,7 +85,7 @@ def quantize(
     convolutions = {node.name for node in proto.graph.node if node.op_type == "Conv"}
     # Images are decoded again when it is their turn: photographs fill the memory.
     readable, unreadable = [], []
-    for file in load_files(paths, lambda path: None, lambda file: file):
+    for file in load_files(paths, None, lambda file: file):
         if file.problem:
             unreadable.append(f"{file.path}: {file.problem}")
         else:

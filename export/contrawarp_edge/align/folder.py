@@ -91,20 +91,20 @@ def align_into(
     with closing(AlignRecord(folder, _settings(rules))) as record:
         earlier = EarlierSources(record, roots, is_numbered=rules.all_faces)
 
-        def known_sha256(path: Path) -> str | None:
+        def is_known(path: Path, sha256: str) -> bool:
             name = _text(path)
             frame = split_frame_path(name)
             source = (path, name) if frame is None else (Path(frame[0]), frame[0])
             earlier.meet(*source)
             faces = record.faces_of(name)
             there = all((folder / face.file).is_file() for face in faces)
-            return record.sha256_of(name) if there else None
+            return there and record.sha256_of(name) == sha256
 
         remove_stale_drafts(folder)
         work = _Work(folder, record, rules, roots)
         try:
             look = partial(_look, rules=rules)
-            for photo in load_files(paths, known_sha256, look, every):
+            for photo in load_files(paths, is_known, look, every):
                 work.do(photo, outcome)
                 on_photo(outcome)
             outcome.gone = work.forget(earlier.gone())

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from contrawarp_edge.analysis.cluster import Clusters, cluster
-from contrawarp_edge.cli.options import FILE, Steps
+from contrawarp_edge.cli.options import FILE, Steps, say_missing
 from contrawarp_edge.cli_errors import CleanCommand, print_csv, printable
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.files import atomic_write_text
@@ -44,6 +44,7 @@ def cluster_command(
         raise InputError("--json and --csv exclude each other")
     steps = Steps()
     with Gallery.open(gallery, readonly=True) as opened:
+        say_missing(opened)
         clusters = cluster(opened.matrix(), count, steps)
         steps.clear()
         if is_csv:

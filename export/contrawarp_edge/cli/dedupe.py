@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from contrawarp_edge.analysis.dedupe import Group, duplicate_groups
-from contrawarp_edge.cli.options import FILE
+from contrawarp_edge.cli.options import FILE, say_missing
 from contrawarp_edge.cli_errors import CleanCommand, print_csv, printable
 from contrawarp_edge.gallery import Gallery
 from contrawarp_edge.progress import Progress
@@ -35,6 +35,7 @@ def dedupe_command(
     similarity to that. Nothing is deleted.
     """
     with Gallery.open(gallery, readonly=True) as opened:
+        say_missing(opened)
         matrix = opened.matrix()
         progress = Progress(len(matrix))
         groups = duplicate_groups(matrix, min_score, progress.update)

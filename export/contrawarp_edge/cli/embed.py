@@ -21,6 +21,7 @@ from contrawarp_edge.cli.options import (
     say_of_index,
     say_passed_over,
     say_skipped,
+    say_unsure,
 )
 from contrawarp_edge.cli_errors import EXIT_SKIPPED, CleanCommand, printable
 from contrawarp_edge.crop import CropContract
@@ -32,7 +33,7 @@ from contrawarp_edge.indexing import Outcome, embed_into
 from contrawarp_edge.inputs.metadata_file import MetadataFile
 from contrawarp_edge.inputs.sources import Sources
 from contrawarp_edge.progress import Progress
-from contrawarp_edge.pruning import prune
+from contrawarp_edge.pruning import Pruned, prune
 
 
 @click.command("embed", cls=CleanCommand)
@@ -68,7 +69,9 @@ def embed_command(
     """Embed IMAGES, files, whole folders or quoted patterns, into a gallery.
 
     Images that the gallery knows are passed over, so that an interrupted run is
-    continued by repeating it. Exit code 3 means that some images were skipped.
+    continued by repeating it. Images that were moved or renamed keep what is known of
+    them. Exit code 3 means that some images were skipped, or not pruned since nobody
+    can tell whether they are gone.
     """
     sources = Sources(images, lists, null=null, every=every)
     table = MetadataFile(metadata) if metadata else None
@@ -90,19 +93,19 @@ def embed_command(
         align=align,
     )
     report_batch.clear()
-    deleted = _prune(gallery, images) if is_pruned else 0
+    pruned = _prune(gallery, images) if is_pruned else Pruned()
     if report:
-        _write_report(report, gallery, model, sources, outcome, deleted)
+        _write_report(report, gallery, model, sources, outcome, pruned)
     if not outcome.done:
         raise nothing_found(sources)
     say_passed_over(sources)
     if outcome.done == len(outcome.failed):
         raise InputError(f"none of the {outcome.done} images could be used")
     click.echo(
-        f"{printable(gallery)}: {outcome.embedded} embedded, "
-        f"{outcome.unchanged} unchanged, {len(outcome.failed)} skipped"
-        + (f", {deleted} gone" if is_pruned else "")
+        f"{printable(gallery)}: {outcome}"
+        + (f", {len(pruned.gone)} gone" if is_pruned else "")
     )
+    say_unsure(pruned)
     if metadata or identity_pattern:
         click.echo(f"metadata for {outcome.described} of {outcome.done} images")
     if start_detached(gallery):
@@ -110,7 +113,7 @@ def embed_command(
             "an index for approximate search is built in the background; until it is "
             "there, searches are exact"
         )
-    if outcome.failed:
+    if outcome.failed or pruned.unsure:
         ctx.exit(EXIT_SKIPPED)
 
 
@@ -161,12 +164,12 @@ def _warn_of_framing(sources: Sources, total: int | None, embedder: Embedder) ->
         click.echo(f"Warning: {text}", err=True)
 
 
-def _prune(gallery: Path, images: tuple[Path, ...]) -> int:
+def _prune(gallery: Path, images: tuple[Path, ...]) -> Pruned:
     folders = [path for path in images if path.is_dir()]
     if not folders or not gallery.exists():
-        return 0
+        return Pruned()
     with Gallery.open(gallery) as opened:
-        return len(prune(opened, folders).gone)
+        return prune(opened, folders)
 
 
 def _write_report(
@@ -175,14 +178,16 @@ def _write_report(
     model: Path,
     sources: Sources,
     outcome: Outcome,
-    deleted: int,
+    pruned: Pruned,
 ) -> None:
     facts = {
         "gallery": str(gallery),
         "model": str(model),
         "embedded": outcome.embedded,
         "unchanged": outcome.unchanged,
-        "gone": deleted,
+        "moved": outcome.moved,
+        "copied": outcome.copied,
+        "gone": len(pruned.gone),
         "skipped": [
             {"path": str(path), "reason": reason} for path, reason in outcome.failed
         ],

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from contrawarp_edge.ann_state import AnnState, read_state
-from contrawarp_edge.cli.options import FILE
+from contrawarp_edge.cli.options import FILE, say_missing
 from contrawarp_edge.cli_errors import CleanCommand, printable
 from contrawarp_edge.embedder import Embedder
 from contrawarp_edge.errors import InputError
@@ -26,6 +26,7 @@ def info_command(file: Path, as_json: bool) -> None:
     state = None
     if is_sqlite(file):
         with Gallery.open(file, readonly=True) as gallery:
+            say_missing(gallery)
             state = read_state(file)
             facts = _gallery_facts(gallery, state)
     elif file.is_file():

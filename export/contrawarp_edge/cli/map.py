@@ -8,7 +8,7 @@ import click
 import numpy as np
 
 from contrawarp_edge.analysis.projection import pca, tsne
-from contrawarp_edge.cli.options import FILE
+from contrawarp_edge.cli.options import FILE, say_missing
 from contrawarp_edge.cli_errors import CleanCommand, printable
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.files import atomic_write_text
@@ -39,6 +39,7 @@ def map_command(
 ) -> None:
     """Draw a map of a gallery, on which similar images are near each other."""
     with Gallery.open(gallery, readonly=True) as opened:
+        say_missing(opened)
         matrix = opened.matrix()
         ids = matrix.all_ids()
         if not len(ids):

@@ -20,6 +20,7 @@ from contrawarp_edge.inputs.metadata_file import (
 )
 from contrawarp_edge.inputs.others import say_others
 from contrawarp_edge.inputs.sources import Sources
+from contrawarp_edge.pruning import Pruned
 
 FILE = click.Path(path_type=Path)
 
@@ -134,6 +135,19 @@ def nothing_found(sources: Sources) -> InputError:
     names = ", ".join(map(str, (*sources.paths, *sources.lists)))
     parts = [f"{names}: no image files found", say_others(sources.others)]
     return InputError("; ".join(filter(None, parts)))
+
+
+def say_unsure(pruned: Pruned) -> None:
+    """Names the folders whose images were kept though they were not found."""
+    for line in pruned.doubts():
+        click.echo(printable(line), err=True)
+
+
+def say_missing(gallery: Gallery) -> None:
+    """Says how many originals cannot be found, if any, on one line of stderr."""
+    found = gallery.paths.missing()
+    if found.missing:
+        click.echo(printable(found), err=True)
 
 
 def say_of_index(text: str) -> None:

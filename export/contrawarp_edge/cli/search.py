@@ -9,7 +9,13 @@ from typing import Any
 import click
 
 from contrawarp_edge.cli.hit_output import as_json, as_table, csv_rows
-from contrawarp_edge.cli.options import FILE, align_option, conditions, filter_options
+from contrawarp_edge.cli.options import (
+    FILE,
+    align_option,
+    conditions,
+    filter_options,
+    say_missing,
+)
 from contrawarp_edge.cli.question import Examples, query_vector, whoever_else
 from contrawarp_edge.cli_errors import CleanCommand, print_csv
 from contrawarp_edge.errors import InputError
@@ -75,6 +81,7 @@ def search_command(
     likes, unlike = Examples(queries, ids), Examples(nots, not_ids)
     where_all = conditions(where, added_since, added_before)
     with Gallery.open(gallery, readonly=True) as opened:
+        say_missing(opened)
         if align is None:
             align = opened.aligned
         elif align != opened.aligned:

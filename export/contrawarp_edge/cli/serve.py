@@ -9,7 +9,12 @@ import click
 
 from contrawarp_edge.align.rules import aligner_for
 from contrawarp_edge.ann_background import IndexKeeper
-from contrawarp_edge.cli.options import align_option, remembered_model, say_of_index
+from contrawarp_edge.cli.options import (
+    align_option,
+    remembered_model,
+    say_missing,
+    say_of_index,
+)
 from contrawarp_edge.cli_errors import CleanCommand, printable
 from contrawarp_edge.embedder import Embedder
 from contrawarp_edge.errors import InputError
@@ -108,6 +113,7 @@ def serve_command(
     )
     with Gallery.open(gallery, readonly=True) as opened:
         embedder = Embedder(model or remembered_model(opened))
+        say_missing(opened)
         count = len(opened)
         align = opened.aligned if align is None else align
     prepare = aligner_for(embedder.info) if align else None

@@ -27,6 +27,7 @@ from contrawarp_edge.indexing import Outcome
 from contrawarp_edge.inputs.metadata_file import MetadataFile
 from contrawarp_edge.inputs.others import say_others
 from contrawarp_edge.inputs.sources import Sources
+from contrawarp_edge.pruning import Pruned
 from contrawarp_edge.watching import Watcher
 
 
@@ -60,9 +61,10 @@ def watch_command(
     """Keep a gallery in step with FOLDERS until Ctrl-C.
 
     New and changed images are embedded once they have not changed from one look to the
-    next, and images whose files are gone are dropped. A folder that is missing or empty
-    is taken for a disk that is away: nothing is dropped then. The index of a large
-    gallery is built meanwhile, if faiss is installed.
+    next; those that were moved or renamed keep what is known of them. Images whose
+    files are gone are dropped. A folder that is missing or empty is taken for a disk
+    that is away: nothing is dropped then, nor what cannot be looked at. The index of a
+    large gallery is built meanwhile, if faiss is installed.
     """
     for folder in folders:
         if not folder.is_dir():
@@ -96,18 +98,21 @@ def _say_problem(error: InputError) -> None:
 
 
 class _Reporter:
-    """Says what a look at the folders changed."""
+    """Says what a poll brought, and what was not said the time before."""
 
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
         self._others = Counter[str]()
+        self._doubts: list[str] = []
 
-    def __call__(self, outcome: Outcome, deleted: int) -> None:
-        if outcome.done or deleted:
-            click.echo(
-                f"{outcome.embedded} embedded, {outcome.unchanged} unchanged, "
-                f"{len(outcome.failed)} skipped, {deleted} gone"
-            )
+    def __call__(self, outcome: Outcome, pruned: Pruned) -> None:
+        if outcome.done or pruned.gone:
+            click.echo(f"{outcome}, {len(pruned.gone)} gone")
+        doubts = pruned.doubts()
+        for line in doubts:
+            if line not in self._doubts:
+                click.echo(printable(line), err=True)
+        self._doubts = doubts or self._doubts
         if self._others != self._watcher.others:
             self._others = self._watcher.others
             if text := say_others(self._others):

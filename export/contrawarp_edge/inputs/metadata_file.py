@@ -59,7 +59,8 @@ class MetadataFile:
         frame = split_frame_path(str(path))
         names = [str(path)] if frame is None else [str(path), frame[0]]
         for name in names:
-            for key in (os.path.normpath(name), os.path.relpath(name, self._folder)):
+            near = os.path.relpath(name, self._folder), os.path.relpath(name)
+            for key in (os.path.normpath(name), *near, os.path.abspath(name)):
                 if text := self._facts.get(key):
                     facts: dict[str, Any] = json.loads(text)
                     return facts

@@ -83,6 +83,8 @@ def test_bad_images_are_listed(
         "model": str(model),
         "embedded": 2,
         "unchanged": 0,
+        "moved": 0,
+        "copied": 0,
         "gone": 0,
         "skipped": [{"path": str(bad), "reason": reason}],
         "not_looked_at": {},

@@ -188,7 +188,10 @@ def test_prune(
         assert result.exit_code == 2
         assert "none of its 3 files is there" in result.stderr
     assert len(paths_in(target)) == 5
-    assert "2 kept, 3 gone" in run("prune", target).stdout
+    result = run("prune", target)
+    assert (result.exit_code, result.stdout) == (3, f"{target}: 5 kept, 0 gone\n")
+    assert result.stderr == f"kept 3 of {folders[0]}: the folder is missing\n"
+    assert "2 kept, 3 gone" in run("prune", target, "--force").stdout
     assert "0 kept, 0 gone" in run("prune", target, away).stdout
     for path in second[1:]:
         path.unlink()

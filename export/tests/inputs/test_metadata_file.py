@@ -102,3 +102,15 @@ def test_identity(pattern: str, expected: dict[str, str]) -> None:
 def test_no_pattern() -> None:
     with pytest.raises(InputError, match="no regular expression"):
         identity_from_path("(")
+
+
+def test_one_path_in_all_its_forms(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lists").mkdir()
+    monkeypatch.chdir(tmp_path)
+    text = f"path,age\n{tmp_path}/a.png,1\nb.png,2\nc.png,3\n"
+    rows = table(tmp_path / "lists", text)
+    for name, age in (("a.png", 1), ("b.png", 2), ("lists/c.png", 3)):
+        for path in (Path(name), tmp_path / name):
+            assert rows(path) == {"age": age}
