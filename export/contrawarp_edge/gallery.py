@@ -109,7 +109,7 @@ class Gallery:
             gallery = cls(file)
             if not readonly:
                 # What a killed run left, and what it deleted.
-                remove_stale_draft(snapshot_path(file.path))
+                remove_stale_draft(snapshot_path(file.place))
                 with suppress(InputError):  # `delete` said so, and will again
                     gallery._erase()
                 with suppress(DamagedError):  # who reads the damaged image says so
@@ -220,7 +220,7 @@ class Gallery:
         if self._file.read(gallery_sql.is_erasing):
             self._searcher = self._new_searcher()
             with sqlite_errors(self.path):
-                erasing.finish(self._file.connection, self.path, self.info.dim)
+                erasing.finish(self._file.connection, self._file.place, self.info.dim)
 
     def get(self, key: int | str) -> Record | None:
         """The image with an id, or with a path; None if there is none."""
@@ -353,4 +353,4 @@ class Gallery:
         return self._searcher
 
     def _new_searcher(self) -> Searcher:
-        return Searcher(self.path, self.info.dim)
+        return Searcher(self._file.place, self.info.dim)

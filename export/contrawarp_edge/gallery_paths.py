@@ -59,7 +59,7 @@ class GalleryPaths:
 
     def __init__(self, file: OpenedFile) -> None:
         self._file = file
-        self._gallery = Path(absolute(file.path))  # the current folder may change
+        self._gallery = Path(absolute(file.place))
         self._places = gallery_settle.places_of(self._gallery, file.meta)
         self._lineage = file.lineage
 

@@ -31,6 +31,8 @@ class OpenedFile:
         readonly: Whether writing is refused.
 
     Attributes:
+        path: As it was given; for messages.
+        place: Where it is, whatever the current folder is later.
         meta: The gallery's meta table as it was when the file was opened first.
         lineage: Changes when what was read before says nothing of the file any more.
 
@@ -40,6 +42,7 @@ class OpenedFile:
 
     def __init__(self, path: Path, *, readonly: bool) -> None:
         self.path = path
+        self.place = path.absolute()
         self.lineage = 0
         self.meta: Mapping[str, str]
         self._readonly = readonly
@@ -124,7 +127,7 @@ class OpenedFile:
         self.check_place()
         before = self.connection
         try:
-            connection, meta = gallery_file.connect(self.path, readonly=True)
+            connection, meta = gallery_file.connect(self.place, readonly=True)
         except InputError as error:
             raise MovedError(str(error)) from error
         try:

@@ -40,6 +40,7 @@ class Place:
 
 def place_of(path: Path, *, is_immutable: bool) -> Place:
     """What is at a path at this moment."""
+    path = path.absolute()  # the current folder may change
     return Place(path, is_immutable, _facts(path, is_immutable))
 
 

@@ -12,7 +12,6 @@ from contrawarp_edge.cli_errors import EXIT_SKIPPED, CleanCommand, printable
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.filters import parse_condition
 from contrawarp_edge.gallery import Gallery
-from contrawarp_edge.inputs.video import frame_path
 
 
 @click.command("remove", cls=CleanCommand)
@@ -80,5 +79,4 @@ def _ids_at(gallery: Gallery, key: int | str) -> Sequence[int]:
         return [record.id]
     if isinstance(key, int):
         return []
-    prefix = frame_path(key, 0).removesuffix("0.000")
-    return [id for id, _, _ in gallery.iter_paths(prefix)]
+    return [id for id, _, _ in gallery.paths.frames(key)]
