@@ -150,10 +150,11 @@ def read_facts(gallery: Path) -> AnnFacts | None:
     """The facts of a gallery's index, None if there is none or they are damaged."""
     try:
         stored = json.loads(facts_path(gallery).read_text(encoding="utf-8"))
-        facts = AnnFacts(**stored["index"])
-        return facts if stored["checksum"] == _checksum(facts) else None
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
+        checksum = stored.pop("facts_checksum")
+        facts = AnnFacts(**stored)
+        return facts if checksum == _checksum(facts) else None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None  # whatever it holds instead
 
 
 def _checksum(facts: AnnFacts) -> int:
@@ -251,7 +252,7 @@ def write_facts(gallery: Path, facts: AnnFacts) -> None:
     """
     before = read_facts(gallery)
     path = facts_path(gallery)
-    stored = {"index": asdict(facts), "checksum": _checksum(facts)}
+    stored = {**asdict(facts), "facts_checksum": _checksum(facts)}
     atomic_write_text(path, json.dumps(stored, indent=2) + "\n")
     if before is not None and before.file != facts.file:
         with contextlib.suppress(OSError):

@@ -39,4 +39,6 @@ def file_checksum(path: Path) -> int:
     content = np.memmap(path, np.uint8, "r")
     whole = len(content) - len(content) % 8
     sums = block_sums(content[:whole].view("<u8"), _FILE_WORDS)
-    return zlib.crc32(content[whole:].tobytes(), zlib.crc32(sums.astype("<u8")))
+    return zlib.crc32(
+        content[whole:].tobytes(), zlib.crc32(sums.astype("<u8").tobytes())
+    )

@@ -180,7 +180,7 @@ def _map(file: BinaryIO, connection: sqlite3.Connection, dim: int) -> Snapshot |
     if os.fstat(file.fileno()).st_size != last + -last % 8:
         return None
     content = np.memmap(file, np.uint8, "r")
-    if zlib.crc32(content[_HEADER_BYTES:first]) != header["before_rows"]:
+    if zlib.crc32(content[_HEADER_BYTES:first].tobytes()) != header["before_rows"]:
         return None
     ids = content[_HEADER_BYTES : _HEADER_BYTES + 8 * rows].view("<i8")
     sums = content[_HEADER_BYTES + 8 * rows : first].view("<u8").astype(np.uint64)
