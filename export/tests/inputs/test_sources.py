@@ -1,10 +1,10 @@
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
 import threading
-import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +12,7 @@ import pytest
 from obstacles import forbid_listing
 
 from contrawarp_edge import InputError
+from contrawarp_edge.inputs.metadata_file import MetadataFile
 from contrawarp_edge.inputs.sources import Sources
 from contrawarp_edge.regular import problem_of
 
@@ -205,12 +206,17 @@ def test_what_align_writes_is_not_counted(tmp_path: Path) -> None:
     assert sources.others == {".txt": 1}
 
 
-def test_a_name_takes_some_90_bytes(tree: Path) -> None:
-    listed = tree / "list"
-    # Some often: pathlib remembers the parts of paths.
-    listed.write_text("".join(f"{n % 4_000}\n" for n in range(8_000)))
-    tracemalloc.start()
-    assert sum(1 for _ in Sources(lists=[listed])) == 4_000
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 4_000 * 250  # with what pathlib remembers, and the set that grows
+def test_lists_and_metadata_need_no_temporary_files(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container may have no place for them."""
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    for place in ("sqlite3.connect", "tempfile.TemporaryFile", "tempfile.mkstemp"):
+        monkeypatch.setattr(place, refuse)
+    (tree / "list").write_text("a/1.png\nc\n")
+    assert names(lists=[Path("list")]) == ["a/1.png", "c/5.png"]
+    (tree / "facts.csv").write_text("path,age\na/1.png,3\n")
+    assert MetadataFile(Path("facts.csv"))(Path("a/1.png")) == {"age": 3}
