@@ -163,7 +163,8 @@ def test_views_from_a_loader_and_settings_that_differ(faces: Tensor) -> None:
             tiny(**excluded)
     for setting, value in {
         "lr": 0.0, "momentum": 1.1, "warmup_fraction": float("nan"),
-        "num_negatives": -1, "weight_decay": -1.0, "input_size": 0, "projection_dim": 0, "margin": -1.0,
+        "num_negatives": -1, "weight_decay": -1.0, "input_size": 0,
+        "projection_dim": 0, "margin": -1.0,
         "temperature": 1e-9, "negative_weight": float("inf"),
     }.items():  # fmt: skip
         with pytest.raises(InputError, match=f"^{setting} must be .*got {value}$"):
