@@ -147,7 +147,9 @@ def is_first_process() -> bool:
 
 
 def _after_divergence(last: Path) -> str:
-    kept = f"{last} is of the last epoch before" if last.exists() else "nothing is kept"
+    kept = "no checkpoint was written"
+    if last.exists():
+        kept = f"{last} is that of the last good epoch"
     return (
         f"training has diverged, weights are no longer finite numbers; {kept}; start "
         "again with a lower --lr, a higher --temperature or another --precision, and "

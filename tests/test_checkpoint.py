@@ -12,10 +12,17 @@ from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
 from contrawarp_edge.errors import InputError
-from lightly_contrawarp import ContraWarp, ContraWarpTransform, load_backbone
+from lightly_contrawarp import (
+    Contrast,
+    ContraWarp,
+    ContraWarpTransform,
+    NegativeForm,
+    load_backbone,
+)
 from lightly_contrawarp.batch_transform import ContraWarpBatchTransform
 from lightly_contrawarp.checkpoint import training_facts
 from lightly_contrawarp.crop import FACE_CROP
+from lightly_contrawarp.loss import NegativesFrom
 
 NAME = "shufflenet_v2_x0_5"
 
@@ -60,6 +67,92 @@ def test_every_form_gives_the_trained_encoder(
     assert expected.shape[1] == info.dim == 1024
     assert (info.name, info.input_size, info.commercial_use) == (NAME, 32, "no")
     assert info.crop["name"] == FACE_CROP.name
+
+
+def test_the_module_loads_with_its_own_encoder(
+    trained: tuple[ContraWarp, Trainer, Path], faces: Tensor
+) -> None:
+    """As Lightning's users do it, with nothing but the path."""
+    model, _, folder = trained
+    loaded = ContraWarp.load_from_checkpoint(folder / "full.ckpt", map_location="cpu")
+    images = faces.float() / 255
+    torch.testing.assert_close(loaded.eval()(images), model.eval()(images))
+    assert loaded.info == model.info
+    with pytest.raises(InputError, match=f"holds a {NAME} encoder of 1024 features"):
+        ContraWarp.load_from_checkpoint(folder / "full.ckpt", backbone="resnet18")
+
+
+def test_what_the_images_were_outlasts_loading_and_saving(tmp_path: Path) -> None:
+    model = ContraWarp("small", training_images="drawn")
+    checkpoint = {"state_dict": model.state_dict()}
+    model.on_save_checkpoint(checkpoint)
+    again = ContraWarp("small")
+    again.on_load_checkpoint(checkpoint)
+    assert again.info.training_images == "drawn"
+
+
+def test_settings_given_as_enums_are_saved_as_text(tmp_path: Path) -> None:
+    """Else the checkpoint would hold more than tensors, and not be read."""
+    model = ContraWarp(
+        "small", contrast=Contrast.SYMMETRIC, form=NegativeForm.HINGE, paired=False,
+        negatives_from=NegativesFrom.FACE, positive_weight=1.0,
+    )  # fmt: skip
+    run = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+    run.strategy.connect(model)
+    run.save_checkpoint(tmp_path / "a.ckpt", weights_only=True)
+    assert load_backbone(tmp_path / "a.ckpt")[1].name == "small"
+    loaded = ContraWarp.load_from_checkpoint(tmp_path / "a.ckpt")
+    assert loaded.hparams == model.hparams
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> dict[str, object]:
+    """The content of a small checkpoint."""
+    model = ContraWarp("small")
+    checkpoint: dict[str, object] = {"state_dict": model.state_dict()}
+    model.on_save_checkpoint(checkpoint)
+    return checkpoint
+
+
+def test_a_checkpoint_of_a_later_version_is_opened(
+    saved: dict[str, dict[str, object]], tmp_path: Path
+) -> None:
+    saved["contrawarp"].update(mood="good", package_version="99.0")
+    saved["another"] = {}
+    torch.save(saved, tmp_path / "new.ckpt")
+    _, info = load_backbone(tmp_path / "new.ckpt")
+    assert (info.name, info.package_version) == ("small", "99.0")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ({"contrawarp": {"name": "small"}}, "facts about the encoder are damaged"),
+        ({"contrawarp": [1, 2]}, "facts about the encoder are damaged"),
+        ({"state_dict": {}}, "does not fit small"),
+    ],
+)
+def test_a_checkpoint_with_something_missing(
+    damage: dict[str, object], message: str, saved: dict[str, object], tmp_path: Path
+) -> None:
+    torch.save({**saved, **damage}, tmp_path / "a.ckpt")
+    with pytest.raises(InputError, match=message) as error:
+        load_backbone(tmp_path / "a.ckpt")
+    assert "a.ckpt: " in str(error.value)
+    del saved["state_dict"]
+    torch.save(saved, tmp_path / "a.ckpt")
+    with pytest.raises(InputError, match="does not fit small"):
+        load_backbone(tmp_path / "a.ckpt")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers(
+    value: float, saved: dict[str, dict[str, Tensor]], tmp_path: Path
+) -> None:
+    saved["state_dict"]["backbone.0.weight"][0, 0, 0, 0] = value
+    torch.save(saved, tmp_path / "a.ckpt")
+    with pytest.raises(InputError, match=r"a\.ckpt: its weights are not finite"):
+        load_backbone(tmp_path / "a.ckpt")
 
 
 def test_tells_how_it_was_trained(trained: tuple[ContraWarp, Trainer, Path]) -> None:

@@ -11,6 +11,7 @@ from pytorch_lightning.loggers import CSVLogger
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from contrawarp_edge.errors import InputError
 from helpers_training import (
     BYOL,
     batched,
@@ -160,6 +161,14 @@ def test_views_from_a_loader_and_settings_that_differ(faces: Tensor) -> None:
     for excluded in ({"paired": False}, {"contrast": "target"}):
         with pytest.raises(ValueError, match="needs paired=True and contrast="):
             tiny(**excluded)
+    for setting, value in {
+        "lr": 0.0, "momentum": 1.1, "warmup_fraction": float("nan"),
+        "num_negatives": -1, "weight_decay": -1.0, "input_size": 0,
+        "projection_dim": 0, "margin": -1.0,
+        "temperature": 1e-9, "negative_weight": float("inf"),
+    }.items():  # fmt: skip
+        with pytest.raises(InputError, match=f"^{setting} must be .*got {value}$"):
+            tiny(**{setting: value})
     with pytest.raises(ValueError, match="backbone_dim"):
         ContraWarp(tiny_encoder())
 
