@@ -86,9 +86,9 @@ class Gallery:
         connection, meta = gallery_file.connect(Path(path), readonly=readonly)
         try:
             gallery = cls(Path(path), connection, meta)
-            if not readonly:
-                with suppress(InputError):  # `delete` said so, and will again
-                    gallery._erase()  # what a killed run deleted
+            if not readonly:  # what a killed run deleted
+                with suppress(InputError):  # `delete` says so
+                    gallery._erase()
             return gallery
         except BaseException:
             connection.close()
@@ -172,19 +172,18 @@ class Gallery:
     def delete(self, ids: Iterable[int]) -> int:
         """Erases images by id; unknown ids are ignored.
 
-        When this returns, no file of the gallery holds anything of them, nor are there
-        their pictures, if clients of the service added them. The file is written anew
-        for that, so many images are best deleted at once.
+        Then no file of the gallery holds anything of them any more; pictures that
+        clients of the service added go too. As the file is written anew for that, many
+        images are best deleted at once.
 
         Returns:
             How many there were.
 
         Raises:
-            InputError: If something of them is left; opening the gallery tries again.
+            InputError: If something is left; opening the gallery tries again.
         """
-        rows = {int(id) for id in ids}
         with sqlite_errors(self.path), transaction(self._connection, "IMMEDIATE"):
-            count = gallery_sql.delete(self._connection, rows)
+            count = gallery_sql.delete(self._connection, {int(id) for id in ids})
             if count:
                 gallery_sql.next_revision(self._connection)
                 gallery_sql.set_erasing(self._connection)
@@ -228,16 +227,10 @@ class Gallery:
             after = rows[-1][1]
 
     def ids_where(self, where: Where) -> list[int]:
-        """The ascending ids of the images that fit all of some conditions.
-
-        Raises:
-            InputError: If there is no condition.
-        """
-        conditions = as_conditions(where)
-        if not conditions:
-            raise InputError("name a condition on the metadata, such as person=anna")
+        """The ids of the images that fit all of some conditions, at least one."""
         with sqlite_errors(self.path):
-            return gallery_sql.ids_where(self._connection, conditions).tolist()
+            ids = gallery_sql.ids_where(self._connection, as_conditions(where))
+        return [int(id) for id in ids]
 
     def sha256_of(self, path: str) -> str | None:
         """The hash stored for a path, or None if the path is unknown."""

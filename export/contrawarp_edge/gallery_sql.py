@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -95,9 +95,15 @@ def ids_since(connection: sqlite3.Connection, revision: int) -> npt.NDArray[np.i
 
 
 def ids_where(
-    connection: sqlite3.Connection, conditions: Iterable[Condition]
+    connection: sqlite3.Connection, conditions: Collection[Condition]
 ) -> npt.NDArray[np.int64]:
-    """The ascending ids of images that fit all of some conditions, at least one."""
+    """The ascending ids of images that fit all of some conditions.
+
+    Raises:
+        InputError: If there is no condition.
+    """
+    if not conditions:
+        raise InputError("name a condition on the metadata, such as person=anna")
     tests, values = zip(*(condition.to_sql() for condition in conditions), strict=True)
     found = connection.execute(
         f"SELECT id FROM images WHERE {' AND '.join(tests)} ORDER BY id",
