@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import IO
 
 from contrawarp_edge.ann import RECALL_K, read_facts
-from contrawarp_edge.ann_build import BusyError, build
+from contrawarp_edge.ann_build import build
+from contrawarp_edge.ann_lock import BusyError
 from contrawarp_edge.ann_state import HINT, has_faiss, read_state
 from contrawarp_edge.cli_errors import EXIT_INPUT, EXIT_INTERRUPTED, printable
 from contrawarp_edge.errors import InputError

@@ -9,9 +9,9 @@ from sqlite3 import Connection
 
 from contrawarp_edge import ann, gallery_sql
 from contrawarp_edge.ann import AnnFacts
-from contrawarp_edge.gallery_sql import transaction
 from contrawarp_edge.opened import OpenedFile
 from contrawarp_edge.optional import how_to_install, optional
+from contrawarp_edge.transactions import transaction
 
 HINT = f"{how_to_install('ann')} for quicker, approximate searches"
 """For whoever has a large gallery and no faiss."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from contrawarp_edge import gallery_file, gallery_sql, snapshot
 from contrawarp_edge.ann_erase import erase_deleted
 from contrawarp_edge.errors import StorageError
-from contrawarp_edge.gallery_sql import sqlite_errors, transaction
+from contrawarp_edge.transactions import sqlite_errors, transaction
 from contrawarp_edge.uploads import Uploads
 
 

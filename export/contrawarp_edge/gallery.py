@@ -30,7 +30,6 @@ from contrawarp_edge.filters import Where, as_conditions
 from contrawarp_edge.gallery_paths import GalleryPaths
 from contrawarp_edge.gallery_rows import to_row
 from contrawarp_edge.gallery_schema import model_of
-from contrawarp_edge.gallery_sql import sqlite_errors, transaction
 from contrawarp_edge.matrix import Matrix
 from contrawarp_edge.model_file import ModelInfo
 from contrawarp_edge.nearest import unit_rows
@@ -38,6 +37,7 @@ from contrawarp_edge.opened import OpenedFile
 from contrawarp_edge.records import Hit, Record
 from contrawarp_edge.searcher import Searcher
 from contrawarp_edge.snapshot import snapshot_path
+from contrawarp_edge.transactions import sqlite_errors, transaction
 
 _Found = TypeVar("_Found", Record, Hit)
 
@@ -197,19 +197,18 @@ class Gallery:
     def delete(self, ids: Iterable[int]) -> int:
         """Erases images by id; unknown ids are ignored.
 
-        When this returns, no file of the gallery holds anything of them, nor are there
-        their pictures, if clients of the service added them. The file is written anew
-        for that, so many images are best deleted at once.
+        Then no file of the gallery holds anything of them any more; pictures that
+        clients of the service added go too. As the file is written anew for that, many
+        images are best deleted at once.
 
         Returns:
             How many there were.
 
         Raises:
-            InputError: If something of them is left; opening the gallery tries again.
+            InputError: If something is left; opening the gallery tries again.
         """
-        rows = {int(id) for id in ids}
         with self._file.writing() as connection:
-            count = gallery_sql.delete(connection, rows)
+            count = gallery_sql.delete(connection, {int(id) for id in ids})
             if count:
                 gallery_sql.next_revision(connection)
                 gallery_sql.set_erasing(connection)
@@ -253,15 +252,8 @@ class Gallery:
         return self.paths.rows(folder)
 
     def ids_where(self, where: Where) -> list[int]:
-        """The ascending ids of the images that fit all of some conditions.
-
-        Raises:
-            InputError: If there is no condition.
-        """
-        conditions = as_conditions(where)
-        if not conditions:
-            raise InputError("name a condition on the metadata, such as person=anna")
-        find = partial(gallery_sql.ids_where, conditions=conditions)
+        """The ids of the images that fit all of some conditions, at least one."""
+        find = partial(gallery_sql.ids_where, conditions=as_conditions(where))
         return self._file.read(find).tolist()
 
     def sha256_of(self, path: str) -> str | None:

@@ -18,9 +18,9 @@ from contrawarp_edge.gallery_schema import (
     read_meta,
     upgrade,
 )
-from contrawarp_edge.gallery_sql import sqlite_errors, transaction
 from contrawarp_edge.locking import locked_folder
 from contrawarp_edge.placed import PlacedConnection, place_of
+from contrawarp_edge.transactions import sqlite_errors, transaction
 
 _ATTEMPTS = 20
 

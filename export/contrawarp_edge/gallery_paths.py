@@ -10,10 +10,11 @@ from sqlite3 import Connection
 
 from contrawarp_edge import gallery_rows, gallery_settle, gallery_sql
 from contrawarp_edge.errors import InputError
-from contrawarp_edge.gallery_sql import is_text, sqlite_errors, transaction
+from contrawarp_edge.gallery_sql import is_text
 from contrawarp_edge.inputs.video import frame_path, split_frame_path
 from contrawarp_edge.opened import OpenedFile
 from contrawarp_edge.paths import Places, absolute, below, is_there, shown
+from contrawarp_edge.transactions import sqlite_errors, transaction
 
 _MOST_TWINS = 16
 _LAST = "\U0010ffff"

@@ -99,7 +99,7 @@ def pages_of_paths(read: Read, prefix: str) -> Iterator[list[tuple[int, str, str
 
 
 def _state(connection: Connection) -> tuple[int, int]:
-    with gallery_sql.transaction(connection, "DEFERRED"):
+    with transaction(connection, "DEFERRED"):
         return gallery_sql.revision(connection), gallery_sql.count(connection)
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from contrawarp_edge import row_checks
 from contrawarp_edge.damage import DamagedError
 from contrawarp_edge.errors import InputError
-from contrawarp_edge.gallery_sql import transaction
 from contrawarp_edge.model_file import ModelInfo
+from contrawarp_edge.transactions import transaction
 
 SCHEMA_VERSION = 3
 

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from contrawarp_edge import row_checks, write_ahead
-from contrawarp_edge.damage import Damage, DamagedError, row_damage
-from contrawarp_edge.errors import FullError, StorageError
+from contrawarp_edge import row_checks
+from contrawarp_edge.damage import Damage, row_damage
 from contrawarp_edge.filters import Condition
 from contrawarp_edge.nearest import Rows, Vectors
-from contrawarp_edge.placed import PlacedConnection
 
 _FETCH = 4096
 _OF_THESE = "WHERE id IN (SELECT value FROM json_each(?))"
-# What SQLite says of a file, or a part of one, that nobody wrote like that.
-_DAMAGE_CODES = (11, 26)  # SQLITE_CORRUPT, SQLITE_NOTADB
-_DAMAGE_WORDS = ("malformed", "not a database", "decode to UTF-8")
 
 # A row whose embedding stays the same was not embedded again: only what is said of it
 # changes, and copies of its embedding hold.
@@ -135,8 +128,16 @@ def ids_since(connection: sqlite3.Connection, revision: int) -> Rows:
     )
 
 
-def ids_where(connection: sqlite3.Connection, conditions: Iterable[Condition]) -> Rows:
-    """The ascending ids of images that fit all of some conditions, at least one."""
+def ids_where(
+    connection: sqlite3.Connection, conditions: Collection[Condition]
+) -> Rows:
+    """The ascending ids of images that fit all of some conditions.
+
+    Raises:
+        InputError: If there is no condition.
+    """
+    if not conditions:
+        raise InputError("name a condition on the metadata, such as person=anna")
     tests, values = zip(*(condition.to_sql() for condition in conditions), strict=True)
     return _ascending(
         connection.execute(
@@ -281,53 +282,3 @@ def is_text(path: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-@contextmanager
-def sqlite_errors(path: Path) -> Iterator[None]:
-    """Turns damage and SQLite's errors, such as a full disk, into ones with the file.
-
-    Wrong use of SQLite is a fault of the program and stays what it is.
-    """
-    try:
-        yield
-    except Damage as damage:
-        raise DamagedError(path, damage) from damage
-    except (sqlite3.ProgrammingError, sqlite3.InterfaceError):
-        raise
-    except sqlite3.Error as error:
-        if _is_damage(error):
-            raise DamagedError(path, f"is damaged ({error})") from error
-        # Of Python 3.10's errors only the text tells SQLITE_FULL from others.
-        kind = FullError if "is full" in str(error) else StorageError
-        raise kind(f"{path}: {error}") from error
-
-
-def _is_damage(error: sqlite3.Error) -> bool:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # since Python 3.11
-    return code in _DAMAGE_CODES or any(word in str(error) for word in _DAMAGE_WORDS)
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
-    """Runs a block in one transaction, rolled back if the block raises.
-
-    Args:
-        connection: In autocommit mode.
-        kind: ``"DEFERRED"`` for reading one state, ``"IMMEDIATE"`` for writing.
-
-    Raises:
-        MovedError: If the file to write to is no longer where it was opened.
-    """
-    connection.execute(f"BEGIN {kind}")
-    try:
-        if kind == "IMMEDIATE":
-            if isinstance(connection, PlacedConnection):
-                connection.check_place()
-            write_ahead.stamp(connection)
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # SQLite ends it itself after some errors
-            connection.execute("ROLLBACK")
-        raise

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from contrawarp_edge import gallery_file, gallery_sql
 from contrawarp_edge.errors import InputError
-from contrawarp_edge.gallery_sql import sqlite_errors, transaction
 from contrawarp_edge.placed import MovedError, PlacedConnection
+from contrawarp_edge.transactions import sqlite_errors, transaction
 
 T = TypeVar("T")
 

@@ -19,7 +19,8 @@ from click.testing import CliRunner
 from contrawarp_edge import Gallery, ModelInfo, Record, ann, ann_background
 from contrawarp_edge.ann import read_facts
 from contrawarp_edge.ann_background import IndexKeeper
-from contrawarp_edge.ann_build import BusyError, build
+from contrawarp_edge.ann_build import build
+from contrawarp_edge.ann_lock import BusyError
 from contrawarp_edge.ann_state import read_state
 from contrawarp_edge.cli import main
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from contrawarp_edge.align.boxes import Box
 from contrawarp_edge.errors import InputError
-from contrawarp_edge.gallery_sql import sqlite_errors, transaction
 from contrawarp_edge.placed import PlacedConnection, place_of
+from contrawarp_edge.transactions import sqlite_errors, transaction
 
 RECORD = ".align.sqlite"
 

@@ -50,8 +50,8 @@ def remove_command(
         raise InputError("name images with --id, --path or --where")
     conditions = [parse_condition(text) for text in where]
     with Gallery.open(gallery, readonly=dry_run) as opened:
-        found = {id: _ids_at(opened, id) for id in ids}
-        found |= {path: _ids_at(opened, path) for path in paths}
+        keys: list[int | str] = [*ids, *paths]
+        found = {key: _ids_at(opened, key) for key in keys}
         chosen = {id for some in found.values() for id in some}
         if conditions:
             chosen.update(opened.ids_where(conditions))
