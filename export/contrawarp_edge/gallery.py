@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
-from sqlite3 import Connection
 from types import TracebackType
 from typing import TypeVar
 
@@ -37,7 +36,7 @@ from contrawarp_edge.opened import OpenedFile
 from contrawarp_edge.records import Hit, Record
 from contrawarp_edge.searcher import Searcher
 from contrawarp_edge.snapshot import snapshot_path
-from contrawarp_edge.transactions import sqlite_errors, transaction
+from contrawarp_edge.transactions import sqlite_errors
 
 _Found = TypeVar("_Found", Record, Hit)
 
@@ -67,7 +66,7 @@ class Gallery:
         self.aligned = file.meta.get("aligned") == "yes"
         self.paths = GalleryPaths(file)
         self._file = file
-        self._lineage, self._searcher = file.lineage, self._new_searcher()
+        self._searcher = Searcher(file, self.info.dim)
 
     @classmethod
     def create(
@@ -140,6 +139,10 @@ class Gallery:
 
     def __len__(self) -> int:
         return self._file.read(gallery_sql.count)
+
+    def __contains__(self, id: int) -> bool:
+        """Whether there is an image with an id, be it damaged or not."""
+        return self._file.read(partial(gallery_sql.has_id, id=id))
 
     @property
     def model_path(self) -> Path | None:
@@ -217,7 +220,7 @@ class Gallery:
 
     def _erase(self) -> None:
         if self._file.read(gallery_sql.is_erasing):
-            self._searcher = self._new_searcher()
+            self._searcher.forget()
             with sqlite_errors(self.path):
                 erasing.finish(self._file.connection, self._file.place, self.info.dim)
 
@@ -298,21 +301,15 @@ class Gallery:
         if k < 1:
             raise InputError(f"k has to be at least 1, not {k}")
         queries = unit_rows(query_vectors, self.info.dim)
-
-        def work(connection: Connection) -> list[list[Hit]]:
-            with transaction(connection, "DEFERRED"):
-                return self._current_searcher().search(
-                    connection,
-                    queries,
-                    k,
-                    as_conditions(where),
-                    min_score=min_score,
-                    distinct=distinct,
-                    exclude=exclude,
-                    exact=exact,
-                )
-
-        found = self._file.read(work)
+        found = self._searcher.search(
+            queries,
+            k,
+            as_conditions(where),
+            min_score=min_score,
+            distinct=distinct,
+            exclude=exclude,
+            exact=exact,
+        )
         return [[self._shown(hit) for hit in hits] for hits in found]
 
     @property
@@ -332,17 +329,4 @@ class Gallery:
 
     def matrix(self) -> Matrix:
         """All embeddings of the present moment, for work on the gallery as a whole."""
-
-        def work(connection: Connection) -> Matrix:
-            with transaction(connection, "DEFERRED"):
-                return self._current_searcher().whole_matrix(connection)
-
-        return self._file.read(work)
-
-    def _current_searcher(self) -> Searcher:
-        if self._lineage != self._file.lineage:
-            self._lineage, self._searcher = self._file.lineage, self._new_searcher()
-        return self._searcher
-
-    def _new_searcher(self) -> Searcher:
-        return Searcher(self._file.place, self.info.dim)
+        return self._searcher.matrix()

@@ -13,6 +13,7 @@ from contrawarp_edge.gallery_sql import is_text
 from contrawarp_edge.nearest import unit_rows
 from contrawarp_edge.records import Record
 from contrawarp_edge.row_checks import Row
+from contrawarp_edge.transactions import transaction
 
 _PAGE = 1024
 _T = TypeVar("_T")

@@ -12,6 +12,7 @@ import numpy as np
 
 from contrawarp_edge import row_checks
 from contrawarp_edge.damage import Damage, row_damage
+from contrawarp_edge.errors import InputError
 from contrawarp_edge.filters import Condition
 from contrawarp_edge.nearest import Rows, Vectors
 
@@ -113,6 +114,12 @@ def page_of_paths(
             raise row_damage(row.id, row.path, "it comes after a later path")
         last = row.path
     return [(row.id, row.path.decode(), row.sha256.decode()) for row in rows]
+
+
+def has_id(connection: sqlite3.Connection, id: int) -> bool:
+    """Whether there is an image with an id, be it damaged or not."""
+    query = "SELECT 1 FROM images WHERE id = ?"
+    return connection.execute(query, (id,)).fetchone() is not None
 
 
 def has_path(connection: sqlite3.Connection, path: str) -> bool:
@@ -251,7 +258,9 @@ def set_erased(connection: sqlite3.Connection) -> None:
 
 def all_paths(connection: sqlite3.Connection) -> Iterator[str]:
     """The paths of all images, in any order."""
-    return (row[0] for row in connection.execute("SELECT path FROM images"))
+    # As bytes, because damaged text may be none.
+    found = connection.execute("SELECT CAST(path AS BLOB) FROM images")
+    return (row[0].decode(errors="replace") for row in found if row[0] is not None)
 
 
 def details(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from pathlib import Path
 from sqlite3 import Connection
 
 from contrawarp_edge import ann, gallery_sql, row_checks
@@ -11,9 +10,11 @@ from contrawarp_edge.ann import AnnIndex
 from contrawarp_edge.filters import Condition
 from contrawarp_edge.matrix import Matrix
 from contrawarp_edge.nearest import Rows, Vectors, exact_scores
+from contrawarp_edge.opened import OpenedFile
 from contrawarp_edge.records import Hit
 from contrawarp_edge.refine import Found, kept_hits
 from contrawarp_edge.snapshot import DamagedCopyError
+from contrawarp_edge.transactions import transaction
 
 # float32 products of unit vectors differ by less, whatever the order of summation.
 _SAME_SCORE = 1e-5
@@ -25,7 +26,7 @@ class Searcher:
     """Searches one gallery and keeps between searches what makes that quick.
 
     Args:
-        path: The gallery file.
+        file: The gallery, which is open.
         dim: Length D of its embeddings.
 
     Attributes:
@@ -33,29 +34,70 @@ class Searcher:
             if it was exact.
     """
 
-    def __init__(self, path: Path, dim: int) -> None:
-        self._path = path
-        self._matrix = Matrix.empty(path, dim)
+    def __init__(self, file: OpenedFile, dim: int) -> None:
+        self._file = file
+        self._path = file.place
+        self._dim = dim
+        self.last_recall: float | None = None
+        self.forget()
+
+    def forget(self) -> None:
+        """Lets go of all that was kept: it may hold what is to be erased."""
+        self._lineage = self._file.lineage
+        self._matrix = Matrix.empty(self._path, self._dim)
         self._index: AnnIndex | None = None
         self._has_seen_rows = False
-        self.last_recall: float | None = None
 
-    def matrix(self, connection: Connection) -> Matrix:
-        """All embeddings as they are now; the connection is inside a transaction."""
+    def matrix(self) -> Matrix:
+        """All embeddings as they are now, each compared with its checksum."""
+
+        def work(connection: Connection) -> Matrix:
+            with transaction(connection, "DEFERRED"):
+                matrix = self._refreshed(connection)
+                try:
+                    matrix.base.check()
+                except DamagedCopyError:
+                    self._matrix = matrix.rebuilt(connection)
+                    self._matrix.base.check()
+                return self._matrix
+
+        return self._file.read(work)
+
+    def _refreshed(self, connection: Connection) -> Matrix:
+        if self._lineage != self._file.lineage:
+            self.forget()
         self._matrix = self._matrix.refreshed(connection)
         return self._matrix
 
-    def whole_matrix(self, connection: Connection) -> Matrix:
-        """The same, every row of it compared with its checksum."""
-        matrix = self.matrix(connection)
-        try:
-            matrix.base.check()
-        except DamagedCopyError:
-            self._matrix = matrix.rebuilt(connection)
-            self._matrix.base.check()
-        return self._matrix
-
     def search(
+        self,
+        queries: Vectors,
+        k: int,
+        conditions: Collection[Condition],
+        *,
+        min_score: float | None,
+        distinct: float | None,
+        exclude: Collection[int],
+        exact: bool,
+    ) -> list[list[Hit]]:
+        """Finds hits for unit queries ``(Q, D)``; see ``Gallery.search``."""
+
+        def work(connection: Connection) -> list[list[Hit]]:
+            with transaction(connection, "DEFERRED"):
+                return self._found(
+                    connection,
+                    queries,
+                    k,
+                    conditions,
+                    min_score=min_score,
+                    distinct=distinct,
+                    exclude=exclude,
+                    exact=exact,
+                )
+
+        return self._file.read(work)
+
+    def _found(
         self,
         connection: Connection,
         queries: Vectors,
@@ -67,8 +109,7 @@ class Searcher:
         exclude: Collection[int],
         exact: bool,
     ) -> list[list[Hit]]:
-        """Finds hits for unit queries ``(Q, D)``; see ``Gallery.search``."""
-        matrix = self.matrix(connection)
+        matrix = self._refreshed(connection)
         chosen = self._chosen(connection, conditions) if conditions else None
         is_exact = exact or chosen is not None or len(matrix) < ann.MIN_ROWS
 

@@ -74,9 +74,9 @@ def remove_command(
 
 def _ids_at(gallery: Gallery, key: int | str) -> Sequence[int]:
     """The image with an id or path, or the frames of the video with a path."""
+    if isinstance(key, int):  # also if it is damaged
+        return [key] if key in gallery else []
     record = gallery.get(key)
     if record is not None and record.id is not None:
         return [record.id]
-    if isinstance(key, int):
-        return []
     return [id for id, _, _ in gallery.paths.frames(key)]
