@@ -13,6 +13,7 @@ import numpy as np
 from contrawarp_edge import ann, gallery_sql
 from contrawarp_edge.ann import AnnFacts
 from contrawarp_edge.ann_lock import lock_path, only_builder, remove_strays
+from contrawarp_edge.block_sums import file_checksum
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.nearest import Rows
 
@@ -70,6 +71,11 @@ def _publish(gallery: Path, facts: AnnFacts, index: object) -> None:
     path.touch()
     shutil.copymode(gallery, path)
     faiss.write_index(index, str(path))
-    size = path.stat().st_size
-    rows = int(index.ntotal)  # type: ignore[attr-defined]
-    ann.write_facts(gallery, replace(facts, rows=rows, file=path.name, size=size))
+    written = replace(
+        facts,
+        rows=int(index.ntotal),  # type: ignore[attr-defined]
+        file=path.name,
+        size=path.stat().st_size,
+        checksum=file_checksum(path),
+    )
+    ann.write_facts(gallery, written)

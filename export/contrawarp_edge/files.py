@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 from contrawarp_edge.drafts import draft_of
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.errors import FullError, StorageError
 
 
 def atomic_write(path: Path, content: bytes | memoryview) -> None:
@@ -18,7 +19,7 @@ def atomic_write(path: Path, content: bytes | memoryview) -> None:
             written as it is.
 
     Raises:
-        InputError: If the file cannot be written. An earlier file is left as it was.
+        StorageError: If the file cannot be written. An earlier file is left as it was.
     """
     try:
         if path.exists() and not path.is_file():
@@ -28,7 +29,9 @@ def atomic_write(path: Path, content: bytes | memoryview) -> None:
             write_durably(draft.path, content)
             draft.publish(path)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        kind = FullError if is_full else StorageError
+        raise kind(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def write_durably(path: Path, content: bytes | memoryview) -> None:

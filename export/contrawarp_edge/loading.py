@@ -161,9 +161,9 @@ def prepared(file: LoadedFile, prepare: Prepare | None) -> LoadedFile:
 
 
 def _not_loadable(path: Path) -> str | None:
-    if (problem := problem_of(path)) is None and not is_text(str(path)):
-        problem = "its name is not valid UTF-8; rename it"
-    return problem
+    if not is_text(str(path)):
+        return "its name is not valid UTF-8; rename it"
+    return problem_of(path)
 
 
 def _failed(path: Path, error: InputError | OSError) -> LoadedFile:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -20,6 +21,11 @@ class PromptProtocol(H11Protocol):
 
     _deadline: asyncio.TimerHandle | None = None
     _since = 0.0
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        # uvicorn would count those that have made room until their tasks have ended.
+        self._most, self.limit_concurrency = self.limit_concurrency, None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Starts to wait for the first request."""
@@ -51,11 +57,11 @@ class PromptProtocol(H11Protocol):
             self.transport.close()
 
     def _make_room(self) -> None:
-        limit = self.limit_concurrency
-        while limit is not None and len(self.connections) >= limit:
+        while self._most is not None and len(self.connections) >= self._most:
             others = (c for c in self.connections if isinstance(c, PromptProtocol))
             waiting = [c for c in others if c is not self and c._is_waiting()]
             if not waiting:
+                self.limit_concurrency = 0  # uvicorn answers 503
                 return
             oldest = min(waiting, key=lambda connection: connection._since)
             self.connections.discard(oldest)
