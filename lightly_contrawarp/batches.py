@@ -20,9 +20,10 @@ def views_of(batch: Any, transform: nn.Module | None) -> Sequence[Tensor]:
             of a ``FaceItem`` or ``FramePair``, landmarks and neighbours are used too.
         transform: Makes the views; the data loader did, if ``None``.
     """
+    views: Sequence[Tensor]
     if transform is None:
-        return batch if isinstance(batch[0], Tensor) else batch[0]
-    if isinstance(batch, FaceItem | FramePair):
+        views = batch if isinstance(batch[0], Tensor) else batch[0]
+    elif isinstance(batch, FaceItem | FramePair):
         image, _, *others = batch
         views = transform(image, *others)
     else:

@@ -59,5 +59,5 @@ def quiet_lightning() -> Iterator[None]:
     with warnings.catch_warnings():
         for package in packages:
             warnings.filterwarnings("ignore", module=rf"{package}\..*")
-        warnings.showwarning = show
+        warnings.showwarning = show  # type: ignore[assignment]
         yield

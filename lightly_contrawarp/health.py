@@ -74,7 +74,8 @@ class TrainingWatch(Callback):
             DivergedError: If weights are no longer finite.
         """
         self._batches += 1
-        if self._batches % max(1, trainer.log_every_n_steps):
+        every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if self._batches % max(1, every):
             return
         logged = trainer.callback_metrics
         # A loss alone says little: a gradient scaler leaves such a step out.

@@ -101,4 +101,4 @@ def target_momentum(step: int, total: int, start: float) -> float:
         total: Length of the run.
         start: Momentum in the first step.
     """
-    return cosine_schedule(min(step, total), total + 1, start, 1.0)
+    return float(cosine_schedule(min(step, total), total + 1, start, 1.0))

@@ -54,4 +54,4 @@ def loss_of_views(
 
 def _by_image(x: Tensor, batch: int) -> Tensor:
     """Turns ``[V * B, D]``, view by view, into ``[B, V, D]``."""
-    return x.unflatten(0, (-1, batch)).transpose(0, 1)
+    return x.reshape(-1, batch, x.shape[-1]).transpose(0, 1)
