@@ -102,16 +102,13 @@ def connect(path: Path, *, readonly: bool) -> tuple[PlacedConnection, dict[str, 
         raise InputError(f"{path}: {problem}; `contrawarp-edge embed` makes galleries")
     file = path.resolve()
     with sqlite_errors(path):
-        # So that no log is removed that somebody else has only just begun.
-        with locked_folder(file.parent):
-            if not write_ahead.is_foreign(file):
-                opened = _open_live(path, readonly)
-            elif readonly:
-                opened = _open_alone(path)
-            else:
-                _remove_log(file)
-                opened = _open_live(path, readonly)
-        connection, meta = opened
+        if not write_ahead.is_foreign(file):
+            connection, meta = _open_live(path, readonly)
+        elif readonly:
+            connection, meta = _open_alone(path)
+        else:
+            _remove_foreign_log(file)
+            connection, meta = _open_live(path, readonly)
         try:
             if int(meta["schema_version"]) < SCHEMA_VERSION:
                 if readonly:
@@ -128,14 +125,17 @@ def connect(path: Path, *, readonly: bool) -> tuple[PlacedConnection, dict[str, 
 def remove_log_of_none(path: Path) -> None:
     """Removes the log that lies where no gallery is any more."""
     file = path.resolve()
-    with suppress(InputError, OSError), locked_folder(file.parent):
+    with suppress(OSError), locked_folder(file.parent):
         if not os.path.lexists(file):
             write_ahead.remove_log(file)
 
 
-def _remove_log(file: Path) -> None:
+def _remove_foreign_log(file: Path) -> None:
     try:
-        write_ahead.remove_log(file)
+        with locked_folder(file.parent):
+            # Another process may have done so, and begun a log of its own.
+            if write_ahead.is_foreign(file):
+                write_ahead.remove_log(file)
     except OSError as error:
         raise InputError(
             f"{write_ahead.log_path(file)}: is of another gallery and cannot be "

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from contrawarp_edge.errors import InputError
-
 if sys.platform != "win32":
     import fcntl
 
@@ -38,15 +36,15 @@ def try_lock(descriptor: int) -> bool:
 
 
 @contextmanager
-def locked_folder(folder: Path, seconds: float = 30.0) -> Iterator[None]:
+def locked_folder(folder: Path, seconds: float = 5.0) -> Iterator[None]:
     """Keeps others who ask for it out of a folder for a moment.
+
+    They hold it for moments only. Whoever holds it for longer is another program, such
+    as ``flock FOLDER COMMAND`` with this one as its command, and is not waited for.
 
     Args:
         folder: Nothing is written to it. One that cannot be opened is not locked.
         seconds: How long to wait for others.
-
-    Raises:
-        InputError: If others still hold it then.
     """
     try:
         descriptor = os.open(folder, os.O_RDONLY)
@@ -56,7 +54,7 @@ def locked_folder(folder: Path, seconds: float = 30.0) -> Iterator[None]:
         end = time.monotonic() + seconds
         while descriptor is not None and not try_lock(descriptor):
             if time.monotonic() > end:
-                raise InputError(f"{folder}: another process keeps it locked")
+                break
             time.sleep(_LOOK_SECONDS)
         yield
     finally:

@@ -117,7 +117,7 @@ class OpenedFile:
             wait = f"PRAGMA busy_timeout = {_CHECKPOINT_MILLISECONDS}"
             self.connection.execute(wait)
             found = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            return found.fetchone()[0] == 0
+            return bool(found.fetchone()[0] == 0)
         except sqlite3.Error:
             return False
 

@@ -98,7 +98,8 @@ def remove_log(gallery: Path) -> None:
     Raises:
         OSError: If that is not possible, as on Windows while they are open.
     """
-    for suffix in ("-wal", "-shm", "-journal"):
+    # The log last: as long as it is there, nobody takes what is being removed for his.
+    for suffix in ("-journal", "-shm", "-wal"):
         gallery.with_name(f"{gallery.name}{suffix}").unlink(missing_ok=True)
 
 

@@ -7,12 +7,20 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from contrawarp_edge import Gallery, InputError, ModelInfo, Record, write_ahead
+from contrawarp_edge import (
+    Gallery,
+    InputError,
+    ModelInfo,
+    Record,
+    gallery_file,
+    write_ahead,
+)
 from contrawarp_edge.placed import MovedError
 
 
@@ -291,3 +299,22 @@ def test_two_that_create(path: Path, info: ModelInfo) -> None:
     assert sorted(codes) == [0, 2, 2]
     assert paths(path) == {"abc"[codes.index(0)]}
     assert os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows needs no such lock")
+def test_other_programs_may_lock_the_folder(
+    path: Path, info: ModelInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As ``flock FOLDER contrawarp-edge embed ...`` does."""
+    import fcntl
+
+    at_once = partial(gallery_file.locked_folder, seconds=0.05)
+    monkeypatch.setattr(gallery_file, "locked_folder", at_once)
+    kill_a_writer(path)
+    path.unlink()
+    descriptor = os.open(path.parent, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with Gallery.create(path, info) as gallery:
+        gallery.add(records("new", 5))
+    assert paths(path) == {"new"}
+    os.close(descriptor)
