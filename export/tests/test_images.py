@@ -120,7 +120,7 @@ BAD_FILES = {
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
         "not an image",
     ),
-    "large.jpg": (png_of_size(9000), "scale it down"),
+    "large.png": (png_of_size(9000), "scale it down"),
     "bomb.png": (png_of_size(60000), "limit"),
 }
 
