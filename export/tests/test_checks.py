@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -89,7 +90,7 @@ def test_no_part_of_a_row_can_change(path: Path, change: str) -> None:
 def test_a_row_that_went_to_another_id(path: Path) -> None:
     execute(path, "UPDATE images SET id = 103 WHERE id = 17")
     for name in ("all", "search", "matrix"):
-        with pytest.raises(DamagedError, match=r"image 103 \(faces/16\.png\)"):
+        with pytest.raises(DamagedError, match=r"image 103 \(.*faces/16\.png\)"):
             opened(path, READS[name])
 
 
@@ -192,7 +193,9 @@ def test_damage_from_before_there_were_checksums(path: Path, version: int) -> No
     as_version(path, version)
     execute(path, "UPDATE images SET embedding = zeroblob(32) WHERE id = 17")
     result = run("check", path)
-    assert "image 17 (faces/16.png): its embedding is no unit vector" in result.stdout
+    assert re.search(
+        r"image 17 \(.*faces/16\.png\): its embedding is no unit vector", result.stdout
+    )
     assert "without checksums" in result.stdout
     with pytest.raises(DamagedError, match="image 17"):
         opened(path, READS["search"])

@@ -91,11 +91,14 @@ def align_into(
     with closing(AlignRecord(folder, _settings(rules))) as record:
         earlier = EarlierSources(record, roots, is_numbered=rules.all_faces)
 
-        def is_known(path: Path, sha256: str) -> bool:
-            name = _text(path)
+        def meet(path: Path, name: str) -> None:
             frame = split_frame_path(name)
             source = (path, name) if frame is None else (Path(frame[0]), frame[0])
             earlier.meet(*source)
+
+        def is_known(path: Path, sha256: str) -> bool:
+            name = _text(path)
+            meet(path, name)
             faces = record.faces_of(name)
             there = all((folder / face.file).is_file() for face in faces)
             return there and record.sha256_of(name) == sha256
@@ -105,6 +108,8 @@ def align_into(
         try:
             look = partial(_look, rules=rules)
             for photo in load_files(paths, is_known, look, every):
+                if photo.file.problem:  # nobody asked whether it is known
+                    meet(photo.file.path, _text(photo.file.path))
                 work.do(photo, outcome)
                 on_photo(outcome)
             outcome.gone = work.forget(earlier.gone())

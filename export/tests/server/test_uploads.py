@@ -17,7 +17,8 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from contrawarp_edge import Gallery, InputError, erasing
+from contrawarp_edge import Gallery, erasing
+from contrawarp_edge.errors import FullError
 from contrawarp_edge.server.settings import Access, Limits
 
 MakeClient = Callable[..., TestClient]
@@ -199,7 +200,7 @@ def test_full_disk_deletes_nothing(
     client = make_client(writable=True)
 
     def full(gallery: Gallery, ids: Iterable[int]) -> int:
-        raise InputError(f"{gallery.path}: database or disk is full")
+        raise FullError(f"{gallery.path}: database or disk is full")
 
     with monkeypatch.context() as patched:
         patched.setattr(Gallery, "delete", full)
@@ -286,7 +287,7 @@ def test_orphans_go_when_the_service_starts(
 ) -> None:
     folder = gallery_path.with_name("faces.gallery.uploads")
     folder.mkdir()
-    names = [f"{7:064x}.jpg", f".{7:064x}.jpg.tmp", "mine.jpg", ".hidden"]
+    names = [f"{7:064x}.jpg", f".{7:064x}.jpg.draft", "mine.jpg", ".hidden"]
     for name in names:
         (folder / name).touch()
     with serve(gallery_path, model, Access(), Limits()):
@@ -345,7 +346,7 @@ def test_what_cannot_be_erased_is_said(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", refused)
         answer = client.delete(f"/api/images/{record['id']}")
-    assert answer.status_code == 507
+    assert answer.status_code == 503
     assert "Permission denied" in answer.json()["error"]
     assert client.get(f"/api/images/{record['id']}").status_code == 404
     assert Path(record["path"]).exists()
