@@ -257,7 +257,7 @@ class Gallery:
     def ids_where(self, where: Where) -> list[int]:
         """The ids of the images that fit all of some conditions, at least one."""
         find = partial(gallery_sql.ids_where, conditions=as_conditions(where))
-        return self._file.read(find).tolist()
+        return [int(id) for id in self._file.read(find)]
 
     def sha256_of(self, path: str) -> str | None:
         """The hash stored for a path, or None if the path is unknown."""

@@ -231,6 +231,7 @@ def test_real_heif(tmp_path: Path, picture: Image.Image, fresh_formats: None) ->
 
 _DECODING = """
 import os, sys
+from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from contrawarp_edge.images import read_rgb
 
@@ -242,6 +243,8 @@ def decode():
     assert np.asarray(read_rgb(sys.argv[1])).nbytes == 36_000_000
 
 with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
+    for thread in (first, second):
+        thread.submit(decode).result()  # what stays is loaded with it
     before = in_use()
     for thread in (first, second) * 2:
         thread.submit(decode).result()
