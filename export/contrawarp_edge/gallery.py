@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from contrawarp_edge import (
-    erasing,
-    gallery_file,
-    gallery_rows,
-    gallery_settle,
-    gallery_sql,
-)
+from contrawarp_edge import erasing, gallery_file, gallery_rows, gallery_sql
 from contrawarp_edge.damage import DamagedError
 from contrawarp_edge.drafts import remove_stale_draft
 from contrawarp_edge.errors import InputError
 from contrawarp_edge.filters import Where, as_conditions
 from contrawarp_edge.gallery_paths import GalleryPaths
 from contrawarp_edge.gallery_rows import to_row
-from contrawarp_edge.gallery_schema import model_of
+from contrawarp_edge.gallery_schema import facts_of, model_of
+from contrawarp_edge.gallery_settle import folder_entry
 from contrawarp_edge.matrix import Matrix
 from contrawarp_edge.model_file import ModelInfo
 from contrawarp_edge.nearest import unit_rows
@@ -36,9 +28,7 @@ from contrawarp_edge.opened import OpenedFile
 from contrawarp_edge.records import Hit, Record
 from contrawarp_edge.searcher import Searcher
 from contrawarp_edge.snapshot import snapshot_path
-from contrawarp_edge.transactions import sqlite_errors
-
-_Found = TypeVar("_Found", Record, Hit)
+from contrawarp_edge.transactions import paged, sqlite_errors
 
 
 class Gallery:
@@ -49,8 +39,7 @@ class Gallery:
     belongs to the thread that made it.
 
     Paths that methods take are relative to the current folder. Paths that they return
-    open from there: they are relative if they lie below it, else absolute. In between,
-    a gallery keeps what finds its images again from anywhere.
+    open from there: they are relative if they lie below it, else absolute.
 
     Attributes:
         path: The file.
@@ -82,13 +71,8 @@ class Gallery:
         Raises:
             InputError: If the path is taken or cannot be written.
         """
-        meta = {
-            "model": json.dumps(info.to_metadata()),
-            "fingerprint": info.fingerprint,
-            "dim": str(info.dim),
-            "aligned": "yes" if aligned else "no",
-            **gallery_settle.folder_entry(Path(path)),
-        }
+        meta = facts_of(info, aligned=aligned)
+        meta |= folder_entry(Path(path))
         gallery_file.create(Path(path), meta, info.dim)
         return cls.open(path)
 
@@ -125,12 +109,7 @@ class Gallery:
     def __enter__(self) -> Gallery:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         try:
             if error is None:
                 self._file.check_place()
@@ -147,22 +126,14 @@ class Gallery:
     @property
     def model_path(self) -> Path | None:
         """Where the model was when images were last embedded with it, if known."""
-        query = "SELECT value FROM meta WHERE key = 'model_path'"
-        row = self._file.read(lambda connection: connection.execute(query).fetchone())
-        return Path(self.paths.places.absolute(row[0])) if row else None
+        return self.paths.model
 
     @model_path.setter
     def model_path(self, path: Path) -> None:
-        stored = self.paths.places.stored(path)
-        with self._file.writing() as connection:
-            gallery_settle.write_entry(connection, "model_path", stored)
+        self.paths.model = path
 
     def check_model(self, info: ModelInfo) -> None:
-        """Checks that embeddings of a model may be compared with the stored ones.
-
-        Raises:
-            InputError: If the fingerprints differ.
-        """
+        """Raises InputError unless embeddings of a model may be compared with these."""
         if info.fingerprint != self.info.fingerprint:
             raise InputError(
                 f"{self.path}: made with model {self.info.short_fingerprint}, not "
@@ -238,11 +209,7 @@ class Gallery:
             DamagedError: If an image is damaged.
         """
         pages = gallery_rows.pages(self._file.read)
-        while True:
-            with sqlite_errors(self.path):
-                records = next(pages, None)
-            if records is None:
-                return
+        for records in paged(pages, self.path):
             yield from map(self._shown, records)
 
     def iter_paths(
@@ -265,7 +232,7 @@ class Gallery:
         finders = (partial(gallery_rows.sha256_of, path=form) for form in forms)
         return next(filter(None, map(self._file.read, finders)), None)
 
-    def _shown(self, found: _Found) -> _Found:
+    def _shown(self, found: Record) -> Record:
         return replace(found, path=self.paths.shown(found.path))
 
     def search(
@@ -310,7 +277,8 @@ class Gallery:
             exclude=exclude,
             exact=exact,
         )
-        return [[self._shown(hit) for hit in hits] for hits in found]
+        shown = self.paths.shown
+        return [[replace(hit, path=shown(hit.path)) for hit in hits] for hits in found]
 
     @property
     def last_recall(self) -> float | None:

@@ -14,7 +14,7 @@ from contrawarp_edge.gallery_sql import is_text
 from contrawarp_edge.inputs.video import frame_path, split_frame_path
 from contrawarp_edge.opened import OpenedFile
 from contrawarp_edge.paths import Places, absolute, below, is_there, shown
-from contrawarp_edge.transactions import sqlite_errors, transaction
+from contrawarp_edge.transactions import paged, transaction
 
 _MOST_TWINS = 16
 _LAST = "\U0010ffff"
@@ -74,6 +74,18 @@ class GalleryPaths:
             self._places = self._file.read(read)
         return self._places
 
+    @property
+    def model(self) -> Path | None:
+        """Where the model was when images were last embedded with it, if known."""
+        stored = self._file.read(gallery_sql.model_path)
+        return None if stored is None else Path(self.places.absolute(stored))
+
+    @model.setter
+    def model(self, path: Path) -> None:
+        stored = self.places.stored(path)
+        with self._file.writing() as connection:
+            gallery_settle.write_entry(connection, "model_path", stored)
+
     def settle(self) -> None:
         """Makes relative paths relative to the gallery's folder, if they are not."""
         if not self._places.is_settled:
@@ -125,11 +137,7 @@ class GalleryPaths:
 
     def _pages(self, prefix: str) -> Iterator[Row]:
         pages = gallery_rows.pages_of_paths(self._file.read, prefix)
-        while True:
-            with sqlite_errors(self._file.path):
-                rows = next(pages, None)
-            if rows is None:
-                return
+        for rows in paged(pages, self._file.path):
             yield from rows
 
     def twins(self, path: Path | str, sha256: str) -> list[tuple[int, str]]:

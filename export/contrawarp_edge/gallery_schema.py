@@ -151,6 +151,16 @@ def _add_history(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM meta WHERE key = 'revision'")
 
 
+def facts_of(info: ModelInfo, *, aligned: bool) -> dict[str, str]:
+    """What the meta table says of the embeddings."""
+    return {
+        "model": json.dumps(info.to_metadata()),
+        "fingerprint": info.fingerprint,
+        "dim": str(info.dim),
+        "aligned": "yes" if aligned else "no",
+    }
+
+
 def model_of(meta: Mapping[str, str], path: Path) -> ModelInfo:
     """The model of a gallery's embeddings by its meta table.
 

@@ -116,6 +116,13 @@ def page_of_paths(
     return [(row.id, row.path.decode(), row.sha256.decode()) for row in rows]
 
 
+def model_path(connection: sqlite3.Connection) -> str | None:
+    """The stored path of the model, None if it is not known."""
+    query = "SELECT value FROM meta WHERE key = 'model_path'"
+    row = connection.execute(query).fetchone()
+    return None if row is None else str(row[0])
+
+
 def has_id(connection: sqlite3.Connection, id: int) -> bool:
     """Whether there is an image with an id, be it damaged or not."""
     query = "SELECT 1 FROM images WHERE id = ?"

@@ -6,11 +6,14 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from contrawarp_edge import write_ahead
 from contrawarp_edge.damage import Damage, DamagedError
 from contrawarp_edge.errors import FullError, StorageError
 from contrawarp_edge.placed import PlacedConnection
+
+_T = TypeVar("_T")
 
 # What SQLite says of a file, or a part of one, that nobody wrote like that.
 _DAMAGE_CODES = (11, 26)  # SQLITE_CORRUPT, SQLITE_NOTADB
@@ -40,6 +43,16 @@ def sqlite_errors(path: Path) -> Iterator[None]:
 def _is_damage(error: sqlite3.Error) -> bool:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # since Python 3.11
     return code in _DAMAGE_CODES or any(word in str(error) for word in _DAMAGE_WORDS)
+
+
+def paged(pages: Iterator[_T], path: Path) -> Iterator[_T]:
+    """Yields what another iterator does, whose errors become those of a file."""
+    while True:
+        with sqlite_errors(path):
+            page = next(pages, None)
+        if page is None:
+            return
+        yield page
 
 
 @contextmanager
