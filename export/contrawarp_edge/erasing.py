@@ -14,6 +14,22 @@ from contrawarp_edge.transactions import sqlite_errors, transaction
 from contrawarp_edge.uploads import Uploads
 
 
+def is_erasing(connection: sqlite3.Connection) -> bool:
+    """Whether something was deleted that is still to be erased everywhere."""
+    query = "SELECT 1 FROM meta WHERE key = 'erasing'"
+    return connection.execute(query).fetchone() is not None
+
+
+def set_erasing(connection: sqlite3.Connection) -> None:
+    """Remembers that something is to be erased, until ``set_erased``."""
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('erasing', 'yes')")
+
+
+def set_erased(connection: sqlite3.Connection) -> None:
+    """Remembers that nothing is left to be erased."""
+    connection.execute("DELETE FROM meta WHERE key = 'erasing'")
+
+
 def finish(connection: sqlite3.Connection, gallery: Path, dim: int) -> None:
     """Erases what was deleted: when this returns, no file holds it any more.
 
@@ -39,7 +55,7 @@ def finish(connection: sqlite3.Connection, gallery: Path, dim: int) -> None:
         connection.execute("VACUUM")
         _empty_log(connection)
         with transaction(connection, "IMMEDIATE"):
-            gallery_sql.set_erased(connection)
+            set_erased(connection)
     except (sqlite3.Error, OSError) as error:
         reason = getattr(error, "strerror", None) or error
         raise StorageError(
@@ -69,7 +85,7 @@ def remove_orphans(gallery: Path) -> int:
 
 def _sweep(connection: sqlite3.Connection, gallery: Path, *, drafts: bool) -> int:
     with transaction(connection, "IMMEDIATE"):
-        paths = gallery_sql.all_paths(connection)
+        paths = (path for _, path in gallery_sql.stored_paths(connection))
         return Uploads(gallery).sweep(paths, drafts=drafts)
 
 

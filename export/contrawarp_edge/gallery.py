@@ -185,12 +185,12 @@ class Gallery:
             count = gallery_sql.delete(connection, {int(id) for id in ids})
             if count:
                 gallery_sql.next_revision(connection)
-                gallery_sql.set_erasing(connection)
+                erasing.set_erasing(connection)
         self._erase()
         return count
 
     def _erase(self) -> None:
-        if self._file.read(gallery_sql.is_erasing):
+        if self._file.read(erasing.is_erasing):
             self._searcher.forget()
             with sqlite_errors(self.path):
                 erasing.finish(self._file.connection, self._file.place, self.info.dim)

@@ -190,23 +190,18 @@ def _twins(
     found: list[tuple[int, str]] = []
     after = ""
     while sha256 and len(found) < _MOST_TWINS:
-        row = connection.execute(
-            "SELECT id, path FROM images WHERE sha256 = ? AND path > ? "
-            "ORDER BY path LIMIT 1",
-            (sha256, after),
-        ).fetchone()
-        if row is None:
+        clause = "WHERE sha256 = ? AND path > ? ORDER BY path LIMIT 1"
+        rows = [*gallery_sql.stored_paths(connection, clause, (sha256, after))]
+        if not rows:
             break
-        id, after = row
+        ((id, after),) = rows
         if frame := split_frame_path(after):
             # Of each video one row is enough, however many frames it has.
             after = _all_frames(frame[0]) + _LAST
             if time is not None:
-                row = connection.execute(
-                    "SELECT id, path FROM images WHERE path = ? AND sha256 = ?",
-                    (frame_path(frame[0], time), sha256),
-                ).fetchone()
-                found += [row] if row else []
+                clause = "WHERE path = ? AND sha256 = ?"
+                values = (frame_path(frame[0], time), sha256)
+                found += gallery_sql.stored_paths(connection, clause, values)
         elif time is None:
             found.append((id, after))
     return found
@@ -217,11 +212,13 @@ def _some_paths(connection: Connection, most: int) -> tuple[int, list[str]]:
     with transaction(connection, "DEFERRED"):
         images = gallery_sql.count(connection)
         if images <= most:
-            found = connection.execute("SELECT path FROM images ORDER BY id")
-            return images, [row[0] for row in found]
+            found = dict(gallery_sql.stored_paths(connection, "ORDER BY id"))
+            return images, list(found.values())
         ends = connection.execute("SELECT min(id), max(id) FROM images")
         first, last = ends.fetchone()
-        query = "SELECT id, path FROM images WHERE id >= ? ORDER BY id LIMIT 1"
-        ids = (first + (last - first) * k // most for k in range(most))
-        rows = (connection.execute(query, (id,)).fetchone() for id in ids)
-        return images, list(dict(rows).values())
+        clause = "WHERE id >= ? ORDER BY id LIMIT 1"
+        found = {}
+        for k in range(most):
+            id = first + (last - first) * k // most
+            found |= dict(gallery_sql.stored_paths(connection, clause, (id,)))
+        return images, list(found.values())

@@ -99,7 +99,7 @@ def _targets(
     """Id, stored and absolute path of the images; None if that cannot be known."""
     known, unknown = [], []
     votes: Counter[str] = Counter()
-    for id, stored in connection.execute("SELECT id, path FROM images ORDER BY path"):
+    for id, stored in gallery_sql.stored_paths(connection, "ORDER BY path"):
         if os.path.isabs(stored):
             known.append((id, stored, stored))
             continue

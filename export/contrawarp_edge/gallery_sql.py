@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -247,27 +247,15 @@ def delete(connection: sqlite3.Connection, ids: Collection[int]) -> int:
     return cursor.rowcount
 
 
-def is_erasing(connection: sqlite3.Connection) -> bool:
-    """Whether something was deleted that is still to be erased everywhere."""
-    query = "SELECT 1 FROM meta WHERE key = 'erasing'"
-    return connection.execute(query).fetchone() is not None
-
-
-def set_erasing(connection: sqlite3.Connection) -> None:
-    """Remembers that something is to be erased, until ``set_erased``."""
-    connection.execute("INSERT OR REPLACE INTO meta VALUES ('erasing', 'yes')")
-
-
-def set_erased(connection: sqlite3.Connection) -> None:
-    """Remembers that nothing is left to be erased."""
-    connection.execute("DELETE FROM meta WHERE key = 'erasing'")
-
-
-def all_paths(connection: sqlite3.Connection) -> Iterator[str]:
-    """The paths of all images, in any order."""
+def stored_paths(
+    connection: sqlite3.Connection, clause: str = "", values: Sequence[Any] = ()
+) -> Iterator[tuple[int, str]]:
+    """Yields id and stored path of the images that an SQL clause picks, unchecked."""
     # As bytes, because damaged text may be none.
-    found = connection.execute("SELECT CAST(path AS BLOB) FROM images")
-    return (row[0].decode(errors="replace") for row in found if row[0] is not None)
+    query = f"SELECT id, CAST(path AS BLOB) FROM images {clause}"
+    for id, path in connection.execute(query, values):
+        if path is not None:
+            yield id, path.decode(errors="replace")
 
 
 def details(

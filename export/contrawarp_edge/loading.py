@@ -161,7 +161,7 @@ def prepared(file: LoadedFile, prepare: Prepare | None) -> LoadedFile:
 
 
 def _not_loadable(path: Path) -> str | None:
-    if not is_text(str(path)):
+    if "\0" not in str(path) and not is_text(str(path)):
         return "its name is not valid UTF-8; rename it"
     return problem_of(path)
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from contrawarp_edge import ModelInfo
 from contrawarp_edge.fingerprint import model_fingerprint
+from contrawarp_edge.images import image_formats
 
 DIM = 8
 MakeModel = Callable[..., Path]
@@ -171,3 +172,17 @@ def clip(tmp_path: Path) -> Path:
             container.mux(stream.encode(av.VideoFrame.from_image(image)))
         container.mux(stream.encode(None))
     return path
+
+
+@pytest.fixture
+def fresh_formats(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """HEIF is looked for anew, and is forgotten again if it is found."""
+    Image.init()
+    others = {name: entry for name, entry in Image.OPEN.items() if name != "HEIF"}
+    extensions = {end: name for end, name in Image.EXTENSION.items() if name in others}
+    monkeypatch.setattr(Image, "OPEN", others)
+    monkeypatch.setattr(Image, "EXTENSION", extensions)
+    monkeypatch.setattr(Image, "ID", [name for name in Image.ID if name in others])
+    image_formats.cache_clear()
+    yield
+    image_formats.cache_clear()

@@ -4,7 +4,6 @@ import struct
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -177,20 +176,6 @@ def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
             read_original(f"{pipe}#t=1.000")
     with pytest.raises(InputError, match="/dev/zero: not a regular file"):
         read_rgb("/dev/zero")
-
-
-@pytest.fixture
-def fresh_formats(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """HEIF is looked for anew, and is forgotten again if it is found."""
-    Image.init()
-    others = {name: entry for name, entry in Image.OPEN.items() if name != "HEIF"}
-    extensions = {end: name for end, name in Image.EXTENSION.items() if name in others}
-    monkeypatch.setattr(Image, "OPEN", others)
-    monkeypatch.setattr(Image, "EXTENSION", extensions)
-    monkeypatch.setattr(Image, "ID", [name for name in Image.ID if name in others])
-    image_formats.cache_clear()
-    yield
-    image_formats.cache_clear()
 
 
 class HeifFile(PpmImageFile):

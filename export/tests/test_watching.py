@@ -51,14 +51,14 @@ def test_waits_until_files_rest(watcher: Watcher, tmp_path: Path) -> None:
 
 
 def test_counts_files_of_other_kinds(watcher: Watcher, tmp_path: Path) -> None:
-    for name in ("faces/a.HEIC", "more/b.heic"):
+    for name in ("faces/a.JXL", "more/b.jxl"):
         (tmp_path / name).touch()
     for _ in range(2):
         watcher.poll()
-        assert watcher.others == {".heic": 2}
-    (tmp_path / "more" / "b.heic").unlink()
+        assert watcher.others == {".jxl": 2}
+    (tmp_path / "more" / "b.jxl").unlink()
     watcher.poll()
-    assert watcher.others == {".heic": 1}
+    assert watcher.others == {".jxl": 1}
 
 
 def test_bad_files_are_tried_once_for_each_change(

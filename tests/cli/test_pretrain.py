@@ -168,7 +168,7 @@ def test_broken_files_are_skipped_and_listed(
     empty.write_bytes(b"")
     text.write_bytes(b"no image")
     cut.write_bytes(cut.read_bytes()[:1000])  # the header is sound
-    for name in ("IMG_1.HEIC", "clip.mov"):
+    for name in ("IMG_1.JXL", "clip.mov"):
         (face_folder / "b" / name).touch()
     options = ("--batch-size", 11, "--workers", workers)
     result = run_pretrain(face_folder, tmp_path / "run", *options)
@@ -176,7 +176,7 @@ def test_broken_files_are_skipped_and_listed(
     assert "trained on 21 images" in result.stdout
     *_, others, last = result.stderr.splitlines()
     assert last.startswith(f"3 files skipped, the first: {empty}: ")
-    assert others.startswith("not looked at: 1 .heic (pip install ")
+    assert others.startswith("not looked at: ") and others.endswith(", 1 .jxl")
     assert "1 video (contrawarp-edge align --every" in others
     assert "Warning" not in result.stderr
     lines = (tmp_path / "run" / "skipped.tsv").read_text().splitlines()

@@ -105,9 +105,9 @@ def test_scan__unlistable_folder_and_pipe(
 
 def test_scan__counts_files_of_other_kinds(tmp_path: Path) -> None:
     _save(tmp_path / "a.png")
-    for name in ("b.HEIC", "c.heic", "clip.mp4", "README", ".hidden.jxl"):
+    for name in ("b.JXL", "c.jxl", "clip.mp4", "README", ".hidden.jxl"):
         (tmp_path / name).touch()
-    others = {".heic": 2, "video": 1, "file without extension": 1}
+    others = {".jxl": 2, "video": 1, "file without extension": 1}
     assert scan_images(tmp_path).others == others
 
 

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -163,7 +164,14 @@ def test_a_pipe_is_never_waited_for(
     assert not (tmp_path / "new").exists()
 
 
-def test_what_is_not_looked_at(model: Path, faces: Path, tmp_path: Path) -> None:
+def test_what_is_not_looked_at(
+    model: Path,
+    faces: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fresh_formats: None,
+) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)  # type: ignore[arg-type]
     for name in ("a.HEIC", "b.heic", "c.CR2", "clip.mov", "README"):
         (faces / name).touch()
     target, report = tmp_path / "b.gallery", tmp_path / "report.json"
