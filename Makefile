@@ -1,17 +1,19 @@
-# The two commands: `make demo` runs the main job, `make test` runs every test.
+# The two commands: `make demo` runs the main job, `make test` runs the tests.
 # Both set up .venv first; what is done already is not done again.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+# Processes that share the tests; 0 runs them in one.
+WORKERS ?= 2
 
-.PHONY: help setup demo test test-fast benchmark-quality benchmark-speed benchmark-int8 check format clean
+.PHONY: help setup demo test test-slow benchmark-quality benchmark-speed benchmark-int8 check format clean
 
 help:
 	@echo "make setup      create $(VENV) with the tested versions"
 	@echo "make demo       drawn faces -> pre-train -> evaluate -> export -> search -> demo/report.html"
-	@echo "make test       every test"
-	@echo "make test-fast  the tests that take seconds"
+	@echo "make test       the tests, some minutes on two cores"
+	@echo "make test-slow  those that take long: examples, benchmarks, kills, browsers"
 	@echo "make benchmark-quality DATA=FER2013  write benchmarks/quality/RESULTS.md (hours)"
 	@echo "make benchmark-speed [DATA=JPEGS]    write benchmarks/speed/RESULTS.md (half an hour)"
 	@echo "make benchmark-int8 DATA=FER2013     write benchmarks/int8/RESULTS.md (half an hour)"
@@ -32,12 +34,12 @@ demo: $(READY)
 	$(BIN)/contrawarp demo --out demo
 
 test: $(READY)
-	@echo "== All tests"
-	$(BIN)/python -m pytest
+	@echo "== Tests"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m "not slow"
 
-test-fast: $(READY)
-	@echo "== Fast tests"
-	$(BIN)/python -m pytest -m "not slow"
+test-slow: $(READY)
+	@echo "== Tests that take long"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m slow
 
 benchmark-quality: $(READY)
 	$(BIN)/python -m benchmarks.quality --data "$(DATA)"

@@ -30,7 +30,7 @@ def run(folder: Path, **programs: str) -> list[str]:
         cwd=folder,
     )
     *lines, last = done.stdout.splitlines()
-    assert (done.returncode, last) == (0, f"make test, {ROOT}")
+    assert (done.returncode, last) == (0, f"make test test-slow, {ROOT}")
     return lines
 
 

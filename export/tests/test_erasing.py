@@ -175,13 +175,13 @@ def kill_at(moment: str, path: Path) -> None:
 @pytest.mark.parametrize(
     "moment",
     [
-        "gallery_sql.set_erasing",
+        "erasing.set_erasing",
         "erasing.finish",
         "erasing._sweep",
         "erasing._empty_log",
         "erasing._remove_snapshots",
         "erasing.erase_deleted",
-        "gallery_sql.set_erased",
+        "erasing.set_erased",
     ],
 )
 def test_a_kill_at_any_moment(path: Path, info: ModelInfo, moment: str) -> None:
@@ -194,7 +194,7 @@ def test_a_kill_at_any_moment(path: Path, info: ModelInfo, moment: str) -> None:
     kill_at(moment, path)
     with Gallery.open(path) as gallery:
         is_there = gallery.get(7) is not None
-    assert is_there == picture.exists() == (moment == "gallery_sql.set_erasing")
+    assert is_there == picture.exists() == (moment == "erasing.set_erasing")
     if not is_there:
         assert left(path.parent, stored[6:7]) == []
 

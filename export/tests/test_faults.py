@@ -122,6 +122,7 @@ def run_limited(limit: int, *arguments: object) -> subprocess.CompletedProcess[s
     return done
 
 
+@pytest.mark.slow
 def test_full_disk(
     model: Path, tmp_path: Path, make_images: MakeImages, reference: Reference
 ) -> None:

@@ -65,6 +65,7 @@ def checkpoint(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_checkpoint(model, tmp_path_factory.mktemp("model") / "last.ckpt")
 
 
+@pytest.mark.slow
 def test_everything_at_once(
     checkpoint: Path, photos: Path, labelled: Path, tmp_path: Path
 ) -> None:

@@ -176,7 +176,8 @@ def test_broken_files_are_skipped_and_listed(
     assert "trained on 21 images" in result.stdout
     *_, others, last = result.stderr.splitlines()
     assert last.startswith(f"3 files skipped, the first: {empty}: ")
-    assert others.startswith("not looked at: ") and others.endswith(", 1 .jxl")
+    assert others.startswith("not looked at: ")
+    assert others.endswith(", 1 .jxl")
     assert "1 video (contrawarp-edge align --every" in others
     assert "Warning" not in result.stderr
     lines = (tmp_path / "run" / "skipped.tsv").read_text().splitlines()
