@@ -84,6 +84,14 @@ class TrainingWatch(Callback):
             check_finite(module.state_dict(), trainer.global_step, trainer)
         self._look_at(float(logged.get(SPREAD, 1.0)))
 
+    def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
+        """Looks at what a run leaves, be it too short for a look before.
+
+        Raises:
+            DivergedError: If weights are not finite.
+        """
+        check_finite(module.state_dict(), trainer.global_step, trainer)
+
     def _look_at(self, spread: float) -> None:
         self._alike = self._alike + 1 if spread < _ALIKE else 0
         if self._alike == _PATIENCE:

@@ -58,6 +58,13 @@ def test_the_last_good_checkpoint_is_kept(
     assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
 
 
+def test_a_short_run_that_saves_nothing_says_so(faces: Tensor) -> None:
+    """It ends before loss and spread are ever read."""
+    run = trainer(max_epochs=3, log_every_n_steps=50)
+    with pytest.raises(DivergedError, match="after 9 steps"):
+        run.fit(bad(), loader(faces))
+
+
 def test_statistics_count_as_weights(faces: Tensor, tmp_path: Path) -> None:
     run, model = trainer(), tiny(batch_transform=batched())
     run.fit(model, loader(faces))
