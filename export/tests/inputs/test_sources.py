@@ -192,10 +192,10 @@ def test_others_are_counted_once(tree: Path) -> None:
     for pattern in ("**/*", "?"):
         sources = Sources([Path(pattern)])
         list(sources)
-        assert sources.others == {**kinds, ".cr2": 1, "video": 1}
+        assert sources.others == {**kinds, ".jxl": 1, "video": 1}
     sources = Sources([Path("c")], every=1.0)
     list(sources)
-    assert sources.others == {".cr2": 1}
+    assert sources.others == {".jxl": 1}
 
 
 def test_what_align_writes_is_not_counted(tmp_path: Path) -> None:
