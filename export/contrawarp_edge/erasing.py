@@ -13,6 +13,10 @@ from contrawarp_edge.errors import StorageError
 from contrawarp_edge.transactions import sqlite_errors, transaction
 from contrawarp_edge.uploads import Uploads
 
+# SQLite writes a gallery anew by way of a copy. One that is larger than this is kept in
+# a temporary file, so that small devices do not run out of memory.
+_MOST_IN_MEMORY = 256 << 20
+
 
 def is_erasing(connection: sqlite3.Connection) -> bool:
     """Whether something was deleted that is still to be erased everywhere."""
@@ -52,7 +56,10 @@ def finish(connection: sqlite3.Connection, gallery: Path, dim: int) -> None:
         erase_deleted(gallery, connection, dim)
         # secure_delete overwrites rows, but not what SQLite leaves in the unused parts
         # of pages when it moves rows from one page to another.
+        large = gallery.stat().st_size > _MOST_IN_MEMORY
+        connection.execute(f"PRAGMA temp_store = {'FILE' if large else 'MEMORY'}")
         connection.execute("VACUUM")
+        connection.execute("PRAGMA temp_store = MEMORY")
         _empty_log(connection)
         with transaction(connection, "IMMEDIATE"):
             set_erased(connection)

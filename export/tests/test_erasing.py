@@ -14,7 +14,15 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from contrawarp_edge import Gallery, InputError, ModelInfo, Record, gallery_file, matrix
+from contrawarp_edge import (
+    Gallery,
+    InputError,
+    ModelInfo,
+    Record,
+    erasing,
+    gallery_file,
+    matrix,
+)
 from contrawarp_edge.uploads import Uploads
 
 DIM = 8
@@ -94,6 +102,24 @@ def test_nothing_is_left(path: Path, info: ModelInfo) -> None:
     with Gallery.open(path) as gallery:
         kept = [record.path for record in (*stored[:5], *stored[15:])]
         assert [row.path for row in gallery.iter_records()] == kept
+
+
+@pytest.mark.parametrize(("most", "where"), [(0, "FILE"), (1 << 30, "MEMORY")])
+def test_the_copy_of_a_large_gallery_is_a_file(
+    path: Path, info: ModelInfo, monkeypatch: pytest.MonkeyPatch, most: int, where: str
+) -> None:
+    monkeypatch.setattr(erasing, "_MOST_IN_MEMORY", most)
+    stored, said = records(60), []
+    fill(path, info, stored)
+    with Gallery.open(path) as gallery:
+        gallery._file.connection.set_trace_callback(said.append)
+        gallery.delete([7])
+    place = said.index("VACUUM")
+    assert said[place - 1 : place + 2 : 2] == [
+        f"PRAGMA temp_store = {where}",
+        "PRAGMA temp_store = MEMORY",
+    ]
+    assert left(path.parent, stored[6:7]) == []
 
 
 def test_rows_that_were_moved_leave_nothing(path: Path, info: ModelInfo) -> None:
