@@ -33,12 +33,15 @@ def places_of(gallery: Path, meta: Mapping[str, str]) -> Places:
 
     Relative paths are relative to the folder in which the gallery was when it was last
     written; if it is elsewhere now, its images may have moved with it or not. Galleries
-    before version 3 have paths as they were typed, from a folder that is not known.
+    before version 3 have paths as they were typed, from a folder that is not known: the
+    current one, that of the gallery, or one above it.
     """
     folder = gallery_folder(gallery)
     written = meta.get("folder")
     if written is None:
-        return Places(folder, tuple(dict.fromkeys([absolute("."), folder])), False)
+        above = map(str, Path(folder).parents)
+        bases = tuple(dict.fromkeys([absolute("."), folder, *above]))
+        return Places(folder, bases, False)
     if written == as_text(folder) or same_folder(written, folder):
         return Places.settled(folder)
     return Places(folder, (folder, written), False)

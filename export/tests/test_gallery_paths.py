@@ -206,6 +206,13 @@ def old(tmp_path: Path, info: ModelInfo, make_images: MakeImages) -> Path:
     return write_version_2(root / "out" / "a.gallery", info, rows)
 
 
+def elsewhere(gallery: Path) -> Path:
+    """Moves a gallery to where its images are not below any folder above it."""
+    folder = gallery.parents[2] / "elsewhere"
+    folder.mkdir()
+    return gallery.rename(folder / gallery.name)
+
+
 def versions(gallery: Path) -> tuple[str, bool]:
     with closing(sqlite3.connect(gallery)) as connection:
         meta = dict(connection.execute("SELECT key, value FROM meta"))
@@ -233,6 +240,18 @@ def test_old_gallery_is_read_as_it_is(
     assert versions(old) == ("2", False)
 
 
+def test_old_gallery_in_a_folder_of_its_images(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was made from the folder above, and is opened where it lies."""
+    monkeypatch.chdir(old.parent)
+    result = run("search", old.name, "--id", 1)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert all_open(old)
+    Gallery.open(old).close()
+    assert stored(old) == [f"../faces/000{n}.png" for n in range(3)]
+
+
 @pytest.mark.parametrize("place", ["old", "old/out"])
 def test_old_gallery_is_upgraded(
     old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
@@ -256,6 +275,7 @@ def test_old_gallery_that_finds_nothing_stays(
     old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir("/")
+    old = elsewhere(old)
     before = stored(old)
     Gallery.open(old).close()
     assert stored(old) == before
@@ -282,6 +302,7 @@ def test_old_rows_are_replaced_though_their_files_are_away(
     old: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir("/")
+    old = elsewhere(old)
     with Gallery.open(old) as gallery:
         record = Record("faces/0001.png", "new", np.ones(8))
         assert gallery.add([record]) == [2]
