@@ -13,6 +13,12 @@ from lightly_contrawarp import ContraWarp, onnx_export
 from lightly_contrawarp.data.drawn_faces import draw_parameters, render_faces
 
 
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """What tests draw depends neither on their order nor on the day."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope="session")
 def faces() -> torch.Tensor:
     """Drawn faces, uint8 ``[24, 3, 64, 64]``."""
