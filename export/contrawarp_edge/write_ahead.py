@@ -151,6 +151,8 @@ def _is_whole(file: BinaryIO, position: int) -> bool:
     """Whether all of a log is valid up to and with the frame at a position."""
     file.seek(0)
     head = file.read(_HEAD)
+    if len(head) < _HEAD:  # emptied since its headers were read
+        return False
     magic, _, page_size = struct.unpack_from(">III", head)
     order = ">u4" if magic & 1 else "<u4"
     sums = _checksum(head[:24], order, (0, 0))

@@ -5,10 +5,11 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -318,3 +319,20 @@ def test_other_programs_may_lock_the_folder(
         gallery.add(records("new", 5))
     assert paths(path) == {"new"}
     os.close(descriptor)
+
+
+def test_a_log_that_is_emptied_while_it_is_read(
+    path: Path, info: ModelInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its writer has just copied all of it into the gallery."""
+    Gallery.create(path, info).close()
+    kill_a_writer(path, before=True)
+    log = write_ahead.log_path(path)
+    headers = write_ahead._headers
+
+    def emptied(file: BinaryIO) -> Iterator[tuple[int, int, int]]:
+        yield from list(headers(file))
+        os.truncate(log, 0)
+
+    monkeypatch.setattr(write_ahead, "_headers", emptied)
+    assert not write_ahead.is_foreign(path)
