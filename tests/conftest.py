@@ -9,8 +9,9 @@ from PIL import Image
 from torchvision.transforms.v2.functional import to_pil_image
 
 from helpers_export import run, save_checkpoint
-from lightly_contrawarp import ContraWarp, onnx_export
-from lightly_contrawarp.data.drawn_faces import draw_parameters, render_faces
+from lightly_contrawarp import ContraWarp
+from lightly_contrawarp.data.synthetic import draw_parameters, render_faces
+from lightly_contrawarp.export import onnx_model
 
 
 @pytest.fixture(autouse=True)
@@ -66,13 +67,13 @@ def convert_once(
     _converted: dict[object, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Has PyTorch convert the same encoder once: it takes seconds each time."""
-    convert = onnx_export._to_onnx
+    convert = onnx_model._to_onnx
 
-    def once(model: onnx_export.EmbeddingModel) -> bytes:
+    def once(model: onnx_model.EmbeddingModel) -> bytes:
         weights = b"".join(x.numpy().tobytes() for x in model.state_dict().values())
         key = (repr(model), model.input_size, weights)
         if key not in _converted:
             _converted[key] = convert(model)
         return _converted[key]
 
-    monkeypatch.setattr(onnx_export, "_to_onnx", once)
+    monkeypatch.setattr(onnx_model, "_to_onnx", once)

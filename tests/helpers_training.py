@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lightly_contrawarp import ContraWarp, ContraWarpTransform
-from lightly_contrawarp.batch_transform import ContraWarpBatchTransform
+from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransform
 
 SIZE = 24
 

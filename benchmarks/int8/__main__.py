@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from benchmarks.int8.scale import FULL, SMOKE
-from contrawarp_edge.cli_errors import CleanCommand
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.core.command import CleanCommand
+from contrawarp_edge.core.errors import InputError
 
 
 @click.command(cls=CleanCommand, context_settings={"show_default": True})

@@ -15,21 +15,21 @@ from benchmarks.facts import commit, hardware, vnni
 from benchmarks.int8.scale import Scale
 from benchmarks.speed.timing import Spread, race, ratio
 from contrawarp_edge import Embedder
-from contrawarp_edge.images import read_rgb
-from contrawarp_edge.progress import Progress
+from contrawarp_edge.core.files import atomic_write
+from contrawarp_edge.core.progress import Progress
+from contrawarp_edge.inputs.images import read_rgb
 from lightly_contrawarp.data.labelled import LabelledFolder, LabelledImages
 from lightly_contrawarp.evaluation.compare import versions
-from lightly_contrawarp.evaluation.probes import linear_probe
-from lightly_contrawarp.exporting import ExportRequest, export
-from lightly_contrawarp.files import atomic_write
-from lightly_contrawarp.int8.agreement import measure_agreement
-from lightly_contrawarp.int8.export import int8_path
-from lightly_contrawarp.int8.quantization import quantize
-from lightly_contrawarp.int8.report import Int8Report
-from lightly_contrawarp.int8.sampling import SEED, ImageSample, draw_sample
-from lightly_contrawarp.int8.speed import BATCHES, THREADS
-from lightly_contrawarp.int8.weights import quantize_weights
-from lightly_contrawarp.onnx_export import with_metadata
+from lightly_contrawarp.evaluation.measures.linear_probe import linear_probe
+from lightly_contrawarp.export.bundle import ExportRequest, export
+from lightly_contrawarp.export.int8.agreement import measure_agreement
+from lightly_contrawarp.export.int8.build import int8_path
+from lightly_contrawarp.export.int8.calibration import SEED, ImageSample, draw_sample
+from lightly_contrawarp.export.int8.report import Int8Report
+from lightly_contrawarp.export.int8.speed import BATCHES, THREADS
+from lightly_contrawarp.export.int8.static import quantize
+from lightly_contrawarp.export.int8.weight_only import quantize_weights
+from lightly_contrawarp.export.onnx_model import with_metadata
 
 FP32, BOTH, WEIGHTS = "fp32", "weights and activations", "weights"
 """The models that are compared: none, all or some of the numbers have 8 bits."""

@@ -11,10 +11,10 @@ from benchmarks.int8.measuring import BOTH, FP32, WEIGHTS
 from benchmarks.int8.runs import RESULT
 from benchmarks.int8.scale import Scale
 from benchmarks.page import number, render, say_all, spread
-from contrawarp_edge.errors import InputError
-from lightly_contrawarp.evaluation.table import with_interval
-from lightly_contrawarp.files import atomic_write_text
-from lightly_contrawarp.int8.report import ENOUGH_OVERLAP, MIN_OVERLAP
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.files import atomic_write_text
+from lightly_contrawarp.evaluation.tables import with_interval
+from lightly_contrawarp.export.int8.report import ENOUGH_OVERLAP, MIN_OVERLAP
 
 
 def write_results(scale: Scale, folder: Path, target: Path) -> str:

@@ -10,8 +10,8 @@ import click
 from benchmarks.int8.measuring import measure
 from benchmarks.int8.scale import Scale
 from benchmarks.int8.training import draw_faces, draw_images, train
-from lightly_contrawarp.files import atomic_write_text
-from lightly_contrawarp.training import LAST
+from contrawarp_edge.core.files import atomic_write_text
+from lightly_contrawarp.training.pretrain import LAST
 
 RESULT = "measured.json"
 

@@ -12,13 +12,13 @@ import torch
 
 from benchmarks.facts import commit, hardware
 from benchmarks.int8.scale import Encoder, Scale
-from contrawarp_edge.errors import InputError
-from contrawarp_edge.images import iter_images
-from lightly_contrawarp.data.drawn_faces import save_drawn_faces
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.files import atomic_write_text
+from contrawarp_edge.inputs.images import iter_images
+from lightly_contrawarp.data.synthetic import save_drawn_faces
 from lightly_contrawarp.evaluation.compare import versions
-from lightly_contrawarp.files import atomic_write_text
-from lightly_contrawarp.settings import PretrainSettings
-from lightly_contrawarp.training import LAST, pretrain
+from lightly_contrawarp.training.pretrain import LAST, pretrain
+from lightly_contrawarp.training.settings import PretrainSettings
 
 SEED = 0
 """Draws the images, and seeds the training."""

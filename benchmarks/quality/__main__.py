@@ -8,7 +8,7 @@ import click
 
 from benchmarks.quality.runs import PARTS, do_runs
 from benchmarks.quality.scales import SCALES
-from contrawarp_edge.cli_errors import CleanCommand
+from contrawarp_edge.core.command import CleanCommand
 
 
 @click.command(cls=CleanCommand, context_settings={"show_default": True})

@@ -10,19 +10,19 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
-from contrawarp_edge.errors import InputError
-from contrawarp_edge.images import FACES_CSV
-from contrawarp_edge.progress import Progress
-from lightly_contrawarp.data.drawn_faces import (
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.progress import Progress
+from contrawarp_edge.inputs.images import FACES_CSV
+from lightly_contrawarp.data.faces_csv import facts_of, read_faces_csv
+from lightly_contrawarp.data.frames import Neighbours
+from lightly_contrawarp.data.labelled import LabelledFolder
+from lightly_contrawarp.data.synthetic import (
     DrawnFaces,
     DrawnTracks,
     draw_tracks,
     face_landmarks,
     render_faces,
 )
-from lightly_contrawarp.data.faces_csv import facts_of, read_faces_csv
-from lightly_contrawarp.data.labelled import LabelledFolder
-from lightly_contrawarp.data.tracks import Neighbours
 
 _DEV_SHARE = 0.2
 _SIDE = 48

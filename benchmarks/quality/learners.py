@@ -17,11 +17,11 @@ from lightly_contrawarp import (
     ContraWarpViewTransform,
     LocalWarp,
 )
-from lightly_contrawarp.batch_transform import ContraWarpBatchTransform
-from lightly_contrawarp.cosines import unit
-from lightly_contrawarp.target import TargetNetwork
-from lightly_contrawarp.warp import (
-    WarpParameters,
+from lightly_contrawarp.loss.cosines import unit
+from lightly_contrawarp.models.target_network import TargetNetwork
+from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransform
+from lightly_contrawarp.transforms.bumps import WarpParameters
+from lightly_contrawarp.transforms.sampling_grid import (
     identity_affine,
     sample,
     sampling_grid,

@@ -15,8 +15,8 @@ from benchmarks.page import render, say_all
 from benchmarks.quality.plot import plot_curves
 from benchmarks.quality.runs import PARTS, Task, all_tasks
 from benchmarks.quality.scales import Scale
-from contrawarp_edge.errors import InputError
-from lightly_contrawarp.files import atomic_write, atomic_write_text
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.files import atomic_write, atomic_write_text
 
 _PERCENT = ("linear", "mean_class", "macro_f1", "knn20", "spatial", "tells_warped",
             "emotion", "same_person_share", "p10_others")  # fmt: skip

@@ -39,11 +39,11 @@ from benchmarks.quality.variants import (
     TRACKS,
     Variant,
 )
-from contrawarp_edge.images import FACES_CSV
-from lightly_contrawarp.checkpoint import CHECKPOINT_KEY
-from lightly_contrawarp.checkpoint_io import AtomicCheckpointIO
+from contrawarp_edge.core.files import atomic_write_text
+from contrawarp_edge.inputs.images import FACES_CSV
 from lightly_contrawarp.evaluation.compare import versions
-from lightly_contrawarp.files import atomic_write_text
+from lightly_contrawarp.models.checkpoint import CHECKPOINT_KEY
+from lightly_contrawarp.training.lightning import AtomicCheckpointIO
 
 PARTS = ("main", "controls", "drawn", "tracks", "ablation")
 _DRAWN = ("drawn", "tracks")

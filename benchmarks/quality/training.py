@@ -15,10 +15,10 @@ from benchmarks.quality.images import Images
 from benchmarks.quality.learners import LEARNERS
 from benchmarks.quality.scales import Scale
 from benchmarks.quality.variants import Variant
-from lightly_contrawarp.checkpoint_io import AtomicCheckpointIO
-from lightly_contrawarp.data.tracks import Neighbours
-from lightly_contrawarp.health import check_finite
-from lightly_contrawarp.optimization import adamw, rate_factor
+from lightly_contrawarp.data.frames import Neighbours
+from lightly_contrawarp.models.health import check_finite
+from lightly_contrawarp.models.optimizer import adamw, rate_factor
+from lightly_contrawarp.training.lightning import AtomicCheckpointIO
 
 _SAVE_EVERY = 60.0  # seconds
 

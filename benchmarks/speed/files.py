@@ -17,10 +17,10 @@ from benchmarks.speed.step import SIZE, OurStep, step_of
 from benchmarks.speed.table import BOUND, Growth, Part, Target, table_of_times
 from benchmarks.speed.timing import Spread, Times, limited_threads, race, ratio
 from lightly_contrawarp import ContraWarpTransform
-from lightly_contrawarp.batch_transform import ContraWarpBatchTransform
-from lightly_contrawarp.data.drawn_faces import save_drawn_faces
 from lightly_contrawarp.data.folders import ImageScan, scan_images
-from lightly_contrawarp.training_images import build_loader
+from lightly_contrawarp.data.synthetic import save_drawn_faces
+from lightly_contrawarp.training.images import build_loader
+from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransform
 
 PLAIN = "no augmentation: the image, as often as there are views"
 DEVICE = "views on the device"

@@ -17,13 +17,17 @@ from benchmarks.speed.scale import Scale
 from benchmarks.speed.table import OTHER, Growth, Part, Target, table_of_times
 from benchmarks.speed.timing import limited_threads, race, ratio
 from contrawarp_edge import Embedder
-from lightly_contrawarp.backbones import build_backbone
-from lightly_contrawarp.checkpoint import BackboneInfo
-from lightly_contrawarp.data.drawn_faces import save_drawn_faces
-from lightly_contrawarp.int8.export import int8_path
-from lightly_contrawarp.int8.quantization import quantize
-from lightly_contrawarp.int8.sampling import MIN_IMAGES
-from lightly_contrawarp.onnx_export import EmbeddingModel, export_onnx, with_metadata
+from lightly_contrawarp.data.synthetic import save_drawn_faces
+from lightly_contrawarp.export.int8.build import int8_path
+from lightly_contrawarp.export.int8.calibration import MIN_IMAGES
+from lightly_contrawarp.export.int8.static import quantize
+from lightly_contrawarp.export.onnx_model import (
+    EmbeddingModel,
+    export_onnx,
+    with_metadata,
+)
+from lightly_contrawarp.models.backbones import build_backbone
+from lightly_contrawarp.models.checkpoint import BackboneInfo
 
 SIZE = 112
 EAGER, COMPILED = "PyTorch eager", "PyTorch compiled"

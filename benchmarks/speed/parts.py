@@ -15,9 +15,9 @@ import torch
 from benchmarks.facts import commit, hardware
 from benchmarks.speed.scale import SCALES
 from benchmarks.speed.table import Part
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.files import atomic_write_text
 from lightly_contrawarp.evaluation.compare import versions
-from lightly_contrawarp.files import atomic_write_text
 
 
 @dataclass(frozen=True)

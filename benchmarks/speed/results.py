@@ -9,7 +9,7 @@ from benchmarks.page import number, render, say_all, spread
 from benchmarks.speed.growth import Panel, panels_of
 from benchmarks.speed.parts import KINDS, NAMES, read_results
 from benchmarks.speed.plot import plot_growth
-from lightly_contrawarp.files import atomic_write, atomic_write_text
+from contrawarp_edge.core.files import atomic_write, atomic_write_text
 
 _DEVICES = {"cpu": "CPU", "cuda": "GPU"}
 

@@ -18,7 +18,7 @@ from benchmarks.speed.model import SIZE, export
 from benchmarks.speed.scale import Scale
 from benchmarks.speed.table import OTHER, OURS, Growth, Part, Row, Table, Target
 from benchmarks.speed.timing import Spread
-from lightly_contrawarp.checkpoint import CHECKPOINT_KEY, BackboneInfo
+from lightly_contrawarp.models.checkpoint import CHECKPOINT_KEY, BackboneInfo
 
 _EDGE, _TORCH = "contrawarp-edge", "lightly-contrawarp"
 FIRST = "exported, the first time on a device"
@@ -33,8 +33,8 @@ Embedder(model).embed(image)
 _CHECKPOINT = """
 import numpy as np, torch
 from PIL import Image
-from lightly_contrawarp.checkpoint import load_backbone
-from lightly_contrawarp.onnx_export import EmbeddingModel
+from lightly_contrawarp.models.checkpoint import load_backbone
+from lightly_contrawarp.export.onnx_model import EmbeddingModel
 backbone, info = load_backbone(model)
 with torch.inference_mode():
     EmbeddingModel(backbone, info.input_size)(

@@ -16,8 +16,8 @@ from benchmarks.speed.scale import Scale, middle
 from benchmarks.speed.table import OTHER, Growth, Part, Table, Target, table_of_times
 from benchmarks.speed.timing import Times, limited_threads, race, ratio
 from lightly_contrawarp import ContraWarp
-from lightly_contrawarp.backbones import build_backbone
-from lightly_contrawarp.optimization import adamw
+from lightly_contrawarp.models.backbones import build_backbone
+from lightly_contrawarp.models.optimizer import adamw
 
 SIZE = 112
 BYOL = "BYOL of Lightly's parts, two views"

@@ -20,9 +20,9 @@ from benchmarks.speed.scale import Scale, middle, worker_counts
 from benchmarks.speed.table import OTHER, Growth, Part, Table, Target, table_of_times
 from benchmarks.speed.timing import Times, limited_threads, race, ratio
 from lightly_contrawarp import ContraWarpTransform, ContraWarpViewTransform
-from lightly_contrawarp.batch_transform import ContraWarpBatchTransform
-from lightly_contrawarp.data.drawn_faces import DrawnFaces
-from lightly_contrawarp.training_images import decoded_side
+from lightly_contrawarp.data.synthetic import DrawnFaces
+from lightly_contrawarp.training.images import decoded_side
+from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransform
 
 LIGHTLY = "Lightly BYOLTransform"
 OURS = "ContraWarpBatchTransform"

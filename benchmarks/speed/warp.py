@@ -23,7 +23,11 @@ from benchmarks.speed.table import (
 )
 from benchmarks.speed.timing import limited_threads, race, ratio
 from lightly_contrawarp import LocalWarp
-from lightly_contrawarp.warp import identity_affine, sample, sampling_grid
+from lightly_contrawarp.transforms.sampling_grid import (
+    identity_affine,
+    sample,
+    sampling_grid,
+)
 
 OURS = "LocalWarp"
 _KORNIA = ("kornia RandomElasticTransform", "kornia RandomThinPlateSpline")

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from contrawarp_edge import Embedder
-from contrawarp_edge.images import iter_images
+from contrawarp_edge.inputs.images import iter_images
 
 model, folder, query = sys.argv[1:]
 

@@ -12,7 +12,7 @@ from lightly.models.modules import BYOLProjectionHead
 from torch import nn
 
 from lightly_contrawarp import ContraWarpLoss, ContraWarpTransform
-from lightly_contrawarp.data.drawn_faces import DrawnFaces
+from lightly_contrawarp.data.synthetic import DrawnFaces
 
 
 class ContraWarp(nn.Module):

@@ -21,8 +21,8 @@ from lightly.utils.scheduler import cosine_schedule
 from torch import nn
 
 from lightly_contrawarp import ContraWarpLoss, ContraWarpTransform
-from lightly_contrawarp.batch_transform import ContraWarpBatchTransform
-from lightly_contrawarp.data.drawn_faces import DrawnFaces
+from lightly_contrawarp.data.synthetic import DrawnFaces
+from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransform
 
 max_epochs = 10
 

@@ -14,8 +14,8 @@ import torchvision.transforms.v2 as T
 from lightly.data import LightlyDataset
 
 from lightly_contrawarp import ContraWarp, ContraWarpTransform
-from lightly_contrawarp.batch_transform import ContraWarpBatchTransform
-from lightly_contrawarp.data.drawn_faces import DrawnFaces
+from lightly_contrawarp.data.synthetic import DrawnFaces
+from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransform
 
 
 def main():

@@ -12,8 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from contrawarp_edge import ModelInfo
-from contrawarp_edge.fingerprint import model_fingerprint
-from contrawarp_edge.images import image_formats
+from contrawarp_edge.inputs.images import image_formats
+from contrawarp_edge.model.fingerprint import model_fingerprint
 
 DIM = 8
 MakeModel = Callable[..., Path]

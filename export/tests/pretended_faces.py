@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from contrawarp_edge.align.crop import FACE_CROP
 from contrawarp_edge.align.detector import Face
-from contrawarp_edge.align.similarity import transform
-from contrawarp_edge.crop import FACE_CROP
-from contrawarp_edge.loading import Pixels
+from contrawarp_edge.align.geometry import transform
+from contrawarp_edge.inputs.loading import Pixels
 
 
 def face_at(

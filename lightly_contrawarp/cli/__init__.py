@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from contrawarp_edge.cli_errors import CleanGroup
+from contrawarp_edge.core.command import CleanGroup
 from lightly_contrawarp.cli.demo import demo_command
 from lightly_contrawarp.cli.evaluate import evaluate_command
 from lightly_contrawarp.cli.pretrain import pretrain_command

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from contrawarp_edge.cli_errors import EXIT_SKIPPED
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.core.command import EXIT_SKIPPED
+from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.cli.option_types import SEED, FiniteRange
 
 _PATH = click.Path(path_type=Path)
@@ -104,15 +104,15 @@ def evaluate_command(
     """
     for path in (json_path, html_path):
         _check_output(path)
-    from lightly_contrawarp.cli.labelled import open_sets
+    from contrawarp_edge.core.files import atomic_write_text
+    from lightly_contrawarp.cli.datasets import open_sets
     from lightly_contrawarp.data.sets import read_fec_triplets
     from lightly_contrawarp.evaluation.compare import compare
+    from lightly_contrawarp.evaluation.encoders.feature_cache import FeatureCache
+    from lightly_contrawarp.evaluation.encoders.opening import open_encoders
     from lightly_contrawarp.evaluation.evaluate import EvaluationSettings
-    from lightly_contrawarp.evaluation.feature_cache import FeatureCache
-    from lightly_contrawarp.evaluation.finetune import FineTuneSettings
-    from lightly_contrawarp.evaluation.opening import open_encoders
-    from lightly_contrawarp.evaluation.table import format_tables
-    from lightly_contrawarp.files import atomic_write_text
+    from lightly_contrawarp.evaluation.measures.fine_tuning import FineTuneSettings
+    from lightly_contrawarp.evaluation.tables import format_tables
 
     tuning = FineTuneSettings(epochs=finetune_epochs, lr=finetune_lr)
     settings = EvaluationSettings(

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from contrawarp_edge.cli_errors import EXIT_SKIPPED, CleanCommand
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.core.command import EXIT_SKIPPED, CleanCommand
+from contrawarp_edge.core.errors import InputError
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from lightly_contrawarp.exporting import Exported
+    from lightly_contrawarp.export.bundle import Exported
 
 _PATH = click.Path(path_type=Path)
 _PARITY_IMAGES = 16
@@ -101,9 +101,9 @@ def main(
     _check_target("--onnx", onnx_path)
     _check_target("--safetensors", safetensors)
     _check_target("--report", report)
-    from lightly_contrawarp.cli.labelled import open_sets
-    from lightly_contrawarp.exporting import ExportRequest, export
-    from lightly_contrawarp.int8.sampling import draw_sample
+    from lightly_contrawarp.cli.datasets import open_sets
+    from lightly_contrawarp.export.bundle import ExportRequest, export
+    from lightly_contrawarp.export.int8.calibration import draw_sample
 
     request = ExportRequest(
         onnx=onnx_path,
@@ -162,13 +162,13 @@ def _parity_images(folder: Path | None) -> list[Image.Image]:
     """Images of several sizes, so that the resizing inside the file is compared too."""
     from torchvision.transforms.v2.functional import to_pil_image
 
-    from contrawarp_edge.images import read_rgb
+    from contrawarp_edge.inputs.images import read_rgb
 
     if folder is not None:
         from lightly_contrawarp.data.folders import scan_images
 
         return [read_rgb(path) for path in scan_images(folder).paths[:_PARITY_IMAGES]]
-    from lightly_contrawarp.data.drawn_faces import draw_parameters, render_faces
+    from lightly_contrawarp.data.synthetic import draw_parameters, render_faces
 
     faces = draw_parameters(_PARITY_IMAGES, num_identities=4, seed=0)
     return [

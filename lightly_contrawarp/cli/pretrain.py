@@ -8,10 +8,11 @@ from typing import Any, Literal, TypeVar
 
 import click
 
+from contrawarp_edge.align.crop import FACE_CROP
 from contrawarp_edge.align.framing import framing_warning
-from contrawarp_edge.cli_errors import EXIT_SKIPPED, printable
-from contrawarp_edge.crop import FACE_CROP
-from contrawarp_edge.images import iter_images
+from contrawarp_edge.core.command import EXIT_SKIPPED
+from contrawarp_edge.core.text import printable
+from contrawarp_edge.inputs.images import iter_images
 from contrawarp_edge.inputs.others import say_others
 from lightly_contrawarp.cli.option_types import (
     INPUT_SIZE,
@@ -19,7 +20,7 @@ from lightly_contrawarp.cli.option_types import (
     SEED,
     FiniteRange,
 )
-from lightly_contrawarp.settings import PretrainSettings
+from lightly_contrawarp.training.settings import PretrainSettings
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _DEFAULT = PretrainSettings()
@@ -130,7 +131,7 @@ def pretrain_command(
 
     Exit code 3 means that the run is complete but files were skipped.
     """
-    from lightly_contrawarp.training import (
+    from lightly_contrawarp.training.pretrain import (
         LAST,
         SKIPPED,
         is_first_process,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.cli.option_types import INPUT_SIZE, NUM_NEGATIVES, SEED
-from lightly_contrawarp.settings import PretrainSettings
+from lightly_contrawarp.training.settings import PretrainSettings
 
 _DEFAULT = PretrainSettings()
 
@@ -44,8 +44,9 @@ def preview_command(
         raise InputError(f"{out}: is a folder; --out has to be a file")
     import torch
 
-    from lightly_contrawarp.preview import preview_sheet, sample_faces
-    from lightly_contrawarp.transform import ContraWarpTransform
+    from lightly_contrawarp.data.sample_faces import sample_faces
+    from lightly_contrawarp.transforms.contrawarp_transform import ContraWarpTransform
+    from lightly_contrawarp.transforms.preview import preview_sheet
 
     torch.manual_seed(seed)
     transform = ContraWarpTransform(input_size, num_negatives, paired)

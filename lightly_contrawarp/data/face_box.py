@@ -6,8 +6,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from contrawarp_edge.errors import InputError
-from contrawarp_edge.images import read_rgb
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.inputs.images import read_rgb
 
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom of a face, in pixels."""

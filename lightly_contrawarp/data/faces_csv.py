@@ -14,11 +14,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from contrawarp_edge.align.crop import FIVE_POINTS
 from contrawarp_edge.align.reports import COLUMNS
-from contrawarp_edge.crop import FIVE_POINTS
-from contrawarp_edge.errors import InputError
-from lightly_contrawarp.data.sets.tables import csv_rows, number
-from lightly_contrawarp.landmarks import from_five_points, landmarks_of
+from contrawarp_edge.core.errors import InputError
+from lightly_contrawarp.data.tables import csv_rows, number
+from lightly_contrawarp.transforms.landmarks import from_five_points, landmarks_of
 
 POINT_COLUMNS = COLUMNS[-2 * len(FIVE_POINTS) :]
 

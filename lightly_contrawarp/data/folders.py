@@ -7,14 +7,15 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from contrawarp_edge.errors import InputError
-from contrawarp_edge.images import (
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.regular_files import problem_of
+from contrawarp_edge.inputs.images import (
     MAX_PIXELS,
     image_extensions,
     image_formats,
@@ -22,8 +23,8 @@ from contrawarp_edge.images import (
     read_rgb,
 )
 from contrawarp_edge.inputs.others import kind_of
-from contrawarp_edge.regular import problem_of
 from lightly_contrawarp.data.threads import map_in_threads
+from lightly_contrawarp.transforms.batch_items import FaceItem
 
 Transform = Callable[[Image.Image], Any]
 
@@ -99,21 +100,6 @@ def scan_images(
     if not scan.paths:
         raise InputError(_none_readable(scan.skipped))
     return scan
-
-
-class FaceItem(NamedTuple):
-    """An image with its landmarks.
-
-    Attributes:
-        image: The image, or what a transform made of it.
-        position: Place in ``paths`` of the file that was read.
-        landmarks: Float32 ``[P, 2]``, fractions of the image in the order of
-            ``FACE_CROP``.
-    """
-
-    image: Any
-    position: int
-    landmarks: Tensor
 
 
 class FaceFolder(Dataset[tuple[Any, ...]]):

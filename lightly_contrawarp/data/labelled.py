@@ -12,9 +12,9 @@ from typing import Any
 from PIL import Image
 from torch.utils.data import Dataset
 
-from contrawarp_edge.errors import InputError
-from contrawarp_edge.images import iter_images, read_rgb
-from contrawarp_edge.regular import check_regular
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.regular_files import check_regular
+from contrawarp_edge.inputs.images import iter_images, read_rgb
 from lightly_contrawarp.data.folders import Transform
 
 EXPRESSIONS = (

@@ -14,13 +14,14 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from contrawarp_edge import Embedder, Gallery
+from contrawarp_edge.core.files import atomic_write_text
+from lightly_contrawarp.data.sample_faces import sample_faces
 from lightly_contrawarp.demo.steps import DemoFiles, DemoSettings, read_json
-from lightly_contrawarp.evaluation.table import tables
-from lightly_contrawarp.files import atomic_write_text
-from lightly_contrawarp.page import data_uri, render, svg
-from lightly_contrawarp.preview import preview_sheet, sample_faces
-from lightly_contrawarp.settings import PretrainSettings
-from lightly_contrawarp.transform import ContraWarpTransform
+from lightly_contrawarp.evaluation.report.html import data_uri, render, svg
+from lightly_contrawarp.evaluation.tables import tables
+from lightly_contrawarp.training.settings import PretrainSettings
+from lightly_contrawarp.transforms.contrawarp_transform import ContraWarpTransform
+from lightly_contrawarp.transforms.preview import preview_sheet
 
 GOAL = 0.10
 """By how much the probe is expected to beat random initialisation."""

@@ -12,19 +12,19 @@ from typing import Any
 import torch
 
 from contrawarp_edge import Embedder, Gallery, InputError
-from contrawarp_edge.images import iter_images
-from contrawarp_edge.indexing import embed_into
-from lightly_contrawarp.checkpoint import load_backbone
-from lightly_contrawarp.data.drawn_faces import IDENTITY_PATTERN, save_drawn_faces
+from contrawarp_edge.core.files import atomic_write_text
+from contrawarp_edge.ingest.embed import embed_into
+from contrawarp_edge.inputs.images import iter_images
 from lightly_contrawarp.data.labelled import LabelledFolder
+from lightly_contrawarp.data.sample_faces import sample_faces
+from lightly_contrawarp.data.synthetic import IDENTITY_PATTERN, save_drawn_faces
 from lightly_contrawarp.evaluation.compare import compare
+from lightly_contrawarp.evaluation.encoders.opening import open_encoders
 from lightly_contrawarp.evaluation.evaluate import EvaluationSettings
-from lightly_contrawarp.evaluation.opening import open_encoders
-from lightly_contrawarp.files import atomic_write_text
-from lightly_contrawarp.onnx_export import export_onnx
-from lightly_contrawarp.preview import sample_faces
-from lightly_contrawarp.settings import PretrainSettings
-from lightly_contrawarp.training import LAST, pretrain
+from lightly_contrawarp.export.onnx_model import export_onnx
+from lightly_contrawarp.models.checkpoint import load_backbone
+from lightly_contrawarp.training.pretrain import LAST, pretrain
+from lightly_contrawarp.training.settings import PretrainSettings
 
 # The defaults of this package were picked while looking at the faces of seed 2, so the
 # demo judges on others.

@@ -9,23 +9,23 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any
 
-from contrawarp_edge.errors import InputError
-from contrawarp_edge.progress import Progress
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.progress import Progress
 from lightly_contrawarp.data.labelled import LabelledImages
 from lightly_contrawarp.data.sets import FecTriplets
-from lightly_contrawarp.evaluation.encoders import Encoder, TorchEncoder
+from lightly_contrawarp.evaluation.encoders.encoders import Encoder, TorchEncoder
+from lightly_contrawarp.evaluation.encoders.feature_cache import FeatureCache
 from lightly_contrawarp.evaluation.evaluate import (
     Evaluation,
     EvaluationSettings,
     evaluate,
 )
-from lightly_contrawarp.evaluation.feature_cache import FeatureCache
-from lightly_contrawarp.evaluation.few_label import DRAWS, FRACTIONS
-from lightly_contrawarp.evaluation.identity import MAX_PAIRS
-from lightly_contrawarp.evaluation.intervals import RESAMPLES
-from lightly_contrawarp.evaluation.label_space import Part, common_space
-from lightly_contrawarp.evaluation.probes import C_GRID
-from lightly_contrawarp.evaluation.regression import ALPHAS
+from lightly_contrawarp.evaluation.measures.few_label import DRAWS, FRACTIONS
+from lightly_contrawarp.evaluation.measures.identity import MAX_PAIRS
+from lightly_contrawarp.evaluation.measures.linear_probe import C_GRID
+from lightly_contrawarp.evaluation.measures.regression import ALPHAS
+from lightly_contrawarp.evaluation.splits import Part, common_space
+from lightly_contrawarp.evaluation.statistics.intervals import RESAMPLES
 
 _PACKAGES = (
     *("lightly-contrawarp", "contrawarp-edge", "lightly", "torch", "torchvision"),

@@ -10,20 +10,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contrawarp_edge.errors import InputError
-from lightly_contrawarp.data.drawn_faces import ACTIONS
+from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.data.sets import FecFaces, FecTriplets
-from lightly_contrawarp.evaluation.encoders import Encoder, TorchEncoder
-from lightly_contrawarp.evaluation.feature_cache import FeatureCache
-from lightly_contrawarp.evaluation.features import Features, extract_features
-from lightly_contrawarp.evaluation.fec import fec_accuracy
-from lightly_contrawarp.evaluation.few_label import few_label_probe
-from lightly_contrawarp.evaluation.finetune import FineTuneSettings, fine_tune
-from lightly_contrawarp.evaluation.identity import identity_leakage
-from lightly_contrawarp.evaluation.label_space import Part
-from lightly_contrawarp.evaluation.probes import Values, knn_probe, linear_probe
-from lightly_contrawarp.evaluation.regression import regression_probe
-from lightly_contrawarp.evaluation.retrieval import retrieval
+from lightly_contrawarp.data.synthetic import ACTIONS
+from lightly_contrawarp.evaluation.encoders.encoders import Encoder, TorchEncoder
+from lightly_contrawarp.evaluation.encoders.feature_cache import FeatureCache
+from lightly_contrawarp.evaluation.encoders.features import Features, extract_features
+from lightly_contrawarp.evaluation.measures.few_label import few_label_probe
+from lightly_contrawarp.evaluation.measures.fine_tuning import (
+    FineTuneSettings,
+    fine_tune,
+)
+from lightly_contrawarp.evaluation.measures.identity import identity_leakage
+from lightly_contrawarp.evaluation.measures.linear_probe import (
+    Values,
+    knn_probe,
+    linear_probe,
+)
+from lightly_contrawarp.evaluation.measures.regression import regression_probe
+from lightly_contrawarp.evaluation.measures.retrieval import retrieval
+from lightly_contrawarp.evaluation.measures.triplets import fec_accuracy
+from lightly_contrawarp.evaluation.splits import Part
 
 
 @dataclass(frozen=True)

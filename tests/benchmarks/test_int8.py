@@ -16,9 +16,9 @@ from benchmarks.int8.results import verdicts, write_results
 from benchmarks.int8.scale import FULL, SMOKE, Encoder
 from benchmarks.int8.training import draw_images, train
 from benchmarks.page import number
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.data.folders import ImageScan
-from lightly_contrawarp.int8.sampling import draw_sample
+from lightly_contrawarp.export.int8.calibration import draw_sample
 
 
 @pytest.mark.parametrize(
@@ -135,8 +135,8 @@ def test_verdicts_say_what_the_command_does() -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("convert_once")
 def test_smoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lightly_contrawarp.int8.speed._SECONDS", 0.0)
-    monkeypatch.setattr("lightly_contrawarp.int8.speed._MIN_ROUNDS", 3)
+    monkeypatch.setattr("lightly_contrawarp.export.int8.speed._SECONDS", 0.0)
+    monkeypatch.setattr("lightly_contrawarp.export.int8.speed._MIN_ROUNDS", 3)
     runner = CliRunner()
     done = runner.invoke(main, ["--smoke", "--out", str(tmp_path)])
     assert done.exit_code == 0, done.output
@@ -174,7 +174,7 @@ def test_smoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for kind, name in names.items():
         assert (run / name).stat().st_size == models[kind]["bytes"]
     enough = -1.0 if other == BOTH else 1.1
-    monkeypatch.setattr("lightly_contrawarp.int8.export.ENOUGH_OVERLAP", enough)
+    monkeypatch.setattr("lightly_contrawarp.export.int8.build.ENOUGH_OVERLAP", enough)
     sample = draw_sample(folder / "drawn" / "validation")
     report, paths = measuring._export(run / "last.ckpt", sample, run)
     assert report.to_dict()["quantized"] == other

@@ -26,11 +26,11 @@ from benchmarks.quality.runs import all_tasks, do_runs
 from benchmarks.quality.scales import SCALES, Scale
 from benchmarks.quality.training import Run
 from benchmarks.quality.variants import ABLATION, CONTROLS, MAIN, TRACKS, Variant
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.core.errors import InputError
 from helpers import write
-from lightly_contrawarp.checkpoint import load_backbone
 from lightly_contrawarp.data.faces_csv import csv_header
-from lightly_contrawarp.landmarks import template_points
+from lightly_contrawarp.models.checkpoint import load_backbone
+from lightly_contrawarp.transforms.landmarks import template_points
 
 TINY = Scale("tiny", "small", 32, 8, 1e-3, 1, 1, 1, 1, None, 70, 1, 2)
 EVERY = {v.name: v for v in (*MAIN, *CONTROLS, *ABLATION)}
@@ -147,7 +147,7 @@ def test_a_stopped_run_ends_as_an_unstopped_one(tmp_path: Path) -> None:
 
 
 def test_encode_is_the_encoder_on_preprocessed_images() -> None:
-    from lightly_contrawarp.preprocess import preprocess
+    from lightly_contrawarp.models.preprocessing import preprocess
 
     torch.manual_seed(0)
     encoder = nn.Sequential(nn.Conv2d(3, 5, 3), nn.AdaptiveAvgPool2d(1))

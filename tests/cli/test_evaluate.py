@@ -9,13 +9,13 @@ from click.testing import CliRunner, Result
 from PIL import Image
 from torch import nn
 
-from contrawarp_edge.cli_errors import CleanGroup
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.core.command import CleanGroup
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.files import atomic_write_text
 from helpers import one_line_error
 from lightly_contrawarp.cli.evaluate import evaluate_command
-from lightly_contrawarp.files import atomic_write_text
 
-OPENING = "lightly_contrawarp.evaluation.opening"
+OPENING = "lightly_contrawarp.evaluation.encoders.opening"
 
 
 @dataclass

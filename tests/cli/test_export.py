@@ -12,7 +12,8 @@ from torch import nn
 from contrawarp_edge import Embedder
 from helpers import one_line_error
 from helpers_export import run, save_checkpoint
-from lightly_contrawarp import ContraWarp, load_backbone, onnx_export
+from lightly_contrawarp import ContraWarp, load_backbone
+from lightly_contrawarp.export import onnx_model
 
 
 @pytest.mark.slow
@@ -43,7 +44,7 @@ def test_the_file_embeds_as_the_checkpoint_does(
 ) -> None:
     backbone, info = load_backbone(small_checkpoint)
     faces = [face.resize((90, 70)) for face in pil_faces[:3]]
-    model = onnx_export.EmbeddingModel(backbone, info.input_size)
+    model = onnx_model.EmbeddingModel(backbone, info.input_size)
     pixels = torch.from_numpy(np.stack([np.array(face) for face in faces]))
     with torch.inference_mode():
         expected = model(pixels).numpy()
@@ -76,8 +77,8 @@ def test_a_file_that_differs_is_not_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     converted = small_export[0].read_bytes()
-    monkeypatch.setattr(onnx_export, "_to_onnx", lambda model: converted)
-    monkeypatch.setattr(onnx_export, "TOLERANCE", -1.0)
+    monkeypatch.setattr(onnx_model, "_to_onnx", lambda model: converted)
+    monkeypatch.setattr(onnx_model, "TOLERANCE", -1.0)
     result = run(small_checkpoint, "--onnx", tmp_path / "model.onnx")
     one_line_error(result, "model.onnx: not written, because its embeddings differ")
     assert list(tmp_path.iterdir()) == []

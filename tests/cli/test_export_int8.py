@@ -14,10 +14,10 @@ from contrawarp_edge import Embedder
 from helpers import one_line_error
 from helpers_export import run, save_checkpoint
 from lightly_contrawarp import ContraWarp, load_backbone
-from lightly_contrawarp.data.drawn_faces import draw_parameters, render_faces
-from lightly_contrawarp.evaluation.encoders import TorchEncoder
-from lightly_contrawarp.int8 import speed
-from lightly_contrawarp.model_card.card import MARK
+from lightly_contrawarp.data.synthetic import draw_parameters, render_faces
+from lightly_contrawarp.evaluation.encoders.encoders import TorchEncoder
+from lightly_contrawarp.export.int8 import speed
+from lightly_contrawarp.export.model_card.card import MARK
 
 BROKEN = 2
 
@@ -129,7 +129,7 @@ def test_activations_stay_in_fp32_where_8_bits_lose_too_much(
     ]  # fmt: skip
     assert run(*words).exit_code == 3
     both = json.loads(facts.read_text())
-    monkeypatch.setattr("lightly_contrawarp.int8.export.ENOUGH_OVERLAP", 1.1)
+    monkeypatch.setattr("lightly_contrawarp.export.int8.build.ENOUGH_OVERLAP", 1.1)
     result = run(*words)
     assert result.exit_code == 3, result.output
     assert f"{BROKEN} images could not be read" in result.stderr
@@ -153,7 +153,7 @@ def test_too_great_a_loss_is_refused(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("lightly_contrawarp.int8.export.MIN_OVERLAP", 1.1)
+    monkeypatch.setattr("lightly_contrawarp.export.int8.build.MIN_OVERLAP", 1.1)
     path = tmp_path / "model.onnx"
     path.write_text("what was there before")
     words = [checkpoint, "--onnx", path, "--int8", "--calibrate", photos]

@@ -19,7 +19,7 @@ from helpers import one_line_error, pretrain_words, read, run_pretrain
 from lightly_contrawarp import ContraWarp, load_backbone
 from lightly_contrawarp.cli import main
 from lightly_contrawarp.data.folders import ImageScan
-from lightly_contrawarp.settings import PretrainSettings
+from lightly_contrawarp.training.settings import PretrainSettings
 
 NAMED = ("--backbone", "shufflenet_v2_x0_5")
 """One of torchvision's encoders."""
@@ -55,7 +55,7 @@ def test_command_library_and_module_have_the_same_defaults(
         given.append(settings)
         return ImageScan([], [])
 
-    monkeypatch.setattr("lightly_contrawarp.training.pretrain", pretrain)
+    monkeypatch.setattr("lightly_contrawarp.training.pretrain.pretrain", pretrain)
     arguments = ["pretrain", str(tmp_path), "--out", str(tmp_path / "run")]
     assert CliRunner().invoke(main, arguments).exit_code == 0
     assert given == [PretrainSettings()]
@@ -246,7 +246,7 @@ def test_options_that_cannot_be_met(
     def trainer(**settings: object) -> None:
         raise MisconfigurationException("You requested gpu: [0, 1]\n But: [0]")
 
-    monkeypatch.setattr("lightly_contrawarp.training.Trainer", trainer)
+    monkeypatch.setattr("lightly_contrawarp.training.pretrain.Trainer", trainer)
     result = run_pretrain(face_folder, out, "--devices", 2)
     one_line_error(result, "You requested gpu: [0, 1] But: [0]")
     assert not out.exists()

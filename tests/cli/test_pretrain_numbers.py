@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from helpers import one_line_error, run_pretrain
 from lightly_contrawarp import ContraWarp
-from lightly_contrawarp.loss import LossTerms
+from lightly_contrawarp.loss.contrawarp_loss import LossTerms
 
 SMALL = ("--backbone", "small")
 
@@ -76,7 +76,7 @@ def test_images_that_a_backbone_does_not_take(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    module = "lightly_contrawarp.module.build_backbone"
+    module = "lightly_contrawarp.models.contrawarp.build_backbone"
     monkeypatch.setattr(module, lambda name: (encoder, 4))
     result = run_pretrain(face_folder, tmp_path / "run", *SMALL)
     one_line_error(result, "backbone small takes no images of 32 pixels (")

@@ -114,7 +114,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(
         if "last.ckpt" in os.readlink(f"/proc/self/fd/{file}"):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    module = "contrawarp_edge.files.os"
+    module = "contrawarp_edge.core.files.os"
     monkeypatch.setattr(module, SimpleNamespace(fsync=full_disk))
     result = run_pretrain(folder, out, "--resume", "--epochs", 2)
     assert result.exit_code == 2, result.output

@@ -10,13 +10,14 @@ from PIL import Image
 
 from lightly_contrawarp import ContraWarpTransform
 from lightly_contrawarp.cli import main
-from lightly_contrawarp.data.drawn_faces import (
+from lightly_contrawarp.data.sample_faces import sample_faces
+from lightly_contrawarp.data.synthetic import (
     draw_parameters,
     face_landmarks,
     save_drawn_faces,
 )
-from lightly_contrawarp.preview import PreviewFace, preview_sheet, sample_faces
-from lightly_contrawarp.warp import WarpParameters
+from lightly_contrawarp.transforms.bumps import WarpParameters
+from lightly_contrawarp.transforms.preview import PreviewFace, preview_sheet
 
 TILE, GAP, HEAD = 144, 6, 22
 OWN = (0, 229, 255)

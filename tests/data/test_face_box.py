@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.data.face_box import Box, crop_face, read_face
 
 PIXELS = np.arange(20 * 30, dtype=np.uint32).reshape(20, 30).astype(np.uint8)

@@ -5,20 +5,20 @@ from pathlib import Path
 import pytest
 import torch
 
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.core.errors import InputError
 from helpers import write
-from lightly_contrawarp.data.drawn_faces import (
-    draw_parameters,
-    face_landmarks,
-    save_drawn_faces,
-)
 from lightly_contrawarp.data.faces_csv import (
     FaceRow,
     csv_header,
     facts_of,
     read_faces_csv,
 )
-from lightly_contrawarp.landmarks import template_points
+from lightly_contrawarp.data.synthetic import (
+    draw_parameters,
+    face_landmarks,
+    save_drawn_faces,
+)
+from lightly_contrawarp.transforms.landmarks import template_points
 
 HEADER = (
     "path,source,time,track,score,left_eye_x,left_eye_y,right_eye_x,right_eye_y,"

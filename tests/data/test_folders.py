@@ -7,7 +7,7 @@ from obstacles import forbid_listing, silent_pipe
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.data.folders import FaceFolder, scan_images
 
 

@@ -6,7 +6,7 @@ import pytest
 from obstacles import forbid_listing
 from PIL import Image
 
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.core.errors import InputError
 from helpers import save_image
 from lightly_contrawarp.data.labelled import (
     LabelledFolder,

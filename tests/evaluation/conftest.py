@@ -9,7 +9,7 @@ from torch import nn
 
 from helpers import MakeSet
 from lightly_contrawarp.data.labelled import LabelledFolder
-from lightly_contrawarp.evaluation.encoders import TorchEncoder
+from lightly_contrawarp.evaluation.encoders.encoders import TorchEncoder
 
 COLOURS = {"happy": (220, 30, 30), "sad": (30, 220, 30), "angry": (30, 30, 220)}
 PERSON = r"person(\d+)_"

@@ -6,21 +6,21 @@ import pytest
 from PIL import Image
 from torch import nn
 
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.core.errors import InputError
 from helpers import MakeSet
-from lightly_contrawarp.data.drawn_faces import (
+from lightly_contrawarp.data.labelled import LabelledFolder
+from lightly_contrawarp.data.sets import FecFace, FecTriplets
+from lightly_contrawarp.data.synthetic import (
     ACTIONS,
     IDENTITY_PATTERN,
     save_drawn_faces,
 )
-from lightly_contrawarp.data.labelled import LabelledFolder
-from lightly_contrawarp.data.sets import FecFace, FecTriplets
 from lightly_contrawarp.evaluation.compare import compare
-from lightly_contrawarp.evaluation.encoders import TorchEncoder
+from lightly_contrawarp.evaluation.encoders.encoders import TorchEncoder
+from lightly_contrawarp.evaluation.encoders.feature_cache import FeatureCache
 from lightly_contrawarp.evaluation.evaluate import EvaluationSettings, evaluate
-from lightly_contrawarp.evaluation.feature_cache import FeatureCache
-from lightly_contrawarp.evaluation.finetune import FineTuneSettings
-from lightly_contrawarp.evaluation.label_space import common_space
+from lightly_contrawarp.evaluation.measures.fine_tuning import FineTuneSettings
+from lightly_contrawarp.evaluation.splits import common_space
 
 SETTINGS = EvaluationSettings(batch_size=7, seeds=(0, 1), few_label=True)
 

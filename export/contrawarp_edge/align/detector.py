@@ -17,13 +17,20 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from contrawarp_edge.align.boxes import Box, area, overlap
-from contrawarp_edge.align.cutting import crop_to_photo, cut_out
-from contrawarp_edge.align.similarity import angle_of, fit_similarity, transform
-from contrawarp_edge.crop import FACE_CROP, Points
-from contrawarp_edge.errors import InputError
-from contrawarp_edge.loading import Pixels
-from contrawarp_edge.optional import how_to_install, required
+from contrawarp_edge.align.crop import FACE_CROP, Points
+from contrawarp_edge.align.geometry import (
+    Box,
+    angle_of,
+    area,
+    crop_to_photo,
+    cut_out,
+    fit_similarity,
+    overlap,
+    transform,
+)
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.optional import how_to_install, required
+from contrawarp_edge.inputs.loading import Pixels
 
 MIN_SCORE = 0.8
 """Least score of a face, of 0 to 1."""

@@ -14,17 +14,17 @@ import numpy as np
 from PIL import Image
 
 from contrawarp_edge.align.detector import require_detector
+from contrawarp_edge.align.earlier_photos import EarlierSources
 from contrawarp_edge.align.naming import crop_names, distinct, is_too_long, stem_of
-from contrawarp_edge.align.record import AlignRecord, FaceRow
 from contrawarp_edge.align.reports import write_reports
 from contrawarp_edge.align.rules import AlignedFace, Rules, align_photo
-from contrawarp_edge.align.sources import EarlierSources
+from contrawarp_edge.align.store import AlignRecord, FaceRow
 from contrawarp_edge.align.tracks import link
-from contrawarp_edge.drafts import remove_stale_drafts
-from contrawarp_edge.errors import InputError
-from contrawarp_edge.files import atomic_write
+from contrawarp_edge.core.drafts import remove_stale_drafts
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.files import atomic_write
+from contrawarp_edge.inputs.loading import LoadedFile, Pixels, load_files
 from contrawarp_edge.inputs.video import split_frame_path
-from contrawarp_edge.loading import LoadedFile, Pixels, load_files
 
 _QUALITY = 95
 

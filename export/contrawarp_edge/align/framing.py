@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from contrawarp_edge.align.crop import CropContract, Points
 from contrawarp_edge.align.detector import can_detect, find_large_faces
-from contrawarp_edge.align.similarity import fit_similarity, scale_of
-from contrawarp_edge.crop import CropContract, Points
-from contrawarp_edge.errors import InputError
-from contrawarp_edge.images import read_rgb
+from contrawarp_edge.align.geometry import fit_similarity, scale_of
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.inputs.images import read_rgb
 from contrawarp_edge.inputs.video import is_video
 
 MAX_OFFSET = 0.2

@@ -9,12 +9,17 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from contrawarp_edge.align.record import AlignRecord
-from contrawarp_edge.cli_errors import printable
-from contrawarp_edge.crop import FIVE_POINTS, CropContract
-from contrawarp_edge.errors import InputError
-from contrawarp_edge.files import atomic_write, atomic_write_text
-from contrawarp_edge.images import CONTACT_SHEET, FACES_CSV, SKIPPED_TSV, read_rgb
+from contrawarp_edge.align.crop import FIVE_POINTS, CropContract
+from contrawarp_edge.align.store import AlignRecord
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.files import atomic_write, atomic_write_text
+from contrawarp_edge.core.text import printable
+from contrawarp_edge.inputs.images import (
+    CONTACT_SHEET,
+    FACES_CSV,
+    SKIPPED_TSV,
+    read_rgb,
+)
 
 COLUMNS = (
     "path",

@@ -7,18 +7,18 @@ from functools import partial
 
 import numpy as np
 
-from contrawarp_edge.align.cutting import crop_to_photo, cut_out, outside_share
-from contrawarp_edge.align.detector import (
-    MIN_SCORE,
-    Face,
-    find_faces,
-    require_detector,
+from contrawarp_edge.align.crop import FACE_CROP, CropContract, Points
+from contrawarp_edge.align.detector import MIN_SCORE, Face, find_faces, require_detector
+from contrawarp_edge.align.geometry import (
+    crop_to_photo,
+    cut_out,
+    inverse,
+    outside_share,
+    transform,
 )
-from contrawarp_edge.align.similarity import inverse, transform
-from contrawarp_edge.crop import FACE_CROP, CropContract, Points
-from contrawarp_edge.errors import InputError
-from contrawarp_edge.loading import Pixels, Prepare
-from contrawarp_edge.model_file import ModelInfo
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.inputs.loading import Pixels, Prepare
+from contrawarp_edge.model.info import ModelInfo
 
 # How far the nose may be from the middle of the eyes, along their line and in distances
 # between them: at 0.5 it stands before an eye.

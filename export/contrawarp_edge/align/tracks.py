@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from contrawarp_edge.align.boxes import Box, overlap
+from contrawarp_edge.align.geometry import Box, overlap
 
 MIN_OVERLAP = 0.3
 """Least intersection over union of the boxes of one face in neighbouring frames."""

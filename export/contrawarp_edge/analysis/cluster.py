@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from contrawarp_edge.errors import InputError
-from contrawarp_edge.matrix import Matrix
-from contrawarp_edge.nearest import Rows, Scores, Vectors
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.gallery.embeddings.matrix import Matrix
+from contrawarp_edge.search.vectors import Rows, Scores, Vectors
 
 Sums = npt.NDArray[np.float64]
 Assigned = tuple[Rows, Scores, Sums]

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from contrawarp_edge.matrix import Matrix
-from contrawarp_edge.nearest import Rows, Vectors, exact_scores
-from contrawarp_edge.refine import first_distinct
+from contrawarp_edge.gallery.embeddings.matrix import Matrix
+from contrawarp_edge.search.distinct import first_distinct
+from contrawarp_edge.search.nearest import exact_scores
+from contrawarp_edge.search.vectors import Rows, Vectors
 
 _BLOCK = 4096
 

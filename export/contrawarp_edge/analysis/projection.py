@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from contrawarp_edge.errors import InputError
-from contrawarp_edge.nearest import Vectors
-from contrawarp_edge.optional import required
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.optional import required
+from contrawarp_edge.search.vectors import Vectors
 
 Points = npt.NDArray[np.float64]
 

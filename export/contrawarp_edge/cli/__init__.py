@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import click
 
-from contrawarp_edge.cli.align import align_command
-from contrawarp_edge.cli.check import check_command
-from contrawarp_edge.cli.cluster import cluster_command
-from contrawarp_edge.cli.dedupe import dedupe_command
-from contrawarp_edge.cli.embed import embed_command
-from contrawarp_edge.cli.index import index_command
-from contrawarp_edge.cli.info import info_command
-from contrawarp_edge.cli.map import map_command
-from contrawarp_edge.cli.prune import prune_command
-from contrawarp_edge.cli.remove import remove_command
-from contrawarp_edge.cli.search import search_command
-from contrawarp_edge.cli.serve import serve_command
-from contrawarp_edge.cli.watch import watch_command
-from contrawarp_edge.cli.web import web_command
-from contrawarp_edge.cli_errors import CleanGroup
+from contrawarp_edge.cli.asking.cluster import cluster_command
+from contrawarp_edge.cli.asking.dedupe import dedupe_command
+from contrawarp_edge.cli.asking.map import map_command
+from contrawarp_edge.cli.asking.search import search_command
+from contrawarp_edge.cli.filling.align import align_command
+from contrawarp_edge.cli.filling.embed import embed_command
+from contrawarp_edge.cli.filling.watch import watch_command
+from contrawarp_edge.cli.publishing.serve import serve_command
+from contrawarp_edge.cli.publishing.web import web_command
+from contrawarp_edge.cli.upkeep.check import check_command
+from contrawarp_edge.cli.upkeep.index import index_command
+from contrawarp_edge.cli.upkeep.info import info_command
+from contrawarp_edge.cli.upkeep.prune import prune_command
+from contrawarp_edge.cli.upkeep.remove import remove_command
+from contrawarp_edge.core.command import CleanGroup
 
 
 @click.group(cls=CleanGroup)

@@ -9,18 +9,23 @@ from typing import Any, TypeVar
 
 import click
 
-from contrawarp_edge.cli_errors import printable
-from contrawarp_edge.errors import InputError
-from contrawarp_edge.filters import ADDED, Condition, parse_condition, parse_date
-from contrawarp_edge.gallery import Gallery
-from contrawarp_edge.inputs.metadata_file import (
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.text import printable
+from contrawarp_edge.gallery.conditions import (
+    ADDED,
+    Condition,
+    parse_condition,
+    parse_date,
+)
+from contrawarp_edge.gallery.gallery import Gallery
+from contrawarp_edge.ingest.metadata_file import (
     Describe,
     MetadataFile,
     identity_from_path,
 )
+from contrawarp_edge.ingest.prune import Pruned
 from contrawarp_edge.inputs.others import say_others
 from contrawarp_edge.inputs.sources import Sources
-from contrawarp_edge.pruning import Pruned
 
 FILE = click.Path(path_type=Path)
 

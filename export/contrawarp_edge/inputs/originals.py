@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from contrawarp_edge.images import read_rgb
+from contrawarp_edge.inputs.images import read_rgb
 from contrawarp_edge.inputs.video import frame_at, split_frame_path
 
 

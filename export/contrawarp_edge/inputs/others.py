@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from contrawarp_edge.core.optional import how_to_install
 from contrawarp_edge.inputs.video import is_video
-from contrawarp_edge.optional import how_to_install
 
 VIDEO_HINT = "--every SECONDS takes their frames"
 

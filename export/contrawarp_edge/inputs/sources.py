@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from contrawarp_edge.errors import InputError
-from contrawarp_edge.images import image_extensions, iter_images
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.regular_files import check_regular
+from contrawarp_edge.inputs.images import image_extensions, iter_images
 from contrawarp_edge.inputs.others import kind_of
 from contrawarp_edge.inputs.video import VIDEO_EXTENSIONS, estimate_frames, is_video
-from contrawarp_edge.regular import check_regular
 
 _CHUNK = 1 << 16
 STDIN = Path("-")

@@ -10,10 +10,10 @@ from typing import Any
 
 from PIL import Image
 
-from contrawarp_edge.errors import InputError
-from contrawarp_edge.images import MAX_PIXELS
-from contrawarp_edge.optional import required
-from contrawarp_edge.regular import check_regular
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.optional import required
+from contrawarp_edge.core.regular_files import check_regular
+from contrawarp_edge.inputs.images import MAX_PIXELS
 
 VIDEO_EXTENSIONS = frozenset(
     [

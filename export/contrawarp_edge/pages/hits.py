@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from contrawarp_edge.gallery.records import Hit
 from contrawarp_edge.pages.parts import escaped, metadata_line, page, picture
-from contrawarp_edge.records import Hit
 
 _STYLE = """.queries { display: flex; flex-wrap: wrap; gap: .75rem; margin-top: 1rem; }
 .queries figure { margin: 0; width: 8rem; }

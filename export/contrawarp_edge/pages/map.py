@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contrawarp_edge.analysis.projection import Points
-from contrawarp_edge.cli_errors import printable
+from contrawarp_edge.core.text import printable
 from contrawarp_edge.pages.parts import escaped, page, thumbnail
 
 _SIDE = 96

@@ -7,8 +7,8 @@ import html
 import io
 from pathlib import Path
 
-from contrawarp_edge.cli_errors import printable
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.text import printable
 from contrawarp_edge.inputs.originals import read_original
 
 _PAGE = """<!doctype html>

@@ -11,18 +11,18 @@ from fastapi import FastAPI, Security
 from fastapi.security import HTTPBearer
 from starlette.formparsers import MultiPartParser
 
-from contrawarp_edge import erasing
-from contrawarp_edge.embedder import Embedder
-from contrawarp_edge.gallery import Gallery
-from contrawarp_edge.loading import Prepare
+from contrawarp_edge.gallery import erase
+from contrawarp_edge.gallery.gallery import Gallery
+from contrawarp_edge.gallery.uploads import Uploads
+from contrawarp_edge.inputs.loading import Prepare
+from contrawarp_edge.model.embedder import Embedder
 from contrawarp_edge.server.errors import add_error_handlers
-from contrawarp_edge.server.guard import Guard
 from contrawarp_edge.server.page import page_router
 from contrawarp_edge.server.pool import GalleryPool
 from contrawarp_edge.server.routes import api_router, health_router
 from contrawarp_edge.server.service import Service
 from contrawarp_edge.server.settings import Access, Limits
-from contrawarp_edge.uploads import Uploads
+from contrawarp_edge.server.transport.guard import Guard
 
 
 def create_app(
@@ -48,7 +48,7 @@ def create_app(
     with Gallery.open(gallery, readonly=not access.writable) as opened:
         opened.check_model(embedder.info)
     if access.writable:
-        erasing.remove_orphans(gallery)
+        erase.remove_orphans(gallery)
     pool = GalleryPool(gallery, limits.threads, readonly=not access.writable)
     service = Service(
         pool, embedder, limits, Uploads(gallery), prepare, writable=access.writable

@@ -9,8 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from contrawarp_edge.cli_errors import printable
-from contrawarp_edge.errors import FullError, InputError, StorageError
+from contrawarp_edge.core.errors import FullError, InputError, StorageError
+from contrawarp_edge.core.text import printable
 from contrawarp_edge.server.service import NotFoundError, ReadonlyError
 
 _INPUT_STATUS: dict[type, int] = {

@@ -10,10 +10,10 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image
 
-from contrawarp_edge.errors import InputError
-from contrawarp_edge.images import image_formats, read_rgb
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.inputs.images import image_formats, read_rgb
+from contrawarp_edge.inputs.loading import Pixels
 from contrawarp_edge.inputs.originals import original_file, read_original
-from contrawarp_edge.loading import Pixels
 
 UPLOAD_FORMATS = {"AVIF": "avif", "BMP": "bmp", "GIF": "gif", "JPEG": "jpg"}
 UPLOAD_FORMATS |= {"MPO": "jpg", "PNG": "png", "TIFF": "tif", "WEBP": "webp"}

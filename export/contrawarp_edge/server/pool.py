@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from contrawarp_edge.gallery import Gallery
+from contrawarp_edge.gallery.gallery import Gallery
 
 T = TypeVar("T")
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import uvicorn
 
-from contrawarp_edge.errors import InputError
-from contrawarp_edge.server.connections import PromptProtocol
-from contrawarp_edge.server.guard import Guard
+from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.server.settings import Limits
+from contrawarp_edge.server.transport.connections import PromptProtocol
+from contrawarp_edge.server.transport.guard import Guard
 
 # Every connection costs a little, and those that send nothing are not requests yet.
 _CONNECTIONS_PER_REQUEST = 8

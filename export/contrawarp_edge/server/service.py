@@ -15,17 +15,17 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
-from contrawarp_edge.embedder import Embedder, Embeddings
-from contrawarp_edge.errors import FullError, InputError, StorageError
-from contrawarp_edge.gallery import Gallery
-from contrawarp_edge.loading import Prepare
-from contrawarp_edge.metadata_fields import metadata_fields
-from contrawarp_edge.query import Vector, combined
-from contrawarp_edge.records import Record
+from contrawarp_edge.core.errors import FullError, InputError, StorageError
+from contrawarp_edge.gallery.conditions import metadata_fields
+from contrawarp_edge.gallery.gallery import Gallery
+from contrawarp_edge.gallery.records import Record
+from contrawarp_edge.gallery.uploads import Uploads
+from contrawarp_edge.inputs.loading import Prepare
+from contrawarp_edge.model.embedder import Embedder, Embeddings
+from contrawarp_edge.search.query import Vector, combined
 from contrawarp_edge.server import pictures, schemas
 from contrawarp_edge.server.pool import GalleryPool
 from contrawarp_edge.server.settings import Limits
-from contrawarp_edge.uploads import Uploads
 
 _FIELDS_SECONDS = 30.0
 _FIELDS_IMAGES = 50_000

@@ -10,7 +10,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.core.errors import InputError
 
 VERSION = "1.30.0"
 """The version of onnxruntime-web that npm is asked for."""

@@ -14,13 +14,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from contrawarp_edge.drafts import draft_of, remove_stale_draft
-from contrawarp_edge.embedder import Embedder
-from contrawarp_edge.errors import InputError
-from contrawarp_edge.gallery import Gallery
+from contrawarp_edge.core.drafts import draft_of, remove_stale_draft
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.gallery.conditions import metadata_fields
+from contrawarp_edge.gallery.gallery import Gallery
+from contrawarp_edge.gallery.records import Record
 from contrawarp_edge.inputs.originals import read_original
-from contrawarp_edge.metadata_fields import metadata_fields
-from contrawarp_edge.records import Record
+from contrawarp_edge.model.embedder import Embedder
 from contrawarp_edge.web import page_files
 
 Precision = Literal["float16", "float32"]

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from contrawarp_edge.crop import FACE_CROP, FIVE_POINTS, CropContract
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.align.crop import FACE_CROP, FIVE_POINTS, CropContract
+from contrawarp_edge.core.errors import InputError
 
 
 def test_survives_json() -> None:

@@ -7,12 +7,8 @@ import pytest
 from PIL import Image
 
 from contrawarp_edge.align import detector
-from contrawarp_edge.align.detector import (
-    _detect,
-    find_faces,
-    find_large_faces,
-)
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.align.detector import _detect, find_faces, find_large_faces
+from contrawarp_edge.core.errors import InputError
 
 # Read off the picture by hand: eyes, tip of the nose, corners of the mouth.
 POINTS = np.array([[202, 102], [247, 104], [222, 125], [201, 143], [241, 145.0]])

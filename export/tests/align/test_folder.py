@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from contrawarp_edge.align.crop import FACE_CROP
 from contrawarp_edge.align.folder import AlignOutcome, align_into
-from contrawarp_edge.align.record import AlignRecord, FaceRow
 from contrawarp_edge.align.rules import Rules
-from contrawarp_edge.crop import FACE_CROP
-from contrawarp_edge.errors import InputError
-from contrawarp_edge.images import iter_images
+from contrawarp_edge.align.store import AlignRecord, FaceRow
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.inputs.images import iter_images
 
 pytestmark = pytest.mark.usefixtures("pretend")
 
@@ -346,7 +346,7 @@ sys.path[:0] = sys.argv[3:]
 from pathlib import Path
 from pretended_faces import faces_by_colour
 from contrawarp_edge.align import folder, rules
-from contrawarp_edge.images import iter_images
+from contrawarp_edge.inputs.images import iter_images
 rules.find_faces = faces_by_colour
 def say(outcome):
     print(outcome.photos, flush=True)

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from contrawarp_edge.align import framing
+from contrawarp_edge.align.crop import FACE_CROP
 from contrawarp_edge.align.framing import framing_warning, typical_offset
 from contrawarp_edge.align.rules import Rules, align_one
-from contrawarp_edge.crop import FACE_CROP
 
 
 def test_offset_of_a_shift_and_a_scale() -> None:

@@ -7,10 +7,10 @@ import pytest
 from pretended_faces import face_at
 
 from contrawarp_edge.align import rules as module
+from contrawarp_edge.align.crop import FACE_CROP
 from contrawarp_edge.align.detector import Face
 from contrawarp_edge.align.rules import Rules, align_one, align_photo
-from contrawarp_edge.crop import FACE_CROP
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.core.errors import InputError
 
 PHOTO = np.full((200, 400, 3), 90, np.uint8)
 See = Callable[..., None]

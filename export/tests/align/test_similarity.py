@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from contrawarp_edge.align.similarity import (
+from contrawarp_edge.align.geometry import (
     angle_of,
     fit_similarity,
     inverse,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from contrawarp_edge.align.boxes import Box, overlap
+from contrawarp_edge.align.geometry import Box, overlap
 from contrawarp_edge.align.tracks import link
 
 

@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 from contrawarp_edge import Gallery, InputError, ModelInfo, Record
 from contrawarp_edge.analysis import cluster as module
 from contrawarp_edge.analysis.cluster import cluster
-from contrawarp_edge.matrix import Matrix
+from contrawarp_edge.gallery.embeddings.matrix import Matrix
 
 
 def matrix_of(vectors: np.ndarray, path: Path, info: ModelInfo) -> Matrix:

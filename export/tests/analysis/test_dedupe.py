@@ -8,7 +8,7 @@ import pytest
 from contrawarp_edge import Gallery, ModelInfo, Record
 from contrawarp_edge.analysis import dedupe
 from contrawarp_edge.analysis.dedupe import duplicate_groups
-from contrawarp_edge.matrix import Matrix
+from contrawarp_edge.gallery.embeddings.matrix import Matrix
 
 
 def matrix_of(vectors: np.ndarray, path: Path, info: ModelInfo) -> Matrix:

@@ -18,9 +18,9 @@ from starlette.testclient import TestClient
 
 from contrawarp_edge import Embedder, Gallery
 from contrawarp_edge.align import rules
+from contrawarp_edge.align.crop import FACE_CROP
 from contrawarp_edge.align.rules import Rules, align_one, aligner_for
 from contrawarp_edge.cli import main
-from contrawarp_edge.crop import FACE_CROP
 from contrawarp_edge.server.app import create_app
 from contrawarp_edge.server.settings import Access, Limits
 
@@ -205,7 +205,7 @@ def test_warning_before_embedding(
         asked.append(count)
         return "0.5 off; align"
 
-    monkeypatch.setattr("contrawarp_edge.cli.embed.framing_warning", warn)
+    monkeypatch.setattr("contrawarp_edge.cli.filling.embed.framing_warning", warn)
     result = run("embed", full_model, photos, "--gallery", tmp_path / "a")
     assert result.exit_code == 0
     assert result.stderr.splitlines() == ["Warning: 0.5 off; align"]

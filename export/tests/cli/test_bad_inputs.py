@@ -15,8 +15,8 @@ from click.testing import CliRunner, Result
 from obstacles import forbid_listing, silent_pipe
 
 from contrawarp_edge import Gallery
+from contrawarp_edge.align.crop import FACE_CROP
 from contrawarp_edge.cli import main
-from contrawarp_edge.crop import FACE_CROP
 
 MakeImages = Callable[..., list[Path]]
 

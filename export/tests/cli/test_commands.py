@@ -9,9 +9,9 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from contrawarp_edge import Gallery, InputError
-from contrawarp_edge.cli import info as cli_module
 from contrawarp_edge.cli import main
-from contrawarp_edge.progress import describe
+from contrawarp_edge.cli.upkeep import info as cli_module
+from contrawarp_edge.core.progress import describe
 
 MakeModel = Callable[..., Path]
 MakeImages = Callable[..., list[Path]]

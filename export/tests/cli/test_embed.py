@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
+from videos import save_video
 
 from contrawarp_edge import Gallery
 from contrawarp_edge.cli import main
@@ -97,20 +98,6 @@ def test_metadata_reaches_unchanged_images(
     run(*command, "--metadata", table, *pattern)  # the file comes before the pattern
     assert metadata_of(target, paths[2])["identity"] == "Anna"
     assert metadata_of(target, paths[3])["identity"] == "3"
-
-
-def save_video(path: Path, levels: list[int]) -> None:
-    av = pytest.importorskip("av")
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=10)
-        stream.width = stream.height = 32
-        stream.pix_fmt = "yuv420p"
-        for level in levels:
-            pixels = np.full((32, 32, 3), level, np.uint8)
-            pixels[:, :16, 0] = 255 - level
-            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
 
 
 def test_videos(model: Path, tmp_path: Path, target: Path, reference: Callable) -> None:

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from contrawarp_edge import Gallery
 from contrawarp_edge.cli import main
-from contrawarp_edge.query import combined
+from contrawarp_edge.search.query import combined
 
 
 def run(*arguments: object) -> Result:

@@ -12,9 +12,9 @@ import pytest
 from obstacles import forbid_listing
 
 from contrawarp_edge import InputError
-from contrawarp_edge.inputs.metadata_file import MetadataFile
+from contrawarp_edge.core.regular_files import problem_of
+from contrawarp_edge.ingest.metadata_file import MetadataFile
 from contrawarp_edge.inputs.sources import Sources
-from contrawarp_edge.regular import problem_of
 
 
 @pytest.fixture

@@ -14,9 +14,10 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from contrawarp_edge import Gallery, ModelInfo, ann
-from contrawarp_edge.ann_build import build
-from contrawarp_edge.images import read_rgb
+from contrawarp_edge import Gallery, ModelInfo
+from contrawarp_edge.gallery.ann import ann_index
+from contrawarp_edge.gallery.ann.build import build
+from contrawarp_edge.inputs.images import read_rgb
 
 MakeClient = Callable[..., TestClient]
 Reference = Callable[[np.ndarray], np.ndarray]
@@ -344,7 +345,7 @@ def test_approximate_searches_say_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pytest.importorskip("faiss")
-    monkeypatch.setattr(ann, "MIN_ROWS", 20)
+    monkeypatch.setattr(ann_index, "MIN_ROWS", 20)
     with Gallery.open(gallery_path, readonly=True) as gallery:
         facts = build(gallery, lists=2)
     client = make_client()

@@ -13,10 +13,10 @@ import pytest
 pytest.importorskip("fastapi", reason="needs contrawarp-edge[serve]")
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from contrawarp_edge.server.connections import PromptProtocol
-from contrawarp_edge.server.guard import Guard
 from contrawarp_edge.server.run import listen, make_server
 from contrawarp_edge.server.settings import Access, Limits
+from contrawarp_edge.server.transport.connections import PromptProtocol
+from contrawarp_edge.server.transport.guard import Guard
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"

@@ -10,8 +10,8 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from contrawarp_edge.server.guard import Guard
 from contrawarp_edge.server.settings import Access, Limits, is_loopback
+from contrawarp_edge.server.transport.guard import Guard
 
 TOKEN = "a-token-that-is-long-enough"
 MakeClient = Callable[..., TestClient]

@@ -12,7 +12,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from contrawarp_edge import Embedder
-from contrawarp_edge.indexing import embed_into
+from contrawarp_edge.ingest.embed import embed_into
 from contrawarp_edge.server.app import create_app
 from contrawarp_edge.server.settings import Access, Limits
 

@@ -16,7 +16,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from contrawarp_edge import Embedder, Gallery
-from contrawarp_edge.uploads import Uploads
+from contrawarp_edge.gallery.uploads import Uploads
 
 MakeClient = Callable[..., TestClient]
 SEARCH = {"like": [{"id": 1}]}

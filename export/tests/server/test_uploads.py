@@ -17,8 +17,9 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from contrawarp_edge import Gallery, erasing
-from contrawarp_edge.errors import FullError
+from contrawarp_edge import Gallery
+from contrawarp_edge.core.errors import FullError
+from contrawarp_edge.gallery import erase
 from contrawarp_edge.server.settings import Access, Limits
 
 MakeClient = Callable[..., TestClient]
@@ -308,7 +309,7 @@ def test_a_picture_that_another_process_swept_is_written_again(
     before = Gallery.add
 
     def add_late(gallery: Gallery, records: list[Any]) -> list[int]:
-        erasing.remove_orphans(gallery_path)
+        erase.remove_orphans(gallery_path)
         return before(gallery, records)
 
     monkeypatch.setattr(Gallery, "add", add_late)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from contrawarp_edge.errors import InputError
-from contrawarp_edge.images import iter_images
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.inputs.images import iter_images
 from lightly_contrawarp.data.face_box import Box, read_face
 from lightly_contrawarp.data.labelled import (
     EXPRESSIONS,
@@ -18,16 +18,14 @@ from lightly_contrawarp.data.labelled import (
     LabelledItem,
     file_item,
 )
-from lightly_contrawarp.data.sets.class_folders import part_folders, read_repack
-from lightly_contrawarp.data.sets.tables import (
+from lightly_contrawarp.data.sets.checks import (
     check_count,
-    csv_rows,
     drop_missing,
     first_existing,
-    label_number,
-    number,
     warn_left_out,
 )
+from lightly_contrawarp.data.sets.class_folders import part_folders, read_repack
+from lightly_contrawarp.data.tables import csv_rows, label_number, number
 from lightly_contrawarp.data.threads import map_in_threads
 
 # AffectNet's own order is the canonical one; then none, uncertain and no face.

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from contrawarp_edge.errors import InputError
-from contrawarp_edge.images import iter_images
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.inputs.images import iter_images
 from lightly_contrawarp.data.face_box import Box, square_around
 from lightly_contrawarp.data.sets.affectnet import (
     LEFT_OUT,
@@ -21,9 +21,10 @@ from lightly_contrawarp.data.sets.affectnet import (
     listed_faces,
     npy_folder_of,
 )
-from lightly_contrawarp.data.sets.tables import number, warn_left_out
+from lightly_contrawarp.data.sets.checks import warn_left_out
+from lightly_contrawarp.data.tables import number
 from lightly_contrawarp.data.threads import map_in_threads
-from lightly_contrawarp.landmarks import from_68_points
+from lightly_contrawarp.transforms.landmarks import from_68_points
 
 _Marked = tuple[Path, Tensor, Box | None]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.data.folders import Transform
 from lightly_contrawarp.data.labelled import PART_FOLDERS, LabelledImages
 from lightly_contrawarp.data.sets import (

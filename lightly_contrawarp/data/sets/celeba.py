@@ -10,15 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from contrawarp_edge.crop import FIVE_POINTS
-from contrawarp_edge.errors import InputError
-from lightly_contrawarp.data.sets.tables import (
-    check_count,
-    first_existing,
-    number,
-    spaced_rows,
-)
-from lightly_contrawarp.landmarks import from_five_points
+from contrawarp_edge.align.crop import FIVE_POINTS
+from contrawarp_edge.core.errors import InputError
+from lightly_contrawarp.data.sets.checks import check_count, first_existing
+from lightly_contrawarp.data.tables import number, spaced_rows
+from lightly_contrawarp.transforms.landmarks import from_five_points
 
 _SIZE = (178, 218)
 _COUNT = 202_599

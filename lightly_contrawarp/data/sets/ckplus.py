@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from contrawarp_edge.errors import InputError
-from contrawarp_edge.images import iter_images
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.inputs.images import iter_images
 from lightly_contrawarp.data.labelled import (
     PART_FOLDERS,
     LabelledImages,
     LabelledItem,
     file_item,
 )
-from lightly_contrawarp.data.sets.folds import DEFAULT_FOLDS, Folds, by_person
-from lightly_contrawarp.data.sets.tables import (
+from lightly_contrawarp.data.sets.checks import (
     check_count,
     first_existing,
-    label_number,
     warn_left_out,
 )
+from lightly_contrawarp.data.sets.folds import DEFAULT_FOLDS, Folds, by_person
+from lightly_contrawarp.data.tables import label_number
 
 _LABELS = (
     "neutral",

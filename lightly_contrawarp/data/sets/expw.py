@@ -5,18 +5,16 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.data.face_box import read_face
 from lightly_contrawarp.data.labelled import PART_FOLDERS, LabelledImages, LabelledItem
-from lightly_contrawarp.data.sets.folds import DEFAULT_FOLDS, Folds
-from lightly_contrawarp.data.sets.tables import (
+from lightly_contrawarp.data.sets.checks import (
     check_count,
     drop_missing,
     first_existing,
-    label_number,
-    number,
-    spaced_rows,
 )
+from lightly_contrawarp.data.sets.folds import DEFAULT_FOLDS, Folds
+from lightly_contrawarp.data.tables import label_number, number, spaced_rows
 
 _LABELS = ("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 _COUNT = 91_793

@@ -14,16 +14,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.utils.data import Dataset
 
-from contrawarp_edge.errors import InputError
-from contrawarp_edge.images import read_rgb
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.inputs.images import read_rgb
 from lightly_contrawarp.data.face_box import crop_face
 from lightly_contrawarp.data.folders import Transform
-from lightly_contrawarp.data.sets.tables import (
-    csv_rows,
-    label_number,
-    number,
-    warn_left_out,
-)
+from lightly_contrawarp.data.sets.checks import warn_left_out
+from lightly_contrawarp.data.tables import csv_rows, label_number, number
 
 _FACES = 3
 _FIELDS = 5  # of a face: address, left, right, top, bottom

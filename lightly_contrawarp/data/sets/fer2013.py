@@ -10,15 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.data.labelled import LabelledImages, LabelledItem
+from lightly_contrawarp.data.sets.checks import check_count, first_existing
 from lightly_contrawarp.data.sets.class_folders import part_folders, read_repack
-from lightly_contrawarp.data.sets.tables import (
-    check_count,
-    csv_rows,
-    first_existing,
-    label_number,
-)
+from lightly_contrawarp.data.tables import csv_rows, label_number
 
 _SIDE = 48
 _EMOTIONS = ("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral")

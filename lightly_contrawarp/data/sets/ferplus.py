@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 from pathlib import Path
 
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.data.labelled import LabelledImages, class_name
 from lightly_contrawarp.data.sets.fer2013 import (
     USAGE,
@@ -15,7 +15,7 @@ from lightly_contrawarp.data.sets.fer2013 import (
     fer2013_rows,
     select_rows,
 )
-from lightly_contrawarp.data.sets.tables import csv_rows, label_number
+from lightly_contrawarp.data.tables import csv_rows, label_number
 
 _FILE = "fer2013new.csv"
 _VOTED = (

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.data.labelled import LabelledItem
 
 T = TypeVar("T")

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.data.labelled import LabelledImages, LabelledItem, file_item
-from lightly_contrawarp.data.sets.class_folders import part_folders, read_repack
-from lightly_contrawarp.data.sets.tables import (
+from lightly_contrawarp.data.sets.checks import (
     check_count,
     drop_missing,
     first_existing,
-    label_number,
-    spaced_rows,
 )
+from lightly_contrawarp.data.sets.class_folders import part_folders, read_repack
+from lightly_contrawarp.data.tables import label_number, spaced_rows
 
 _LABELS = ("surprise", "fear", "disgust", "happy", "sad", "anger", "neutral")
 _BY_NUMBER = {str(number): name for number, name in enumerate(_LABELS, start=1)}

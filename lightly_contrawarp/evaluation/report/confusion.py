@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest
 
-from lightly_contrawarp.evaluation.table import percent, with_interval
+from lightly_contrawarp.evaluation.tables import percent, with_interval
 
 
 def confusion_rows(

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from lightly_contrawarp.evaluation.neighbours import Floats, unit_rows
-from lightly_contrawarp.evaluation.scores import Labels
+from lightly_contrawarp.evaluation.statistics.neighbours import Floats, unit_rows
+from lightly_contrawarp.evaluation.statistics.scores import Labels
 
 MOST_POINTS = 2000
 """Larger sets are drawn from; t-SNE takes minutes beyond this."""

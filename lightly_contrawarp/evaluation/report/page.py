@@ -8,12 +8,12 @@ import numpy as np
 
 from lightly_contrawarp.evaluation.compare import Comparison
 from lightly_contrawarp.evaluation.evaluate import Evaluation
-from lightly_contrawarp.evaluation.label_space import Part
 from lightly_contrawarp.evaluation.report import embedding_map
 from lightly_contrawarp.evaluation.report.confusion import confusion_rows
+from lightly_contrawarp.evaluation.report.html import render, svg
 from lightly_contrawarp.evaluation.report.strips import Strips
-from lightly_contrawarp.evaluation.table import tables
-from lightly_contrawarp.page import render, svg
+from lightly_contrawarp.evaluation.splits import Part
+from lightly_contrawarp.evaluation.tables import tables
 
 
 def render_report(comparison: Comparison) -> str:

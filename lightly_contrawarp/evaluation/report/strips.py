@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from lightly_contrawarp.evaluation.label_space import Part
-from lightly_contrawarp.evaluation.neighbours import Floats, unit_rows
-from lightly_contrawarp.evaluation.scores import Labels
-from lightly_contrawarp.page import data_uri
+from lightly_contrawarp.evaluation.report.html import data_uri
+from lightly_contrawarp.evaluation.splits import Part
+from lightly_contrawarp.evaluation.statistics.neighbours import Floats, unit_rows
+from lightly_contrawarp.evaluation.statistics.scores import Labels
 
 HITS = 8
 """Images shown for each search."""

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.core.errors import InputError
 from helpers import save_image, write
 from lightly_contrawarp.data.sets import affectnet_face_landmarks, open_set
-from lightly_contrawarp.landmarks import from_68_points
+from lightly_contrawarp.transforms.landmarks import from_68_points
 
 POINTS = np.random.default_rng(0).uniform(5, 35, (68, 2)).round(1)
 TEXT = ";".join(str(value) for value in POINTS.ravel())

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.core.errors import InputError
 from helpers import save_image
 from lightly_contrawarp.data.sets import SET_NAMES, Folds, available_parts, open_set
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.align.crop import FACE_CROP
+from contrawarp_edge.core.errors import InputError
 from helpers import write
-from lightly_contrawarp.crop import FACE_CROP
 from lightly_contrawarp.data.sets import celeba_face_landmarks, read_celeba_landmarks
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*the full set has")

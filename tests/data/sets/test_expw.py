@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.core.errors import InputError
 from helpers import save_image, write
 from lightly_contrawarp.data.sets import Folds, available_parts, open_set
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.core.errors import InputError
 from helpers import write
 from lightly_contrawarp.data.sets import FecFaces, read_fec_triplets
 from lightly_contrawarp.data.sets.fec import majority, read_fec_face

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.core.errors import InputError
 from helpers import save_image, write
 from lightly_contrawarp.data.labelled import LabelledImages
 from lightly_contrawarp.data.sets import available_parts, open_set

@@ -3,7 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from contrawarp_edge.errors import InputError
+from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.data.sets.folds import Folds
 
 PARTS = ("train", "validation", "test")

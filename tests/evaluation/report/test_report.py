@@ -7,15 +7,15 @@ from scipy.spatial.distance import cdist
 from torch import nn
 
 from helpers import MakeSet
-from lightly_contrawarp.data.drawn_faces import IDENTITY_PATTERN, save_drawn_faces
 from lightly_contrawarp.data.labelled import LabelledFolder
+from lightly_contrawarp.data.synthetic import IDENTITY_PATTERN, save_drawn_faces
 from lightly_contrawarp.evaluation.compare import compare
-from lightly_contrawarp.evaluation.encoders import TorchEncoder
+from lightly_contrawarp.evaluation.encoders.encoders import TorchEncoder
 from lightly_contrawarp.evaluation.evaluate import EvaluationSettings
-from lightly_contrawarp.evaluation.label_space import Part, common_space
 from lightly_contrawarp.evaluation.report import embedding_map, render_report
 from lightly_contrawarp.evaluation.report.confusion import confusion_rows
 from lightly_contrawarp.evaluation.report.strips import Strips
+from lightly_contrawarp.evaluation.splits import Part, common_space
 
 SETTINGS = EvaluationSettings(seeds=(0,))
 

@@ -1,0 +1,17 @@
+"""Text that terminals and databases can take."""
+
+from __future__ import annotations
+
+
+def printable(text: object) -> str:
+    """Text that fits on one line of any terminal: control characters become ``?``."""
+    return "".join(c if c.isprintable() else "?" for c in str(text))
+
+
+def is_text(path: str) -> bool:
+    """Whether SQLite can hold a path: names of files may be no valid UTF-8."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""All embeddings of a gallery as one array."""

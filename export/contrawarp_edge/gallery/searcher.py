@@ -1,0 +1,196 @@
+"""What a gallery searches with: its matrix, perhaps an index, and a check of hits."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from sqlite3 import Connection
+
+from contrawarp_edge.core.sqlite.transactions import transaction
+from contrawarp_edge.gallery.ann import ann_index
+from contrawarp_edge.gallery.ann.ann_index import AnnIndex
+from contrawarp_edge.gallery.conditions import Condition
+from contrawarp_edge.gallery.embeddings.matrix import Matrix
+from contrawarp_edge.gallery.embeddings.snapshot import DamagedCopyError
+from contrawarp_edge.gallery.records import Hit
+from contrawarp_edge.gallery.store import row_checks, statements
+from contrawarp_edge.gallery.store.opened import OpenedFile
+from contrawarp_edge.search.distinct import Found, kept_hits
+from contrawarp_edge.search.nearest import exact_scores
+from contrawarp_edge.search.vectors import Rows, Vectors
+
+# float32 products of unit vectors differ by less, whatever the order of summation.
+_SAME_SCORE = 1e-5
+# Said if that is so even of a copy that was just made.
+_DISAGREE = "the table and the indices of the gallery say different things of it"
+
+
+class Searcher:
+    """Searches one gallery and keeps between searches what makes that quick.
+
+    Args:
+        file: The gallery, which is open.
+        dim: Length D of its embeddings.
+
+    Attributes:
+        last_recall: The measured recall of the index that the last search used, None
+            if it was exact.
+    """
+
+    def __init__(self, file: OpenedFile, dim: int) -> None:
+        self._file = file
+        self._path = file.place
+        self._dim = dim
+        self.last_recall: float | None = None
+        self.forget()
+
+    def forget(self) -> None:
+        """Lets go of all that was kept: it may hold what is to be erased."""
+        self._lineage = self._file.lineage
+        self._matrix = Matrix.empty(self._path, self._dim)
+        self._index: AnnIndex | None = None
+        self._has_seen_rows = False
+
+    def matrix(self) -> Matrix:
+        """All embeddings as they are now, each compared with its checksum."""
+
+        def work(connection: Connection) -> Matrix:
+            with transaction(connection, "DEFERRED"):
+                matrix = self._refreshed(connection)
+                try:
+                    matrix.base.check()
+                except DamagedCopyError:
+                    self._matrix = matrix.rebuilt(connection)
+                    self._matrix.base.check()
+                return self._matrix
+
+        return self._file.read(work)
+
+    def _refreshed(self, connection: Connection) -> Matrix:
+        if self._lineage != self._file.lineage:
+            self.forget()
+        self._matrix = self._matrix.refreshed(connection)
+        return self._matrix
+
+    def search(
+        self,
+        queries: Vectors,
+        k: int,
+        conditions: Collection[Condition],
+        *,
+        min_score: float | None,
+        distinct: float | None,
+        exclude: Collection[int],
+        exact: bool,
+    ) -> list[list[Hit]]:
+        """Finds hits for unit queries ``(Q, D)``; see ``Gallery.search``."""
+
+        def work(connection: Connection) -> list[list[Hit]]:
+            with transaction(connection, "DEFERRED"):
+                return self._found(
+                    connection,
+                    queries,
+                    k,
+                    conditions,
+                    min_score=min_score,
+                    distinct=distinct,
+                    exclude=exclude,
+                    exact=exact,
+                )
+
+        return self._file.read(work)
+
+    def _found(
+        self,
+        connection: Connection,
+        queries: Vectors,
+        k: int,
+        conditions: Collection[Condition],
+        *,
+        min_score: float | None,
+        distinct: float | None,
+        exclude: Collection[int],
+        exact: bool,
+    ) -> list[list[Hit]]:
+        matrix = self._refreshed(connection)
+        chosen = self._chosen(connection, conditions) if conditions else None
+        is_exact = exact or chosen is not None or len(matrix) < ann_index.MIN_ROWS
+
+        def attempt(index: AnnIndex | None) -> list[list[Hit]]:
+            def find(wanted: int, rows: Vectors) -> list[Found]:
+                if index is not None and wanted <= ann_index.MAX_HITS:
+                    return index.top_k(self._matrix, rows, wanted)
+                return self._matrix.top_k(rows, wanted, chosen)
+
+            if min_score is None and distinct is None and not exclude:
+                return self._checked(connection, queries, find(k, queries))
+            found = [
+                kept_hits(
+                    lambda wanted, row=row: find(wanted, row[None])[0],  # type: ignore[misc]
+                    self._matrix.take,
+                    k,
+                    min_score=min_score,
+                    distinct=distinct,
+                    exclude=exclude,
+                )
+                for row in queries
+            ]
+            return self._checked(connection, queries, found)
+
+        try:
+            index = None if is_exact else self._followed_index(connection, matrix)
+            hits = attempt(index)
+        except DamagedCopyError:  # of the copy, so it is made anew
+            self._matrix, index = matrix.rebuilt(connection), None
+            hits = attempt(index)
+        self.last_recall = (
+            index.facts.recall if index and k <= ann_index.MAX_HITS else None
+        )
+        return hits
+
+    def _chosen(
+        self, connection: Connection, conditions: Collection[Condition]
+    ) -> Rows:
+        """The ids that fit conditions, among rows that were all seen whole once."""
+        # Damaged metadata would hide an image. Without a snapshot, the matrix was just
+        # read from the rows.
+        if len(self._matrix.base.ids) and not self._has_seen_rows:
+            for _ in row_checks.embeddings(connection, "ORDER BY id"):
+                pass
+        self._has_seen_rows = True
+        return statements.ids_where(connection, conditions)
+
+    def _followed_index(
+        self, connection: Connection, matrix: Matrix
+    ) -> AnnIndex | None:
+        if self._index is None or not self._index.is_current(self._path):
+            self._index = ann_index.load(self._path, connection, matrix.dim)
+        if self._index is not None:
+            self._index = self._index.followed(connection, matrix)
+        return self._index
+
+    def _checked(
+        self, connection: Connection, queries: Vectors, found: list[Found]
+    ) -> list[list[Hit]]:
+        """The hits, whose scores have to be those of the stored embeddings.
+
+        Raises:
+            DamagedCopyError: If they are not.
+            Damage: If a row of a hit is damaged.
+        """
+        ids = {int(id) for some, _ in found for id in some}
+        details = statements.details(connection, ids, queries.shape[1])
+        result = []
+        for query, (some, scores) in zip(queries, found, strict=True):
+            hits = []
+            for id, score in zip(some.tolist(), scores.tolist(), strict=True):
+                path, metadata, vector = details.get(id, ("", {}, None))
+                if vector is None or _differ(vector, query, score):
+                    raise DamagedCopyError(f"image {id} is damaged: {_DISAGREE}")
+                hits.append(Hit(id, score, path, metadata))
+            result.append(hits)
+        return result
+
+
+def _differ(vector: Vectors, query: Vectors, score: float) -> bool:
+    (expected,) = exact_scores(vector[None], query)
+    return bool(abs(expected - score) > _SAME_SCORE)

@@ -1,0 +1,1 @@
+"""The file of a gallery: its tables, statements, rows and their checksums."""

@@ -1,0 +1,178 @@
+"""The tables of a gallery's file, and those of earlier versions brought up to date."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from contrawarp_edge.core.errors import DamagedError, InputError
+from contrawarp_edge.core.sqlite.transactions import transaction
+from contrawarp_edge.gallery.store import row_checks
+from contrawarp_edge.model.info import ModelInfo
+
+SCHEMA_VERSION = 3
+
+# `history` counts the write transactions, and each row keeps the one that wrote its
+# embedding last: whoever holds a copy of the embeddings can tell what is new. The
+# random mark of each transaction tells whether a copy is one of this gallery.
+_HISTORY = """
+CREATE TABLE history (revision INTEGER PRIMARY KEY, token BLOB NOT NULL);
+"""
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE images (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    path TEXT NOT NULL UNIQUE,
+    sha256 TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    added TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    embedding BLOB NOT NULL CHECK (length(embedding) = {size}),
+    checksum INTEGER NOT NULL DEFAULT -1
+);
+CREATE INDEX images_revision ON images (revision);
+"""
+# What a gallery of an earlier version lacks, where it may not be upgraded.
+_WITHOUT_HISTORY = """
+CREATE TEMP VIEW history AS
+SELECT CAST(value AS INTEGER) AS revision, NULL AS token FROM main.meta
+WHERE key = 'revision';
+"""
+_WITHOUT_CHECKSUMS = f"""
+CREATE TEMP VIEW images AS
+SELECT *, {row_checks.UNCHECKED} AS checksum FROM main.images;
+"""
+_CHECKED = ("schema_version", "model", "fingerprint", "dim", "aligned")
+# By which a file is known again after it was moved or renamed.
+_BY_CONTENT = """
+CREATE INDEX IF NOT EXISTS images_content ON images (sha256, path);
+"""
+
+
+def make_tables(
+    connection: sqlite3.Connection, meta: Mapping[str, str], dim: int
+) -> None:
+    """Makes the tables of an empty gallery, inside a transaction.
+
+    Args:
+        connection: To an empty file.
+        meta: Entries of the meta table besides ``schema_version``.
+        dim: Length D of the embeddings.
+    """
+    whole = {"schema_version": str(SCHEMA_VERSION), **meta}
+    whole["checksum"] = _checksum(whole)
+    tables = _HISTORY + _SCHEMA.format(size=4 * dim) + _BY_CONTENT
+    for statement in filter(str.strip, tables.split(";")):
+        connection.execute(statement)
+    connection.execute("INSERT INTO history VALUES (0, randomblob(16))")
+    connection.executemany("INSERT INTO meta VALUES (?, ?)", whole.items())
+
+
+def read_meta(connection: sqlite3.Connection, path: Path) -> dict[str, str]:
+    """The entries of the meta table.
+
+    Raises:
+        InputError: If the file is no gallery, or one of a newer version.
+        DamagedError: If what it says of its model is damaged.
+    """
+    try:
+        meta = entries(connection)
+        version, _ = int(meta["schema_version"]), int(meta["dim"])
+    except sqlite3.OperationalError as error:
+        if "no such" not in str(error):  # table or column
+            raise
+        raise InputError(f"{path}: not a gallery") from error
+    except sqlite3.DatabaseError as error:
+        if "malformed" in str(error):
+            raise
+        raise InputError(f"{path}: not a gallery") from error
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{path}: not a gallery") from error
+    if version > SCHEMA_VERSION:
+        raise InputError(
+            f"{path}: written by a newer version; upgrade contrawarp-edge to open it"
+        )
+    # Earlier versions wrote none; if there is one, damage only makes it look earlier.
+    if (version >= 3 or "checksum" in meta) and meta.get("checksum") != _checksum(meta):
+        raise DamagedError(path, "is damaged: what it says of its model has changed")
+    return meta
+
+
+def entries(connection: sqlite3.Connection) -> dict[str, str]:
+    """The meta table, whatever damage made of it."""
+    # As bytes, because damaged text may be none.
+    query = "SELECT CAST(key AS BLOB), CAST(value AS BLOB) FROM meta"
+    return {
+        key.decode(errors="replace"): value.decode(errors="replace")
+        for key, value in connection.execute(query)
+        if key is not None and value is not None
+    }
+
+
+def _checksum(meta: Mapping[str, object]) -> str:
+    """CRC-32 of the entries that stay as they were when the gallery was made."""
+    text = "\n".join(f"{key}={meta.get(key)}" for key in _CHECKED)
+    return str(zlib.crc32(text.encode(errors="replace")))
+
+
+def complete(connection: sqlite3.Connection, meta: Mapping[str, str]) -> None:
+    """Lets a gallery of an earlier version be read like one of today's, unchanged."""
+    if int(meta["schema_version"]) < 2:
+        connection.executescript(_WITHOUT_HISTORY)
+    connection.executescript(_WITHOUT_CHECKSUMS)
+
+
+def upgrade(connection: sqlite3.Connection) -> None:
+    """Brings a gallery of an earlier version up to date, in one step."""
+    with transaction(connection, "IMMEDIATE"):
+        meta = entries(connection)
+        if int(meta["schema_version"]) < 2:
+            _add_history(connection)
+        if int(meta["schema_version"]) < 3:  # else another process was quicker
+            connection.execute(_BY_CONTENT)
+            row_checks.add_checksums(connection)
+            meta["schema_version"] = str(SCHEMA_VERSION)
+            meta["checksum"] = _checksum(meta)
+            changed = [(key, meta[key]) for key in ("schema_version", "checksum")]
+            connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", changed)
+
+
+def _add_history(connection: sqlite3.Connection) -> None:
+    """Gives a gallery of version 1, which had no random marks, its history."""
+    connection.execute(_HISTORY)
+    connection.execute(
+        "INSERT INTO history SELECT CAST(value AS INTEGER), randomblob(16) FROM meta "
+        "WHERE key = 'revision'"
+    )
+    connection.execute("DELETE FROM meta WHERE key = 'revision'")
+
+
+def facts_of(info: ModelInfo, *, aligned: bool) -> dict[str, str]:
+    """What the meta table says of the embeddings."""
+    return {
+        "model": json.dumps(info.to_metadata()),
+        "fingerprint": info.fingerprint,
+        "dim": str(info.dim),
+        "aligned": "yes" if aligned else "no",
+    }
+
+
+def model_of(meta: Mapping[str, str], path: Path) -> ModelInfo:
+    """The model of a gallery's embeddings by its meta table.
+
+    Raises:
+        DamagedError: If that is unreadable.
+        InputError: If it is of a newer version.
+    """
+    try:
+        facts = json.loads(meta["model"])
+    except (KeyError, ValueError):
+        facts = None
+    if not isinstance(facts, dict) or not all(
+        isinstance(value, str) for value in facts.values()
+    ):
+        raise DamagedError(path, "is damaged: what it says of its model is unreadable")
+    return ModelInfo.from_metadata(facts, path)

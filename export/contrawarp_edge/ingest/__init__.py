@@ -1,0 +1,1 @@
+"""Bringing images into a gallery, and keeping it in step with their folders."""

@@ -1,0 +1,1 @@
+"""An exported model: what it says of itself, and running it."""

@@ -1,0 +1,231 @@
+"""From images to embeddings with an exported model, without PyTorch."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.inputs.loading import (
+    ImageLike,
+    IsKnown,
+    LoadedFile,
+    Pixels,
+    Prepare,
+    load_files,
+    prepared,
+    to_pixels,
+)
+from contrawarp_edge.model.info import INPUT_NAME, OUTPUT_NAME, ModelInfo
+from contrawarp_edge.model.session import open_session
+
+Embeddings = npt.NDArray[np.float32]
+
+# The model turns its input into floats, so large photographs go in few at a time.
+_MAX_BATCH_BYTES = 16 << 20
+# Files that need no decoding are reported in groups of this size.
+_MAX_WINDOW = 512
+
+
+@dataclass(frozen=True)
+class FileBatch:
+    """What became of some consecutive files; together they cover every path once.
+
+    Attributes:
+        paths: The n files that were embedded.
+        sha256: Their n hashes.
+        embeddings: float32 ``(n, D)``, row i for ``paths[i]``.
+        known: Files that were passed over because they are known, with their hashes.
+        failed: Files that could not be used, each with the reason.
+        may_pass: Those of the failed ones that another try may be able to read.
+    """
+
+    paths: list[Path]
+    sha256: list[str]
+    embeddings: Embeddings
+    known: list[tuple[Path, str]]
+    failed: list[tuple[Path, str]]
+    may_pass: list[Path]
+
+
+class Embedder:
+    """An exported model, ready to embed images.
+
+    Args:
+        model: The ``.onnx`` file written by ``contrawarp-export``.
+        batch_size: Most images in one run of the model.
+        threads: Threads for one run; onnxruntime's choice if None.
+        providers: onnxruntime execution providers; the CPU if None.
+
+    Attributes:
+        info: What the model says about itself.
+
+    Raises:
+        InputError: If the file is missing, no ONNX model, or another kind of model.
+    """
+
+    def __init__(
+        self,
+        model: Path | str,
+        *,
+        batch_size: int = 32,
+        threads: int | None = None,
+        providers: Sequence[str] | None = None,
+    ) -> None:
+        if batch_size < 1:
+            raise InputError(f"batch_size has to be at least 1, not {batch_size}")
+        self.path = Path(model)
+        self.batch_size = batch_size
+        self.info: ModelInfo
+        self._session, self.info = open_session(
+            self.path, threads=threads, providers=providers
+        )
+
+    def embed(self, images: ImageLike | Iterable[ImageLike]) -> Embeddings:
+        """Embeds one image or many, which may differ in size.
+
+        Args:
+            images: Paths, PIL images, or uint8 arrays ``(H, W, 3)`` RGB or ``(H, W)``
+                grey, one or an iterable of them. They are not resized: the model
+                does that.
+
+        Returns:
+            float32 ``(N, D)``, rows of unit length in the order of the images; one
+            image gives one row.
+
+        Raises:
+            InputError: If an image cannot be used, or the model returns something
+                other than ``(N, D)`` unit vectors.
+        """
+        parts = [np.empty((0, self.info.dim), np.float32)]
+        window: list[Pixels] = []
+        for image in _as_iterable(images):
+            window.append(to_pixels(image))
+            if self._is_full(window):
+                parts.append(self._embed_pixels(window))
+                window = []
+        parts.append(self._embed_pixels(window))
+        result = np.concatenate(parts)
+        if not (usable := is_unit(result)).all():
+            raise InputError(
+                f"{self.path}: returned no unit vector for image {usable.argmin()}"
+            )
+        return result
+
+    def embed_files(
+        self,
+        paths: Iterable[Path],
+        *,
+        is_known: IsKnown | None = None,
+        every: float | None = None,
+        prepare: Prepare | None = None,
+    ) -> Iterator[FileBatch]:
+        """Embeds files, decoding ahead in threads; bad files stop nothing.
+
+        Args:
+            paths: Image files.
+            is_known: Whether a path with a hash need not be embedded, called in the
+                consumer's thread; None to embed all.
+            every: Seconds between two frames of a video, which take its place with
+                paths such as ``clip.mp4#t=12.500``; videos are refused if None.
+            prepare: What to embed of each image, such as its aligned face. Where it
+                raises an ``InputError``, the image has failed. Called in several
+                threads at once.
+
+        Yields:
+            Batches of at most ``batch_size`` embedded files, in the order of
+            ``paths``.
+
+        Raises:
+            InputError: If the model cannot be run or returns another shape.
+        """
+        window: list[LoadedFile] = []
+        pixels: list[Pixels] = []
+        then = partial(prepared, prepare=prepare)
+        for file in load_files(paths, is_known, then, every):
+            window.append(file)
+            if file.pixels is not None:
+                pixels.append(file.pixels)
+            if self._is_full(pixels) or len(window) == _MAX_WINDOW:
+                yield self._file_batch(window)
+                window, pixels = [], []
+        if window:
+            yield self._file_batch(window)
+
+    def _is_full(self, window: list[Pixels]) -> bool:
+        size = sum(pixels.nbytes for pixels in window)
+        return len(window) >= self.batch_size or size >= _MAX_BATCH_BYTES
+
+    def _file_batch(self, window: list[LoadedFile]) -> FileBatch:
+        decoded = [file for file in window if file.pixels is not None]
+        embeddings = self._embed_pixels(
+            [f.pixels for f in decoded if f.pixels is not None]
+        )
+        usable = is_unit(embeddings)
+        good = [file for file, unit in zip(decoded, usable, strict=True) if unit]
+        failed = [(file.path, file.problem) for file in window if file.problem]
+        failed += [
+            (file.path, "the model returned no unit vector for it")
+            for file, unit in zip(decoded, usable, strict=True)
+            if not unit
+        ]
+        return FileBatch(
+            paths=[file.path for file in good],
+            sha256=[file.sha256 for file in good],
+            embeddings=embeddings[usable],
+            known=[
+                (file.path, file.sha256)
+                for file in window
+                if file.pixels is None and not file.problem
+            ],
+            failed=failed,
+            may_pass=[file.path for file in window if file.may_pass],
+        )
+
+    def _embed_pixels(self, images: list[Pixels]) -> Embeddings:
+        result = np.empty((len(images), self.info.dim), np.float32)
+        for rows in same_shape(images):
+            result[rows] = self._run(np.stack([images[row] for row in rows]))
+        return result
+
+    def _run(self, batch: Pixels) -> Embeddings:
+        try:
+            (output,) = self._session.run([OUTPUT_NAME], {INPUT_NAME: batch})
+        except Exception as error:  # onnxruntime's errors share no base class
+            reason = str(error).splitlines()[0]
+            raise InputError(f"{self.path}: the model failed ({reason})") from error
+        if output.shape != (len(batch), self.info.dim):
+            raise InputError(
+                f"{self.path}: returned shape {output.shape} for {len(batch)} images "
+                f"although its metadata says dim {self.info.dim}"
+            )
+        return np.asarray(output, np.float32)
+
+
+def same_shape(images: Sequence[Pixels]) -> list[list[int]]:
+    """Groups positions in a sequence by the shape of the image that stands there."""
+    groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for position, image in enumerate(images):
+        groups[image.shape].append(position)
+    return list(groups.values())
+
+
+def is_unit(embeddings: Embeddings) -> npt.NDArray[np.bool_]:
+    """Tells for each row of ``(N, D)`` whether it is finite and of length 1."""
+    lengths = np.linalg.norm(embeddings.astype(np.float64), axis=1)
+    return np.asarray(np.abs(lengths - 1) < 0.01)
+
+
+def _as_iterable(images: ImageLike | Iterable[ImageLike]) -> Iterable[ImageLike]:
+    if isinstance(images, (str, Path, Image.Image)):
+        return [images]
+    if isinstance(images, np.ndarray) and images.ndim < 4:
+        return [images]
+    return images

@@ -1,0 +1,236 @@
+"""What can be evaluated: a checkpoint, a module, or an exported ``.onnx`` file."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+from torchvision.transforms.functional import pil_to_tensor
+
+from contrawarp_edge import Embedder
+from contrawarp_edge.inputs.loading import to_pixels
+from lightly_contrawarp.evaluation.encoders.spatial import SpatialFeatures
+from lightly_contrawarp.models.preprocessing import PREPROCESSING, preprocess
+
+FeatureKind = Literal["pooled", "spatial"]
+
+
+@dataclass(frozen=True)
+class EncoderInfo:
+    """The facts about an encoder that go into results.
+
+    Attributes:
+        source: The file, or where else the weights come from.
+        kind: ``checkpoint``, ``random``, ``module`` or ``onnx``.
+        backbone: Name of the network.
+        input_size: Side in pixels of the square that images are resized to.
+        features: ``pooled``, ``spatial`` with the number of cells, or ``embedding``
+            for an exported model.
+        unit_length: Whether the features have length 1. Cosines are the same either
+            way, and the probes standardise.
+        precision: Number format of the weights.
+        device: Where it runs.
+        preprocessing: How images are resized and normalised.
+        commercial_use: What the licence of the training images allows.
+        fingerprint: SHA-256 of what it computes, 64 hex digits.
+    """
+
+    source: str
+    kind: str
+    backbone: str
+    input_size: int
+    features: str
+    unit_length: bool
+    precision: str
+    device: str
+    preprocessing: str
+    commercial_use: str
+    fingerprint: str
+
+
+class TorchEncoder:
+    """A PyTorch module as an encoder.
+
+    Args:
+        module: Takes normalised float32 images ``(N, 3, S, S)`` and returns ``(N, D)``
+            or ``(N, D, 1, 1)``. It is moved to ``device``, and put in evaluation mode
+            only while it embeds.
+        input_size: S, in pixels.
+        device: Where it runs.
+        features: ``pooled``, what the module returns, or ``spatial``; see
+            `SpatialFeatures`.
+        backbone: Name of the network.
+        source: Where the weights come from.
+        kind: See `EncoderInfo`.
+        commercial_use: See `EncoderInfo`.
+
+    Attributes:
+        module: The module as it was given.
+        prepare: Turns N RGB images into a batch; can be sent to another process.
+
+    Raises:
+        InputError: If it has no feature map and spatial features are wanted.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        input_size: int,
+        *,
+        device: str = "cpu",
+        features: FeatureKind = "pooled",
+        backbone: str = "custom",
+        source: str = "module",
+        kind: str = "module",
+        commercial_use: str = "unknown",
+    ) -> None:
+        self.module = module.to(device)
+        self._device = device
+        self._facts: dict[str, Any] = {
+            "source": source,
+            "kind": kind,
+            "backbone": backbone,
+            "input_size": input_size,
+            "features": features,
+            "commercial_use": commercial_use,
+        }
+        self._network: nn.Module = self.module
+        if features == "spatial":
+            with _evaluating(self.module):
+                self._network = spatial = SpatialFeatures(self.module, input_size)
+            self._facts["features"] = "spatial, {} x {} cells".format(*spatial.cells)
+        self.prepare = partial(to_batch, input_size=input_size)
+
+    @property
+    def info(self) -> EncoderInfo:
+        """What is known about the encoder, with a fingerprint of its present state."""
+        return EncoderInfo(
+            **self._facts,
+            unit_length=False,
+            precision="fp32",
+            device=self._device,
+            preprocessing=PREPROCESSING,
+            fingerprint=_fingerprint(self.module),
+        )
+
+    def embed(self, batch: Tensor) -> NDArray[np.float32]:
+        """Embeds a batch.
+
+        Args:
+            batch: What ``prepare`` returned for N images, float32 ``(N, 3, S, S)``.
+
+        Returns:
+            Features ``(N, D)``.
+        """
+        with torch.inference_mode(), _evaluating(self._network):
+            output: Tensor = self._network(batch.to(self._device))
+        return output.flatten(1).float().cpu().numpy()
+
+    def trainable(self) -> nn.Module:
+        """A copy of the module, to be fine-tuned."""
+        return copy.deepcopy(self.module).requires_grad_(True)
+
+
+class OnnxEncoder:
+    """An exported model as an encoder; it runs on the CPU.
+
+    Args:
+        path: The ``.onnx`` file of ``contrawarp-export``.
+
+    Attributes:
+        prepare: Turns RGB images into pixels; can be sent to another process.
+
+    Raises:
+        InputError: If it is no such file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._embedder = Embedder(path)
+        self.prepare = _to_pixels
+
+    @property
+    def info(self) -> EncoderInfo:
+        """What the file says about itself."""
+        model = self._embedder.info
+        return EncoderInfo(
+            source=str(self._embedder.path),
+            kind="onnx",
+            backbone=model.backbone,
+            input_size=model.input_size,
+            features="embedding",
+            unit_length=True,
+            precision=model.precision,
+            device="cpu",
+            preprocessing="inside the model",
+            commercial_use=model.commercial_use,
+            fingerprint=model.fingerprint,
+        )
+
+    def embed(self, batch: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Embeds a batch.
+
+        Args:
+            batch: What ``prepare`` returned for N images, each uint8 ``(H, W, 3)``.
+
+        Returns:
+            Embeddings of unit length, ``(N, D)``.
+
+        Raises:
+            InputError: If the model cannot be run.
+        """
+        return self._embedder.embed(batch)
+
+
+Encoder: TypeAlias = TorchEncoder | OnnxEncoder
+"""Turns images into features in two steps, so that workers can do the first."""
+
+
+def to_batch(images: list[Image.Image], input_size: int) -> Tensor:
+    """Preprocesses images of any size to one batch; see `preprocess`.
+
+    Args:
+        images: RGB images.
+        input_size: Side of the square in pixels.
+
+    Returns:
+        float32 ``(N, 3, input_size, input_size)``.
+    """
+    return torch.cat(
+        [preprocess(pil_to_tensor(image).unsqueeze(0), input_size) for image in images]
+    )
+
+
+def _to_pixels(images: list[Image.Image]) -> list[NDArray[np.uint8]]:
+    return [to_pixels(image) for image in images]
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    training = [part for part in module.modules() if part.training]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True
+
+
+def _fingerprint(module: nn.Module) -> str:
+    """Hashes layers and weights: what the module computes, whatever file it is in."""
+    digest = hashlib.sha256(repr(module).encode())
+    for key, value in sorted(module.state_dict().items()):
+        digest.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
+        content = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+        digest.update(content.numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,155 @@
+"""Opening what is to be evaluated: model files, and untrained encoders beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from contrawarp_edge.core.errors import InputError
+from lightly_contrawarp.evaluation.encoders.encoders import (
+    Encoder,
+    EncoderInfo,
+    FeatureKind,
+    OnnxEncoder,
+    TorchEncoder,
+)
+from lightly_contrawarp.models.backbones import build_backbone
+from lightly_contrawarp.models.checkpoint import load_backbone
+
+
+def open_encoders(
+    paths: Sequence[Path],
+    *,
+    random_init: bool = False,
+    features: FeatureKind = "pooled",
+    device: str = "auto",
+    seed: int = 0,
+) -> dict[str, Encoder]:
+    """Opens model files, and untrained encoders to compare them with.
+
+    Args:
+        paths: See `load_encoder`.
+        random_init: Whether to add, for each architecture and input size, an encoder
+            with fresh weights.
+        features: See `TorchEncoder`.
+        device: See `resolve_device`.
+        seed: Of the fresh weights.
+
+    Returns:
+        The encoders, by the shortest name that tells them apart.
+
+    Raises:
+        InputError: If a file cannot be used, or is given twice.
+    """
+    if len(set(paths)) < len(paths):
+        raise InputError("the same model is given twice")
+    device = resolve_device(device)
+    short = len({path.name for path in paths}) == len(paths)
+    encoders: dict[str, Encoder] = {
+        path.name if short else str(path): load_encoder(
+            path, features=features, device=device
+        )
+        for path in paths
+    }
+    if random_init:
+        kinds = {(e.info.backbone, e.info.input_size): e for e in encoders.values()}
+        for (backbone, size), like in kinds.items():
+            several = sum(name == backbone for name, _ in kinds) > 1
+            name = (
+                f"{backbone}, {size} px, random" if several else f"{backbone}, random"
+            )
+            encoders[name] = random_encoder(
+                like.info, seed=seed, features=features, device=device
+            )
+    return encoders
+
+
+def resolve_device(name: str) -> str:
+    """The torch device that a name stands for.
+
+    Args:
+        name: ``cpu``, ``cuda``, ``mps``, or ``auto`` for the fastest there is.
+
+    Raises:
+        InputError: If this machine has no such device.
+    """
+    usable = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return next(device for device, is_usable in usable.items() if is_usable)
+    if not usable[name]:
+        raise InputError(f"device {name}: not available here; use cpu instead")
+    return name
+
+
+def load_encoder(
+    path: Path, *, features: FeatureKind = "pooled", device: str = "cpu"
+) -> Encoder:
+    """Opens a model file.
+
+    Args:
+        path: A checkpoint of ``contrawarp pretrain``, or an ``.onnx`` file of
+            ``contrawarp-export``.
+        features: See `TorchEncoder`.
+        device: Where a checkpoint's encoder runs.
+
+    Raises:
+        InputError: If it is neither, or cannot give such features.
+    """
+    if path.suffix.lower() == ".onnx":
+        if features != "pooled":
+            raise InputError(
+                f"{path}: an exported model gives pooled embeddings only; give its "
+                "checkpoint for spatial features"
+            )
+        return OnnxEncoder(path)
+    module, info = load_backbone(path)
+    return TorchEncoder(
+        module,
+        info.input_size,
+        device=device,
+        features=features,
+        backbone=info.name,
+        source=str(path),
+        kind="checkpoint",
+        commercial_use=info.commercial_use,
+    )
+
+
+def random_encoder(
+    like: EncoderInfo, *, seed: int, features: FeatureKind, device: str
+) -> TorchEncoder:
+    """An encoder with the same architecture and fresh weights.
+
+    Args:
+        like: What to be like in network and input size.
+        seed: Of the weights.
+        features: See `TorchEncoder`.
+        device: Where it runs.
+
+    Raises:
+        InputError: If the network cannot be built by name.
+    """
+    if like.backbone == "custom":
+        raise InputError(
+            f"{like.source}: is a network of your own, which cannot be built afresh "
+            "by its name; leave out --random-init"
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module, _ = build_backbone(like.backbone)
+    return TorchEncoder(
+        module,
+        like.input_size,
+        device=device,
+        features=features,
+        backbone=like.backbone,
+        source=f"random initialisation, seed {seed}",
+        kind="random",
+        commercial_use="yes",
+    )

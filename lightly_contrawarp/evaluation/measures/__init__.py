@@ -1,0 +1,1 @@
+"""What can be measured of features, one module for each measure."""

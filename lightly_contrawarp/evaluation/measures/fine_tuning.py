@@ -1,0 +1,202 @@
+"""Fine-tuning: the whole network learns the labels, from where pre-training left it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from lightly.utils.benchmarking import FinetuneClassifier
+from PIL import Image
+from pytorch_lightning import Trainer, seed_everything
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import v2
+
+from contrawarp_edge.core.errors import InputError
+from lightly_contrawarp.evaluation.encoders.encoders import (
+    EncoderInfo,
+    TorchEncoder,
+    to_batch,
+)
+from lightly_contrawarp.evaluation.splits import Part
+from lightly_contrawarp.evaluation.statistics.scores import Labels, Scores, score
+from lightly_contrawarp.models.finite import all_finite
+from lightly_contrawarp.training.lightning import ProgressWithEta, fit, quiet_lightning
+from lightly_contrawarp.training.resources import check_workers
+
+_Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class FineTuneSettings:
+    """What decides the outcome of fine-tuning.
+
+    Attributes:
+        epochs: Passes over the training set.
+        lr: Learning rate of SGD for a batch of 256; it is scaled with the batch, and
+            falls to 0 as a cosine.
+        batch_size: Most images in a step.
+        seed: Of head, order and augmentation.
+    """
+
+    epochs: int = 30
+    lr: float = 0.05
+    batch_size: int = 64
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class FineTuneResult:
+    """The fine-tuned network after its last epoch.
+
+    Attributes:
+        settings: What it was trained with.
+        scores: Scores on the test set.
+    """
+
+    settings: FineTuneSettings
+    scores: Scores
+
+
+def fine_tune(
+    encoder: TorchEncoder,
+    train: Part,
+    test: Part,
+    *,
+    settings: FineTuneSettings,
+    workers: int = 0,
+) -> FineTuneResult:
+    """Trains a copy of the encoder and a linear head on it, with Lightly's recipe.
+
+    The test set is looked at once, after the last epoch.
+
+    Args:
+        encoder: Where to start; it is left as it is.
+        train: Readable images to learn from.
+        test: Readable images to be scored on.
+        settings: How to train.
+        workers: Processes that decode images.
+
+    Raises:
+        InputError: If there are fewer than two training images, or the network
+            diverges.
+    """
+    if len(train.rows) < 2:
+        raise InputError("fine-tuning needs at least two training images")
+    check_workers(workers)
+    seed_everything(settings.seed, workers=True, verbose=False)
+    info = encoder.info
+    num_classes = len(train.classes)
+    batch_size = min(settings.batch_size, len(train.rows))
+    loader = partial(
+        DataLoader,
+        num_workers=workers,
+        collate_fn=partial(_collate, input_size=info.input_size),
+        persistent_workers=workers > 0,
+    )
+    module = encoder.trainable()
+    classifier = FinetuneClassifier(
+        module,
+        batch_size_per_device=batch_size,
+        lr=settings.lr,
+        feature_dim=_feature_dim(module, info),
+        num_classes=num_classes,
+        topk=(1,),
+    )
+    with quiet_lightning():
+        fit(
+            _trainer(settings, info.device),
+            classifier.train(),  # Lightning keeps the mode: batch norm has to learn too
+            loader(
+                _Chosen(train, transform=augmentation(info.input_size)),
+                batch_size=batch_size,
+                shuffle=True,
+                drop_last=True,  # one image alone would have no batch statistics
+            ),
+        )
+    if not all_finite(classifier.state_dict().values()):
+        raise InputError("fine-tuning has diverged; give a lower --finetune-lr")
+    predicted = _predict(
+        classifier.to(info.device).eval(), loader(_Chosen(test), batch_size=256)
+    )
+    return FineTuneResult(
+        settings, score(test.labels, predicted, num_classes=num_classes)
+    )
+
+
+def augmentation(input_size: int) -> v2.Transform:
+    """Mild changes of a face that leave its expression alone.
+
+    Args:
+        input_size: Side of the square that comes out, in pixels.
+    """
+    return v2.Compose(
+        [
+            v2.RandomRotation(6, interpolation=v2.InterpolationMode.BILINEAR),
+            v2.RandomResizedCrop(input_size, scale=(0.8, 1.0), ratio=(0.9, 1.1)),
+            v2.RandomHorizontalFlip(),
+            v2.ColorJitter(brightness=0.2, contrast=0.2),
+        ]
+    )
+
+
+class _Chosen(Dataset[tuple[Image.Image, int]]):
+    """The items of a part, with the classes of the training set."""
+
+    def __init__(
+        self,
+        part: Part,
+        transform: Callable[[Image.Image], Image.Image] | None = None,
+    ) -> None:
+        self.part = part
+        self.transform = transform
+
+    def __len__(self) -> int:
+        return len(self.part.rows)
+
+    def __getitem__(self, index: int) -> tuple[Image.Image, int]:
+        image: Image.Image = self.part.images[int(self.part.rows[index])][0]
+        image = image if self.transform is None else self.transform(image)
+        return image, int(self.part.labels[index])
+
+
+def _collate(items: list[tuple[Image.Image, int]], input_size: int) -> _Batch:
+    images = to_batch([image for image, _ in items], input_size)
+    return images, torch.tensor([label for _, label in items])
+
+
+@torch.inference_mode()
+def _feature_dim(module: nn.Module, info: EncoderInfo) -> int:
+    image = torch.zeros(1, 3, info.input_size, info.input_size, device=info.device)
+    output: Tensor = module.eval()(image)
+    return output.flatten(1).shape[1]
+
+
+def _trainer(settings: FineTuneSettings, device: str) -> Trainer:
+    return Trainer(
+        max_epochs=settings.epochs,
+        accelerator="gpu" if device == "cuda" else device,
+        devices=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[ProgressWithEta()],
+    )
+
+
+@torch.inference_mode()
+def _predict(
+    classifier: FinetuneClassifier, loader: DataLoader[tuple[Image.Image, int]]
+) -> Labels:
+    batches: Iterable[Any] = loader
+    return np.concatenate(
+        [
+            classifier(images.to(classifier.device)).argmax(dim=1).cpu().numpy()
+            for images, _ in batches
+        ]
+    )

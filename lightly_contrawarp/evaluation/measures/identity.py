@@ -1,0 +1,220 @@
+"""Identity leakage: how much an embedding of expression still tells who it shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contrawarp_edge.core.errors import InputError
+from lightly_contrawarp.evaluation.statistics.intervals import (
+    Estimate,
+    percentile_interval,
+    resample_counts,
+)
+from lightly_contrawarp.evaluation.statistics.neighbours import (
+    Floats,
+    cosine_blocks,
+    precision_at,
+    unit_rows,
+)
+from lightly_contrawarp.evaluation.statistics.scores import Labels
+
+NEAREST = 10
+"""Number of nearest images among which a person is looked for."""
+
+MAX_PAIRS = 100_000
+"""Most pairs of each kind in the verification; of more, this many are drawn."""
+
+_PAIRS_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True)
+class LeakageResult:
+    """What an embedding tells about who is shown; intervals resample the people.
+
+    Attributes:
+        people: Number of people.
+        images: Number of images.
+        verification_auc: Area under the ROC curve of telling pairs of images of one
+            person from pairs of two people, by their cosine.
+        same_person_share: Share of the ten nearest images that show the same person;
+            mean over the images of people with several.
+        most_possible_share: What ``same_person_share`` would be if the images of a
+            person were nearest to each other.
+        cosine_gap: Mean cosine of two images of one person with different expressions
+            minus that of two people with the same expression: positive if it matters
+            more who it is, negative if the expression matters more. None if there are
+            no such pairs.
+    """
+
+    people: int
+    images: int
+    verification_auc: Estimate
+    same_person_share: Estimate
+    most_possible_share: float
+    cosine_gap: Estimate | None
+
+
+def identity_leakage(
+    values: Floats, labels: Labels, identities: Labels
+) -> LeakageResult:
+    """Measures identity leakage.
+
+    Args:
+        values: Features of shape ``(N, D)``.
+        labels: Classes of shape ``(N,)``, from 0.
+        identities: Who each image shows, of shape ``(N,)``, any integers.
+
+    Raises:
+        InputError: If there is only one person, or nobody has two images.
+    """
+    people, person = np.unique(identities, return_inverse=True)
+    sizes = np.bincount(person)
+    if len(people) < 2 or sizes.max() < 2:
+        raise InputError(
+            "identity leakage needs two people, and two images of one of them; "
+            f"got {len(people)} people and at most {sizes.max()} images of one"
+        )
+    share, most_possible = _same_person_share(values, person, sizes)
+    return LeakageResult(
+        people=len(people),
+        images=len(person),
+        verification_auc=_verification(values, person),
+        same_person_share=share,
+        most_possible_share=most_possible,
+        cosine_gap=_cosine_gap(values, labels, person),
+    )
+
+
+def _same_person_share(
+    values: Floats, person: Labels, sizes: Labels
+) -> tuple[Estimate, float]:
+    shares = np.empty(len(person))
+    for rows, scores in cosine_blocks(values):
+        same = person[rows, None] == person
+        shares[rows] = precision_at(NEAREST, scores, same)
+    others = sizes[person] - 1
+    queries = others > 0
+    chance = float((others[queries] / (len(person) - 1)).mean())
+    places = min(NEAREST, len(person) - 1)
+    most_possible = float((np.minimum(others[queries], places) / places).mean())
+    count = np.bincount(person[queries], minlength=len(sizes))
+    total = np.bincount(person[queries], shares[queries], len(sizes))
+    with np.errstate(invalid="ignore"):  # a resample of people with one image each
+        resampled = [(c @ total) / (c @ count) for c in resample_counts(len(sizes))]
+    value = float(shares[queries].mean())
+    return Estimate(value, percentile_interval(resampled), chance), most_possible
+
+
+class _Pairs(NamedTuple):
+    """Pairs of images: rows of the first and of the second ones, each ``(P,)``."""
+
+    first: Labels
+    second: Labels
+
+
+def _verification(values: Floats, person: Labels) -> Estimate:
+    rng = np.random.default_rng(0)
+    same, other = _same_pairs(person, rng), _other_pairs(person, rng)
+    scores = np.concatenate([_cosines(values, same), _cosines(values, other)])
+    levels, level = np.unique(scores, return_inverse=True)
+    of_same, of_other = level[: len(same.first)], level[len(same.first) :]
+    owner = person[same.first]
+    first, second = person[other.first], person[other.second]
+
+    def auc(weight: NDArray[np.int64]) -> float:
+        """Each pair counts as often as its people are in the resample."""
+        hits = np.bincount(of_same, weight[owner], len(levels))
+        misses = np.bincount(of_other, weight[first] * weight[second], len(levels))
+        below = np.cumsum(misses) - misses / 2
+        pairs = hits.sum() * misses.sum()
+        return float(hits @ below / pairs) if pairs else np.nan
+
+    people = int(person.max()) + 1
+    resampled = [auc(counts) for counts in resample_counts(people)]
+    return Estimate(
+        auc(np.ones(people, np.int64)), percentile_interval(resampled), chance=0.5
+    )
+
+
+def _same_pairs(person: Labels, rng: np.random.Generator) -> _Pairs:
+    order = np.argsort(person, kind="stable")
+    sizes = np.bincount(person)
+    starts = np.cumsum(sizes) - sizes
+    per_person = sizes * (sizes - 1) // 2
+    if per_person.sum() <= MAX_PAIRS:
+        pairs = [
+            start + np.stack(np.triu_indices(size, 1))
+            for start, size in zip(starts, sizes, strict=True)
+        ]
+        first, second = order[np.concatenate(pairs, axis=1)]
+        return _Pairs(first, second)
+    drawn = rng.choice(len(sizes), MAX_PAIRS, p=per_person / per_person.sum())
+    one = rng.integers(sizes[drawn])
+    # The other one is any of the person's images but this: a step further, in a ring.
+    two = (one + 1 + rng.integers(sizes[drawn] - 1)) % sizes[drawn]
+    return _Pairs(order[starts[drawn] + one], order[starts[drawn] + two])
+
+
+def _other_pairs(person: Labels, rng: np.random.Generator) -> _Pairs:
+    count = len(person)
+    if count * (count - 1) // 2 <= MAX_PAIRS:
+        first, second = np.triu_indices(count, 1)
+        differ = person[first] != person[second]
+        return _Pairs(first[differ], second[differ])
+    found = [np.empty((2, 0), np.int64)]
+    while sum(pairs.shape[1] for pairs in found) < MAX_PAIRS:
+        pairs = rng.integers(count, size=(2, MAX_PAIRS))
+        found.append(pairs[:, person[pairs[0]] != person[pairs[1]]])
+    first, second = np.concatenate(found, axis=1)[:, :MAX_PAIRS]
+    return _Pairs(first, second)
+
+
+def _cosines(values: Floats, pairs: _Pairs) -> Floats:
+    unit = unit_rows(values)
+    return np.concatenate(
+        [
+            np.einsum("nd,nd->n", unit[pairs.first[part]], unit[pairs.second[part]])
+            for part in _slices(len(pairs.first), _PAIRS_AT_ONCE)
+        ]
+    )
+
+
+def _slices(count: int, size: int) -> list[slice]:
+    return [slice(start, start + size) for start in range(0, count, size)]
+
+
+def _cosine_gap(values: Floats, labels: Labels, person: Labels) -> Estimate | None:
+    """See `LeakageResult`; from sums of unit vectors, without forming any pair.
+
+    The cosines of all pairs inside a group add up to half of |sum of the group|^2
+    minus its size.
+    """
+    people, classes = int(person.max()) + 1, int(labels.max()) + 1
+    size = np.zeros((people, classes))
+    np.add.at(size, (person, labels), 1)
+    total = np.zeros((people, classes, values.shape[1]))
+    np.add.at(total, (person, labels), unit_rows(values).astype(np.float64))
+    inside = (total**2).sum(axis=2)  # of each person and class, pairs and self-pairs
+    # One person, two expressions: pairs of the person that are in no one cell.
+    cosines = (total.sum(axis=1) ** 2).sum(axis=1) - inside.sum(axis=1)
+    pairs = size.sum(axis=1) ** 2 - (size**2).sum(axis=1)
+
+    def gap(weight: NDArray[np.floating]) -> float:
+        # Two people, one expression: a person drawn twice makes no pair with itself.
+        of_class = np.tensordot(weight, total, 1)
+        across = (of_class**2).sum() - (weight**2) @ inside.sum(axis=1)
+        across_pairs = ((weight @ size) ** 2).sum() - weight**2 @ (size**2).sum(axis=1)
+        own_pairs = weight @ pairs
+        if not (own_pairs and across_pairs):
+            return np.nan
+        return float(weight @ cosines / own_pairs - across / across_pairs)
+
+    value = gap(np.ones(people))
+    if np.isnan(value):
+        return None
+    resampled = [gap(c.astype(np.float64)) for c in resample_counts(people)]
+    return Estimate(value, percentile_interval(resampled), chance=0.0)

@@ -1,0 +1,138 @@
+"""Search by expression: how many of the faces nearest to a face have its expression."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contrawarp_edge.core.errors import InputError
+from lightly_contrawarp.evaluation.statistics.intervals import (
+    Estimate,
+    percentile_interval,
+    resample_counts,
+)
+from lightly_contrawarp.evaluation.statistics.neighbours import (
+    Floats,
+    average_precision,
+    cosine_blocks,
+    precision_at,
+)
+from lightly_contrawarp.evaluation.statistics.scores import Labels
+
+
+@dataclass(frozen=True)
+class RetrievalResult:
+    """How good a search by expression is.
+
+    All measures are macro means: the mean over the queries of a class, and then over
+    the classes. Intervals come from resampling the queries.
+
+    Attributes:
+        queries: Number of queries.
+        left_out: Images that are no query, since no candidate has their class.
+        precision_at_1: Share of queries whose nearest image has their class.
+        precision_at_10: Share of a query's ten nearest images that have its class.
+        mean_average_precision: Mean over queries of `average_precision`.
+    """
+
+    queries: int
+    left_out: int
+    precision_at_1: Estimate
+    precision_at_10: Estimate
+    mean_average_precision: Estimate
+
+
+def retrieval(
+    values: Floats, labels: Labels, *, identities: Labels | None = None
+) -> RetrievalResult:
+    """Searches the set with each of its images, by cosine.
+
+    The candidates of a query are all other images or, if identities are given, all
+    images of other people.
+
+    Args:
+        values: Features of shape ``(N, D)``.
+        labels: Classes of shape ``(N,)``.
+        identities: Who each image shows, of shape ``(N,)``: leaves out images of the
+            person of the query.
+
+    Raises:
+        InputError: If no image has a candidate of its class.
+    """
+    measured, chance = _measure(values, labels, identities)
+    used = np.isfinite(measured[:, 2])
+    if not used.any():
+        raise InputError(
+            "retrieval needs two images of a class"
+            + (", of different people" if identities is not None else "")
+        )
+    measured, chance, queried = measured[used], chance[used], labels[used]
+    members = (queried == np.unique(queried)[:, None]).astype(np.float64)
+    resampled = np.array(
+        [_macro(members * c, measured) for c in resample_counts(len(queried))]
+    )
+    at_1, at_10, average = (
+        Estimate(float(value), percentile_interval(column), float(by_chance))
+        for value, column, by_chance in zip(
+            _macro(members, measured),
+            resampled.T,
+            _macro(members, chance),
+            strict=True,
+        )
+    )
+    return RetrievalResult(
+        len(queried), len(labels) - len(queried), at_1, at_10, average
+    )
+
+
+def chance_average_precision(relevant: Floats, candidates: Floats) -> Floats:
+    """The expected average precision of a random order.
+
+    With R relevant ones of M candidates, the i-th place holds a relevant one with
+    probability R / M, and i - 1 places before it hold (i - 1) (R - 1) / (M - 1) on
+    average. Summed up over the places, with H the M-th harmonic number, that is
+    q + (1 - q) H / M, where q = (R - 1) / (M - 1).
+
+    Args:
+        relevant: R, at least 1, of any shape.
+        candidates: M, of the same shape.
+    """
+    harmonic = np.concatenate([[0], np.cumsum(1 / np.arange(1, candidates.max() + 1))])
+    share = (relevant - 1) / np.maximum(candidates - 1, 1)
+    of_all = harmonic[candidates.astype(np.int64)] / candidates
+    return np.asarray(share + (1 - share) * of_all)
+
+
+def _measure(
+    values: Floats, labels: Labels, identities: Labels | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The measures ``(N, 3)`` of each query, and what chance gives; NaN for none."""
+    measured = np.full((len(labels), 3), np.nan)
+    chance = np.full((len(labels), 3), np.nan)
+    for rows, scores in cosine_blocks(values):
+        if identities is not None:
+            scores[identities[rows, None] == identities] = -np.inf
+        relevant = (labels[rows, None] == labels) & np.isfinite(scores)
+        found = relevant.sum(axis=1)
+        some = found > 0
+        scores, relevant, found = scores[some], relevant[some], found[some]
+        candidates = np.isfinite(scores).sum(axis=1)
+        rows_used = np.arange(rows.start, rows.stop)[some]
+        if not len(rows_used):
+            continue
+        measured[rows_used, 0] = precision_at(1, scores, relevant)
+        measured[rows_used, 1] = precision_at(10, scores, relevant)
+        measured[rows_used, 2] = average_precision(scores, relevant)
+        chance[rows_used, :2] = (found / candidates)[:, None]
+        chance[rows_used, 2] = chance_average_precision(found, candidates)
+    return measured, chance
+
+
+def _macro(members: Floats, measured: Floats) -> NDArray[np.float64]:
+    """Means over the classes: members ``(C, Q)`` are weights, measured ``(Q, 3)``."""
+    weight = members.sum(axis=1)
+    present = weight > 0  # in a resample, a small class may be missing
+    means = (members @ measured)[present] / weight[present, None]
+    return np.asarray(means.mean(axis=0))

@@ -1,0 +1,115 @@
+"""Triplets of faces, of which people said which two are alike (as in Google's FEC)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contrawarp_edge.core.errors import InputError
+from lightly_contrawarp.data.sets import FecTriplets
+from lightly_contrawarp.evaluation.encoders.features import Features
+from lightly_contrawarp.evaluation.statistics.intervals import (
+    Estimate,
+    bootstrap_interval,
+)
+from lightly_contrawarp.evaluation.statistics.neighbours import Floats, unit_rows
+from lightly_contrawarp.evaluation.statistics.scores import Labels
+
+CHANCE = 1 / 3
+
+# The pair that is left when one of three faces is the odd one out.
+_PAIRS = ((1, 2), (0, 2), (0, 1))
+
+
+@dataclass(frozen=True)
+class TripletResult:
+    """How often an embedding agrees with people.
+
+    Attributes:
+        triplets: Number of triplets that count.
+        undecided: Triplets left out because no face has most of the votes.
+        accuracy: Share in which the two faces that are closest are those that most
+            people chose.
+        by_type: The same for each type of triplet.
+        triplets_by_type: Number of triplets of each type.
+    """
+
+    triplets: int
+    undecided: int
+    accuracy: Estimate
+    by_type: dict[str, Estimate]
+    triplets_by_type: dict[str, int]
+
+
+def triplet_accuracy(
+    values: Floats, triplets: Labels, odd: Labels, types: Sequence[str]
+) -> TripletResult:
+    """Compares which of three faces are closest, by cosine, with people's choice.
+
+    A triplet is right if the smallest of its three distances is that of the pair left
+    when the odd one is taken out. Where that distance ties with others, it counts as
+    the chance to pick it.
+
+    Args:
+        values: Features of shape ``(N, D)``.
+        triplets: Rows of ``values``, of shape ``(T, 3)``.
+        odd: Position in each triplet of the face that most people called the odd one
+            out, 0 to 2, of shape ``(T,)``; -1 where there is no such face.
+        types: Type of each triplet, such as ``ONE_CLASS_TRIPLET``.
+
+    Raises:
+        InputError: If there is no triplet that people agree on.
+    """
+    decided = odd >= 0
+    if not decided.any():
+        raise InputError("triplet accuracy needs a triplet with a majority of votes")
+    right = _agreement(values, triplets[decided], odd[decided])
+    kinds = np.asarray(types)[decided]
+    names = np.unique(kinds).tolist()
+    return TripletResult(
+        triplets=len(right),
+        undecided=len(odd) - len(right),
+        accuracy=_estimate(right),
+        by_type={name: _estimate(right[kinds == name]) for name in names},
+        triplets_by_type={name: int((kinds == name).sum()) for name in names},
+    )
+
+
+def _agreement(values: Floats, triplets: Labels, odd: Labels) -> NDArray[np.float64]:
+    faces = unit_rows(values)[triplets].astype(np.float64)
+    cosines = np.stack(
+        [np.einsum("td,td->t", faces[:, a], faces[:, b]) for a, b in _PAIRS], axis=1
+    )
+    closest = cosines == cosines.max(axis=1, keepdims=True)
+    hit = closest[np.arange(len(odd)), odd]
+    return np.asarray(hit / closest.sum(axis=1))
+
+
+def _estimate(right: NDArray[np.float64]) -> Estimate:
+    return Estimate(float(right.mean()), bootstrap_interval(right), CHANCE)
+
+
+def fec_accuracy(faces: Features, comparisons: FecTriplets) -> TripletResult:
+    """Compares which faces of a triplet are closest with people's choice.
+
+    Args:
+        faces: Features of ``comparisons.faces``.
+        comparisons: What `read_fec_triplets` returned. A triplet with a face that
+            could not be read is left out.
+
+    Raises:
+        InputError: See `triplet_accuracy`.
+    """
+    row = np.full(len(comparisons.faces), -1)
+    row[faces.rows] = np.arange(len(faces.rows))
+    triplets = row[comparisons.triplets]
+    whole = (triplets >= 0).all(axis=1)
+    return triplet_accuracy(
+        faces.values,
+        triplets[whole],
+        comparisons.odd[whole],
+        np.asarray(comparisons.kinds)[whole].tolist(),
+    )

@@ -1,0 +1,1 @@
+"""Scores, intervals and neighbours, of plain arrays."""

@@ -1,0 +1,130 @@
+"""What ``contrawarp evaluate`` measured of a model, for its card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.regular_files import problem_of
+from lightly_contrawarp.evaluation.tables import Table, percent, tables
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Results of one evaluation.
+
+    Attributes:
+        data: The facts about the labelled set.
+        results: The measures by the name of the encoder: the model itself, and
+            untrained encoders beside it.
+        own: Names in ``results`` of the model itself.
+    """
+
+    data: dict[str, Any]
+    results: dict[str, dict[str, Any]]
+    own: list[str]
+
+    def tables(self) -> list[Table]:
+        """The measures, and the errors by class of the linear probe."""
+        return [*tables(self.results), _errors_by_class(self)]
+
+    @property
+    def has_identity(self) -> bool:
+        """Whether identity leakage of the model was measured."""
+        return any("identity" in self.results[name] for name in self.own)
+
+
+def read_evaluation(path: Path, fingerprints: Collection[str]) -> Measured:
+    """Reads what ``contrawarp evaluate --json`` wrote.
+
+    Args:
+        path: The file.
+        fingerprints: Those of the checkpoint and of the files exported from it.
+
+    Returns:
+        The results of models with one of the fingerprints, and of untrained encoders.
+
+    Raises:
+        InputError: If the file cannot be read, is another kind of file, or none of
+            its results is of this model.
+    """
+    if problem := problem_of(path):
+        raise InputError(f"{path}: cannot be read: {problem}")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise InputError(f"{path}: no JSON ({error})") from error
+    try:
+        measured = select_results(content, fingerprints)
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+        raise InputError(
+            f"{path}: not written by contrawarp evaluate --json of this version"
+        ) from error
+    if not measured.own:
+        raise InputError(
+            f"{path}: has results of other models only "
+            f"({', '.join(content['encoders'])}); evaluate this checkpoint, or a file "
+            "that was exported from it"
+        )
+    return measured
+
+
+def select_results(
+    content: Mapping[str, Any], fingerprints: Collection[str]
+) -> Measured:
+    """Takes out what concerns a model; see `Measured`.
+
+    Args:
+        content: What a ``Comparison`` gives as plain values.
+        fingerprints: Those of the model.
+    """
+    encoders: dict[str, Any] = content["encoders"]
+    own = [
+        name
+        for name, result in encoders.items()
+        if result["encoder"]["fingerprint"] in fingerprints
+    ]
+    results = {
+        name: result
+        for name, result in encoders.items()
+        if name in own or result["encoder"]["kind"] == "random"
+    }
+    measured = Measured(content["data"], results, own)
+    if own:
+        measured.tables()  # what is missing is noticed here
+    return measured
+
+
+def _errors_by_class(measured: Measured) -> Table:
+    classes = measured.data["classes"]
+    counts = measured.data["test"]["images_by_class"]
+    return Table(
+        title="Errors by class",
+        note="Share of the test images of a class that the linear probe takes for "
+        "another one.",
+        header=["class", "test images", *measured.own],
+        rows=[
+            [
+                name,
+                f"{counts[name]:,}",
+                *(
+                    _error(measured.results[one]["linear_probe"]["runs"], label)
+                    for one in measured.own
+                ),
+            ]
+            for label, name in enumerate(classes)
+        ],
+    )
+
+
+def _error(runs: list[dict[str, Any]], label: int) -> str:
+    row = np.mean([run["scores"]["confusion"][label] for run in runs], axis=0)
+    return percent(1 - row[label] / row.sum()) if row.sum() else "-"

@@ -1,0 +1,1 @@
+"""The contrast between views."""

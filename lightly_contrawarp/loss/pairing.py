@@ -1,0 +1,57 @@
+"""Which views are compared with which, from the outputs of both networks."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from lightly_contrawarp.loss.contrawarp_loss import Contrast, ContraWarpLoss, LossTerms
+from lightly_contrawarp.loss.cosines import Pair
+
+
+def number_of_views(num_negatives: int, paired: bool) -> int:
+    """Views of each image: two of the face, one or two of each of its warps."""
+    return 2 + num_negatives * (1 + paired)
+
+
+def loss_of_views(
+    criterion: ContraWarpLoss,
+    outputs: tuple[Tensor, Tensor | None, Tensor | None],
+    batch: int,
+    *,
+    contrast: Contrast,
+    paired: bool,
+) -> LossTerms:
+    """Computes the loss of what the networks made of the views of a batch.
+
+    Args:
+        criterion: The loss.
+        outputs: Online projections, predictions and projections of the target network,
+            each ``[V * B, D]``, view by view; the last two may be ``None``.
+        batch: Number of images B.
+        contrast: What the contrast compares.
+        paired: Whether each warped face, of which there is one at least, comes in two
+            views.
+    """
+    q, p, z = (None if x is None else _by_image(x, batch) for x in outputs)
+    assert q is not None
+
+    def pair(x: Tensor | None) -> Pair | None:
+        if x is None:
+            return None
+        return (x[:, 0::2], x[:, 1::2]) if paired else (x[:, 0], x[:, 1])
+
+    negatives = negative_predictions = None
+    online = contrast is Contrast.ONLINE
+    source = q if online else z
+    if not paired and source is not None and source.shape[1] > 2:
+        negatives = source[:, 2:]
+        if contrast is Contrast.SYMMETRIC and p is not None:
+            negative_predictions = p[:, 2:]
+    return criterion.terms(
+        pair(q) if online else None, pair(p), pair(z), negatives, negative_predictions
+    )
+
+
+def _by_image(x: Tensor, batch: int) -> Tensor:
+    """Turns ``[V * B, D]``, view by view, into ``[B, V, D]``."""
+    return x.reshape(-1, batch, x.shape[-1]).transpose(0, 1)

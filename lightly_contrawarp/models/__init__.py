@@ -1,0 +1,1 @@
+"""The networks, their module for Lightning, and their checkpoints."""

@@ -1,0 +1,80 @@
+"""What a run uses of ``faces.csv``: landmarks for the warps, tracks for the pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
+
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.inputs.images import FACES_CSV
+from lightly_contrawarp.data.faces_csv import facts_of, read_faces_csv
+from lightly_contrawarp.data.frames import Neighbours
+from lightly_contrawarp.training.settings import PretrainSettings
+from lightly_contrawarp.transforms.landmarks import landmarks_of
+
+
+class Guidance(NamedTuple):
+    """What is known about the images of a run, in their order.
+
+    Attributes:
+        landmarks: Where their warps sit, float32 ``[N, P, 2]``.
+        tracks: Track of each, or ``None``.
+        neighbours: Which frames make pairs, or ``None`` if views are of one frame.
+        says: What is used, in a line.
+    """
+
+    landmarks: Tensor
+    tracks: list[str | None]
+    neighbours: Neighbours | None
+    says: str
+
+
+def find_guidance(
+    folder: Path, paths: Sequence[Path], settings: PretrainSettings
+) -> Guidance | None:
+    """Reads ``folder/faces.csv``, if it is there and the settings have a use for it.
+
+    Args:
+        folder: The folder of the images.
+        paths: The images.
+        settings: Decide what is used.
+
+    Returns:
+        What is known about the images, or ``None``.
+
+    Raises:
+        InputError: If the file is malformed, or there are no neighbours where they are
+            asked for.
+    """
+    table = folder / FACES_CSV
+    guided = settings.centres == "landmarks" and settings.num_negatives > 0
+    if not table.is_file():
+        if settings.neighbours:
+            raise InputError(
+                f"{table}: no such file; --neighbours needs the tracks and times that "
+                "contrawarp-edge align writes to it"
+            )
+        return None
+    if not guided and not settings.neighbours:
+        return None
+    facts = facts_of(paths, read_faces_csv(table))
+    landmarks, said = facts.landmarks, []
+    if guided:
+        said.append(f"own landmarks place the warps of {facts.known:,}")
+    else:
+        landmarks = landmarks_of(paths, {})
+    near = None
+    if settings.neighbours:
+        near = Neighbours(facts.tracks, facts.times, settings.neighbours)
+        paired = int((near.counts > 0).sum())
+        if not paired:
+            raise InputError(
+                f"{table}: has no two images of one track within "
+                f"{settings.neighbours:g} s; give more seconds, or no --neighbours"
+            )
+        said.append(f"second views show a neighbouring frame for {paired:,}")
+    says = f"{table}: {' and '.join(said)} of {len(paths):,} images"
+    return Guidance(landmarks, facts.tracks, near, says)

@@ -1,0 +1,1 @@
+"""From a face to its views: global transforms and local warps."""

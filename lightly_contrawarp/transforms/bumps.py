@@ -1,0 +1,155 @@
+"""Local warps of a face: the bumps of one, its field, and that it does not fold.
+
+A warp is the backward map ``phi(x) = x + d(x)``: the output at ``x`` shows what the
+source shows at ``phi(x)``. The displacement is a sum of compact bumps
+
+    d(x) = -sum_k w(|x - c_k| / r_k) v_k,    w(q) = (1 - q^2)^2 for q < 1, else 0,
+
+so that what lies at ``c_k`` moves by about ``v_k`` and nothing moves beyond ``r_k``.
+``|w'| = 4 q (1 - q^2)`` is at most ``8 / (3 sqrt 3)``, and a map whose displacement has
+a Lipschitz constant below 1 is a bijection: :func:`limit_to_bijection` scales every
+draw down to that bound, so no warp folds.
+
+All coordinates are fractions of the image, x to the right and y down: (0, 0) is the
+outer corner of the first pixel, (1, 1) that of the last.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+PEAK_SLOPE = 8 / (3 * math.sqrt(3))
+"""Largest value of ``|w'|``, reached at ``q = 1 / sqrt(3)``."""
+
+_CELLS = 32  # cells a side on which the Lipschitz constant is bounded
+
+
+class WarpParameters(NamedTuple):
+    """Bumps of a batch of warps; all that is needed to replay them.
+
+    Attributes:
+        centers: Bump centres ``c_k``, float ``[B, K, 2]``.
+        radii: Bump radii ``r_k``, float ``[B, K]``, greater than 0.
+        vectors: Displacements ``v_k``, float ``[B, K, 2]``.
+    """
+
+    centers: Tensor
+    radii: Tensor
+    vectors: Tensor
+
+    def select(self, index: slice | Tensor) -> WarpParameters:
+        """The warps at some positions of the batch."""
+        return WarpParameters(*(tensor[index] for tensor in self))
+
+    def stilled(self) -> WarpParameters:
+        """The same bumps with no displacement: the identity map."""
+        return self._replace(vectors=torch.zeros_like(self.vectors))
+
+
+def bump_field(points: Tensor, parameters: WarpParameters) -> Tensor:
+    """Evaluates the displacement of each warp at given points.
+
+    Args:
+        points: Float ``[B, P, 2]`` (or ``[1, P, 2]``: the same for all warps).
+        parameters: ``B`` warps of ``K`` bumps.
+
+    Returns:
+        ``d(points)``, float ``[B, P, 2]``.
+    """
+    return displacement_planes(points[..., 0], points[..., 1], parameters).mT
+
+
+def displacement_planes(x: Tensor, y: Tensor, parameters: WarpParameters) -> Tensor:
+    """``d`` at points given as ``[B or 1, P]`` twice, as planes ``[B, 2, P]``."""
+    centers, radii, vectors = parameters
+    dx, dy = x[:, None] - centers[..., :1], y[:, None] - centers[..., 1:]
+    q2 = (dx.square() + dy.square()) / radii[..., None].square()
+    weights = (1 - q2).clamp_min(0).square()
+    return -(vectors.mT @ weights)
+
+
+def lipschitz_bound(parameters: WarpParameters) -> Tensor:
+    """Bounds the Lipschitz constant of each displacement field from above.
+
+    The plane is cut into cells; in a cell each bump contributes at most the largest
+    slope over the range of distances that the cell spans. The sum over bumps is a
+    bound for the cell, its maximum over cells a bound for the field. It is never too
+    small, and much tighter than adding up the peak slopes of overlapping bumps.
+
+    Args:
+        parameters: ``B`` warps of ``K`` bumps.
+
+    Returns:
+        Float ``[B]``.
+    """
+    centers, radii, vectors = parameters
+    low = (centers - radii[..., None]).amin(dim=1)
+    step = ((centers + radii[..., None]).amax(dim=1) - low) / _CELLS
+    ticks = torch.arange(_CELLS, dtype=radii.dtype, device=radii.device) + 0.5
+    x = low[:, :1] + step[:, :1] * ticks
+    y = low[:, 1:] + step[:, 1:] * ticks
+    dx2 = (x[:, None] - centers[..., :1]).square()[:, :, None, :]
+    dy2 = (y[:, None] - centers[..., 1:]).square()[:, :, :, None]
+    scale = radii[..., None, None]
+    q = (dx2 + dy2).sqrt() / scale
+    spread = (step.square().sum(-1).sqrt() / 2)[:, None, None, None] / scale
+    nearest, farthest = (q - spread).clamp_min(0), q + spread
+    peak = 1 / math.sqrt(3)
+    # The slope rises up to the peak and falls beyond it.
+    steepest = torch.where(farthest < peak, farthest, nearest.clamp_min(peak))
+    slope = 4 * steepest * (1 - steepest.square()).clamp_min(0)
+    slope = slope * (vectors.square().sum(-1).sqrt() / radii)[..., None, None]
+    return slope.sum(dim=1).flatten(1).amax(dim=1)
+
+
+def limit_to_bijection(
+    parameters: WarpParameters,
+    bound: float = 0.9,
+    steepness: Tensor | None = None,
+) -> WarpParameters:
+    """Scales down the displacements of those warps that might fold.
+
+    Args:
+        parameters: ``B`` warps.
+        bound: Largest Lipschitz constant that is let through, in (0, 1).
+        steepness: Bounds to go by instead of the warps' own, float ``[B]``.
+
+    Returns:
+        Warps with ``lipschitz_bound(...) <= bound``; the others are unchanged.
+
+    Raises:
+        ValueError: If ``bound`` is not between 0 and 1.
+    """
+    if not 0 < bound < 1:
+        raise ValueError(f"bound must be between 0 and 1, got {bound}")
+    if steepness is None:
+        steepness = lipschitz_bound(parameters)
+    factor = (bound / steepness.clamp_min(bound))[:, None, None]
+    return parameters._replace(vectors=parameters.vectors * factor)
+
+
+def warp_points(
+    points: Tensor, parameters: WarpParameters, iterations: int = 100
+) -> Tensor:
+    """Carries points of the source to where a warp puts them.
+
+    Solves ``y + d(y) = x`` by the fixed point ``y <- x - d(y)``, which converges for
+    every warp that :func:`limit_to_bijection` lets through.
+
+    Args:
+        points: Positions in the source, float ``[B, P, 2]``.
+        parameters: ``B`` warps.
+        iterations: Number of steps; the error shrinks by the Lipschitz constant in
+            each.
+
+    Returns:
+        Positions in the warped image, float ``[B, P, 2]``.
+    """
+    moved = points
+    for _ in range(iterations):
+        moved = points - bump_field(moved, parameters)
+    return moved

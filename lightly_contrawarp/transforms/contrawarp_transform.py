@@ -1,0 +1,165 @@
+"""``ContraWarpTransform``: all views of one image, by Lightly's contract."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lightly.transforms.multi_view_transform import MultiViewTransform
+from PIL import Image
+from torch import Tensor
+
+from lightly_contrawarp.transforms.bumps import WarpParameters
+from lightly_contrawarp.transforms.local_warp import LocalWarp
+from lightly_contrawarp.transforms.view_transform import ContraWarpViewTransform
+
+
+class ContraWarpTransform(MultiViewTransform):  # type: ignore[misc]
+    """Positives and locally warped negatives of one face, for ContraWarping [0].
+
+    Paired, each of the ``num_negatives + 1`` faces, the unwarped one first, comes in
+    two views: ``[view_0, view_1, warped_0, warped_0', warped_1, ...]``. Each warp is a
+    positive of itself and a negative of the others, so that "looks warped" tells
+    nothing, and only the particular geometry separates them.
+
+    Unpaired, the views are ``[view_0, view_1, warped_0, ...]``: two views of the face
+    as it is, and one of each of ``num_negatives`` warped faces.
+
+    Unwarped views pass through the same sampler, with a field of zeros, so that no
+    trace of resampling gives the negatives away.
+
+    Input to this transform:
+        PIL Image, or Tensor ``[C, H, W]``: uint8, uint16 (0 to 65535), or floating in
+        [0, 1]. Other integers, NaN and other ranges raise ``InputError``.
+    Output of this transform:
+        List of float32 Tensors ``[3, input_size, input_size]``.
+
+    - [0]: ContraWarping, 2023, https://arxiv.org/abs/2303.09034
+
+    Attributes:
+        transforms: One transform a view; called alone, each draws a warp of its own.
+        faces: For each view, which of the image's faces it shows: 0 is the face as it
+            is, k the k-th warped one.
+        frames: For each view, which frame it shows: 0 is the image, 1 its neighbour,
+            if one is given. That is the second view of each pair.
+
+    Examples:
+        >>> from PIL import Image
+        >>> transform = ContraWarpTransform(num_negatives=1, paired=False)
+        >>> views = transform(Image.new("RGB", (128, 128)))
+        >>> [tuple(view.shape) for view in views]
+        [(3, 112, 112), (3, 112, 112), (3, 112, 112)]
+    """
+
+    def __init__(
+        self,
+        input_size: int = 112,
+        num_negatives: int = 1,
+        paired: bool = True,
+        share_flip: bool = True,
+        warp: LocalWarp | None = None,
+        view_1_transform: ContraWarpViewTransform | None = None,
+        view_2_transform: ContraWarpViewTransform | None = None,
+    ) -> None:
+        """Initializes the transform.
+
+        Args:
+            input_size: Height and width of the default views in pixels.
+            num_negatives: Number of warped faces an image, K; 0 leaves BYOL's views.
+            paired: Whether each warped face comes in two views instead of one.
+            share_flip: Whether all views of an image share one draw of the flips; if
+                not, an asymmetric warp and its mirror image mean the same.
+            warp: Draws the warps; ``LocalWarp()`` by default.
+            view_1_transform: Settings of the first view.
+            view_2_transform: Settings of the second view and of unpaired negatives.
+
+        Raises:
+            ValueError: If ``num_negatives`` is negative.
+        """
+        if num_negatives < 0:
+            raise ValueError(f"num_negatives must be at least 0, got {num_negatives}")
+        first = view_1_transform or ContraWarpViewTransform(input_size)
+        second = view_2_transform or ContraWarpViewTransform(input_size)
+        self.num_negatives = num_negatives
+        self.paired = paired
+        self.share_flip = share_flip
+        self.warp = warp or LocalWarp()
+        warped = range(1, num_negatives + 1)
+        self.faces = [0, 0, *(k for k in warped for _ in range(1 + paired))]
+        self.frames = [0, 1, *([0, 1] if paired else [0]) * num_negatives]
+        pair = [first, second]
+        each = [view.with_warp(self.warp) for view in (pair if paired else [second])]
+        super().__init__(transforms=[*pair, *each * num_negatives])
+
+    def __call__(
+        self,
+        image: Image.Image | Tensor,
+        landmarks: Tensor | None = None,
+        neighbour: Image.Image | Tensor | None = None,
+    ) -> list[Tensor]:
+        """Makes all views of one image.
+
+        Args:
+            image: The face, cropped by the crop contract.
+            landmarks: Its landmarks, to warp around instead of the contract's, float
+                ``[P, 2]`` as for :meth:`LocalWarp.draw`; with a neighbour those of
+                both, ``[2, P, 2]``.
+            neighbour: Another frame of the same face, of the same size, for the second
+                view of each pair.
+
+        Returns:
+            ``2 + K`` views, or ``2 (1 + K)`` if paired.
+        """
+        warps = self.draw_warps(1, None if landmarks is None else landmarks[None])
+        second = None if neighbour is None else (neighbour, warps[-1])
+        return self.views(image, warps[0], second)
+
+    def draw_warps(
+        self, batch: int, landmarks: Tensor | None = None
+    ) -> list[list[WarpParameters]]:
+        """Draws the warps of a batch; the first is the face as it is.
+
+        Args:
+            batch: Number of images.
+            landmarks: Landmarks of each image, float ``[batch, P, 2]``, or of each
+                and its neighbour, ``[batch, 2, P, 2]``.
+
+        Returns:
+            For each frame that has landmarks of its own, or for all if none has, the
+            ``1 + K`` warps, each of a batch of ``batch``.
+        """
+        count = 1 + self.num_negatives
+        if landmarks is None:
+            drawn = [[self.warp.draw(batch)] for _ in range(count)]
+        else:
+            frames = landmarks.unbind(1) if landmarks.ndim == 4 else [landmarks]
+            drawn = [self.warp.draw_frames(frames) for _ in range(count)]
+        return [[still.stilled(), *warps] for still, *warps in zip(*drawn, strict=True)]
+
+    def views(
+        self,
+        image: Image.Image | Tensor,
+        warps: Sequence[WarpParameters],
+        neighbour: tuple[Image.Image | Tensor, Sequence[WarpParameters]] | None = None,
+    ) -> list[Tensor]:
+        """Makes all views of one image with given warps.
+
+        Args:
+            image: The face, cropped by the crop contract.
+            warps: The ``1 + K`` warps to show, each of a batch of one.
+            neighbour: Another frame and its ``1 + K`` warps, for the second view of
+                each pair; the image itself if ``None``.
+
+        Returns:
+            The views, in the order of ``faces``.
+        """
+        flips = None
+        if self.share_flip:
+            flips = self.transforms[0].geometric.geometry.draw_flips(1)
+        shown = [(image, warps), neighbour or (image, warps)]
+        views = []
+        for view, face, frame in zip(
+            self.transforms, self.faces, self.frames, strict=True
+        ):
+            picture, moved = shown[frame]
+            views.append(view(picture, moved[face], flips))
+        return views

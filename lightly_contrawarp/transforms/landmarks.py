@@ -1,0 +1,128 @@
+"""Landmarks of one face, in the order of a crop contract's, from what data sets have.
+
+A warp's bumps sit around the contract's eight points: brows, eyes, nose, corners and
+middle of the mouth. Detectors and CelebA give five of them, AffectNet 68 others. All
+coordinates are fractions of the image, as in
+:mod:`lightly_contrawarp.transforms.bumps`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from contrawarp_edge.align.crop import FACE_CROP, FIVE_POINTS, CropContract
+
+# Which of the 68 points of iBUG's scheme make up each landmark.
+_OF_68: dict[str, slice] = {
+    "left_brow": slice(17, 22),
+    "right_brow": slice(22, 27),
+    "left_eye": slice(36, 42),
+    "right_eye": slice(42, 48),
+    "nose": slice(30, 31),
+    "left_mouth_corner": slice(48, 49),
+    "right_mouth_corner": slice(54, 55),
+    "mouth": slice(48, 60),  # the outer lip
+}
+
+
+def template_points(crop: CropContract = FACE_CROP) -> Tensor:
+    """The contract's landmarks, float32 ``[P, 2]``, in the contract's order."""
+    return torch.tensor(list(crop.landmarks.values()))
+
+
+def landmarks_of(
+    paths: Sequence[Path], known: Mapping[Path, Tensor], crop: CropContract = FACE_CROP
+) -> Tensor:
+    """Puts landmarks in the order of images, the contract's where none are known.
+
+    Args:
+        paths: N images.
+        known: Landmarks of some images, float ``[P, 2]`` in the contract's order.
+        crop: The contract.
+
+    Returns:
+        Float32 ``[N, P, 2]``.
+    """
+    template = template_points(crop)
+    found = [known.get(path, template) for path in paths]
+    return torch.stack(found) if found else template.repeat(0, 1, 1)
+
+
+def similarity(template: Tensor, points: Tensor) -> Tensor:
+    """Scale and rotation that carry a template to faces, by least squares.
+
+    Args:
+        template: ``P`` points, float ``[P, 2]``.
+        points: The same points of each face, float ``[B, P, 2]``.
+
+    Returns:
+        ``(scale cos, scale sin)`` of each face, float ``[B, 2]``: what
+        :func:`turn` takes.
+
+    Examples:
+        >>> square = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+        >>> similarity(square, 3 + 2 * square[None]).tolist()
+        [[2.0, 0.0]]
+    """
+    template = template - template.mean(0)
+    cos = (template * points).sum((-1, -2))
+    sin = (template[:, 0] * points[..., 1] - template[:, 1] * points[..., 0]).sum(-1)
+    return torch.stack([cos, sin], dim=-1) / template.square().sum()
+
+
+def turn(vectors: Tensor, factor: Tensor) -> Tensor:
+    """Scales and rotates vectors ``[B, K, 2]`` by a factor ``[B, 2]`` for each row."""
+    cos, sin = factor[:, None, 0], factor[:, None, 1]
+    x, y = vectors.unbind(-1)
+    return torch.stack([cos * x - sin * y, sin * x + cos * y], dim=-1)
+
+
+def from_five_points(
+    points: Tensor, crop: CropContract = FACE_CROP, aspect: float = 1.0
+) -> Tensor:
+    """Landmarks of faces of which five points are known.
+
+    A brow sits above its eye as in the contract, at the size and angle of the face.
+    The middle of the mouth is halfway between its corners.
+
+    Args:
+        points: `FIVE_POINTS` of each face, float ``[B, 5, 2]``.
+        crop: The contract that names the landmarks.
+        aspect: Width over height of the images in pixels.
+
+    Returns:
+        Float ``[B, P, 2]`` in the contract's order.
+    """
+    # Angles and distances are those in pixels.
+    square = points.new_tensor([aspect, 1.0])
+    five = points * square
+    template = crop.landmarks
+    factor = similarity(five.new_tensor([template[n] for n in FIVE_POINTS]), five)
+    found = dict(zip(FIVE_POINTS, five.unbind(1), strict=True))
+    for side in ("left", "right"):
+        (x, y), (eye_x, eye_y) = template[f"{side}_brow"], template[f"{side}_eye"]
+        rise = five.new_tensor([[[x - eye_x, y - eye_y]]]).expand(len(five), -1, -1)
+        found[f"{side}_brow"] = found[f"{side}_eye"] + turn(rise, factor)[:, 0]
+    found["mouth"] = (found["left_mouth_corner"] + found["right_mouth_corner"]) / 2
+    return torch.stack([found[name] for name in template], dim=1) / square
+
+
+def from_68_points(points: Tensor, crop: CropContract = FACE_CROP) -> Tensor:
+    """Landmarks of faces of which iBUG's 68 points are known.
+
+    Each is the mean of the points around its feature; the nose is the tip.
+
+    Args:
+        points: Float ``[B, 68, 2]``.
+        crop: The contract that names the landmarks.
+
+    Returns:
+        Float ``[B, P, 2]`` in the contract's order.
+    """
+    return torch.stack(
+        [points[:, _OF_68[name]].mean(dim=1) for name in crop.landmarks], dim=1
+    )

@@ -1,0 +1,187 @@
+"""The batched views against the per-image ones."""
+
+import pytest
+import torch
+from torchvision.transforms.v2 import functional as TF
+
+from contrawarp_edge.align.crop import FACE_CROP
+from lightly_contrawarp import ContraWarpTransform, ContraWarpViewTransform, LocalWarp
+from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransform
+from lightly_contrawarp.transforms.sampling_grid import sample, sampling_grid
+
+SIZE = 48
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_statistics_agree_with_the_per_image_path(
+    paired: bool, faces: torch.Tensor
+) -> None:
+    torch.manual_seed(0)
+    per_image = ContraWarpTransform(SIZE, 1, paired)
+    batched = ContraWarpBatchTransform(per_image)
+    repeated = faces[:4].repeat(60, 1, 1, 1)
+    slow = [torch.stack(v) for v in zip(*map(per_image, repeated), strict=True)]
+    # The order of the colour steps is one draw for a batch.
+    fast = [torch.cat(v) for v in zip(*map(batched, repeated.split(20)), strict=True)]
+    assert len(slow) == len(fast) == (4 if paired else 3)
+    for one, other in zip(slow, fast, strict=True):
+        assert one.shape == other.shape
+        for statistic in (
+            lambda x: x.mean((1, 2, 3)),
+            lambda x: x.std((1, 2, 3)),
+            lambda x: (x[..., 1:] - x[..., :-1]).abs().mean((1, 2, 3)),  # sharpness
+            lambda x: (x[:, 0] - x[:, 2]).abs().mean((1, 2)),  # colour
+        ):
+            a, b = statistic(one), statistic(other)
+            spread = float(a.std()) + 1e-3
+            assert abs(float(a.mean() - b.mean())) < 0.25 * spread
+            assert 0.7 < float(b.std() / spread) < 1.4
+
+
+def test_without_randomness_it_is_the_resized_image(faces: torch.Tensor) -> None:
+    still = ContraWarpViewTransform(
+        64, cj_prob=0, random_gray_scale=0, gaussian_blur=0, min_scale=1.0,
+        hf_prob=0, rr_prob=0, normalize=None,
+    )  # fmt: skip
+    transform = ContraWarpTransform(
+        num_negatives=1,
+        warp=LocalWarp(strength=(0, 0)),
+        view_1_transform=still,
+        view_2_transform=still,
+    )
+    views = ContraWarpBatchTransform(transform)(faces[:5])
+    for view in views:
+        torch.testing.assert_close(view, faces[:5] / 255, atol=1e-4, rtol=0)
+
+
+def test_images_of_a_batch_differ_and_seeds_decide(faces: torch.Tensor) -> None:
+    batched = ContraWarpBatchTransform(ContraWarpTransform(SIZE))
+    same = faces[:1].repeat(4, 1, 1, 1)
+    torch.manual_seed(1)
+    first = batched(same)
+    torch.manual_seed(1)
+    again = batched(same.float() / 255)
+    assert not torch.equal(first[0][0], first[0][1])
+    for one, other in zip(first, again, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_gray_images_get_the_views_of_their_copy_in_three_channels(
+    faces: torch.Tensor,
+) -> None:
+    batched = ContraWarpBatchTransform(
+        ContraWarpTransform(
+            view_1_transform=ContraWarpViewTransform(SIZE, solarization_prob=0.5),
+            view_2_transform=ContraWarpViewTransform(SIZE, random_gray_scale=0.5),
+        )
+    )
+    gray = faces[:8, :1]
+    torch.manual_seed(2)
+    views = batched(gray)
+    torch.manual_seed(2)
+    expected = batched(gray.expand(-1, 3, -1, -1))
+    for one, other in zip(views, expected, strict=True):
+        assert one.shape == (8, 3, SIZE, SIZE)
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
+
+
+def test_what_a_cpu_makes_at_a_time_does_not_matter(
+    faces: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batched = ContraWarpBatchTransform(ContraWarpTransform(SIZE, num_negatives=2))
+    drawn = []
+    for values in (1, 5 * 6 * 3 * SIZE**2, 10**9):
+        monkeypatch.setattr(
+            "lightly_contrawarp.transforms.batch_transform._VALUES_AT_A_TIME", values
+        )
+        torch.manual_seed(3)
+        larger = TF.resize(faces, [2 * SIZE, 3 * SIZE])  # than any view shows
+        drawn.append(torch.stack(batched(larger)))
+    for views in drawn[1:]:
+        torch.testing.assert_close(views, drawn[0], atol=1e-4, rtol=0)
+
+
+def test_every_view_is_that_of_its_own_warp_and_affine(faces: torch.Tensor) -> None:
+    plain = ContraWarpViewTransform(
+        SIZE, cj_prob=0, random_gray_scale=0, gaussian_blur=0, normalize=None
+    )
+    transform = ContraWarpTransform(
+        num_negatives=1, view_1_transform=plain, view_2_transform=plain
+    )
+    batched = ContraWarpBatchTransform(transform)
+    warps = [transform.warp.draw(3).stilled(), transform.warp.draw(3)]
+    torch.manual_seed(4)
+    views = batched.views(faces[:3], warps)
+    torch.manual_seed(4)
+    geometry = plain.geometric.geometry
+    flips = geometry.draw_flips(3)
+    for view, face in zip(views, transform.faces, strict=True):
+        grid = sampling_grid(geometry.draw(3, 1.0, flips), (SIZE, SIZE), warps[face])
+        expected = sample(faces[:3] / 255, grid)
+        torch.testing.assert_close(view, expected, atol=1e-5, rtol=0)
+
+
+def test_autocast_does_not_touch_views(faces: torch.Tensor) -> None:
+    batched = ContraWarpBatchTransform(ContraWarpTransform(SIZE))
+    torch.manual_seed(5)
+    expected = batched(faces[:8])
+    torch.manual_seed(5)
+    with torch.autocast("cpu", torch.bfloat16):
+        views = batched(faces[:8])
+    for one, other in zip(views, expected, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_views_have_to_agree() -> None:
+    views = [ContraWarpViewTransform(size) for size in (32, 48)]
+    transform = ContraWarpTransform(
+        view_1_transform=views[0], view_2_transform=views[1]
+    )
+    with pytest.raises(ValueError, match="same input_size and normalize"):
+        ContraWarpBatchTransform(transform)
+
+
+def test_wrong_shape() -> None:
+    batched = ContraWarpBatchTransform(ContraWarpTransform(SIZE))
+    with pytest.raises(ValueError, match=r"\[B, 1 or 3, H, W\], got \[3, 8, 8\]"):
+        batched(torch.rand(3, 8, 8))
+    with pytest.raises(ValueError, match=r"\[B, 1 or 3, H, W\], got \[3, 8, 8\]"):
+        batched(torch.rand(3, 3, 8, 8), neighbours=torch.rand(3, 8, 8))
+    with pytest.raises(ValueError, match="landmarks must have shape"):
+        batched(torch.rand(3, 3, 8, 8), torch.rand(3, 5, 2))
+
+
+@pytest.mark.parametrize(
+    ("num_negatives", "paired"), [(0, True), (2, True), (2, False)]
+)
+@pytest.mark.parametrize("guided", [False, True])
+def test_neighbours_get_the_views_of_the_per_image_path(
+    num_negatives: int, paired: bool, guided: bool, faces: torch.Tensor
+) -> None:
+    still = ContraWarpViewTransform(
+        64, cj_prob=0, random_gray_scale=0, gaussian_blur=0, min_scale=1.0,
+        hf_prob=0, rr_prob=0, normalize=None,
+    )  # fmt: skip
+    transform = ContraWarpTransform(
+        num_negatives=num_negatives,
+        paired=paired,
+        view_1_transform=still,
+        view_2_transform=still,
+    )
+    images, others = faces[:3], faces[3:6]
+    template = torch.tensor(list(FACE_CROP.landmarks.values()))
+    landmarks = template + 0.05 * torch.randn(3, 2, 8, 2) if guided else None
+    torch.manual_seed(6)
+    views = ContraWarpBatchTransform(transform)(images, landmarks, others)
+    torch.manual_seed(6)
+    warps = transform.draw_warps(3, landmarks)
+    assert len(warps) == (2 if guided else 1)
+    for row in range(3):
+        first, second = (
+            [warp.select(slice(row, row + 1)) for warp in frame]
+            for frame in (warps[0], warps[-1])
+        )
+        expected = transform.views(images[row], first, (others[row], second))
+        assert len(expected) == len(views)
+        for one, other in zip(views, expected, strict=True):
+            torch.testing.assert_close(one[row], other, atol=1e-4, rtol=0)
