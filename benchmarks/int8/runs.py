@@ -11,7 +11,7 @@ from benchmarks.int8.measuring import measure
 from benchmarks.int8.scale import Scale
 from benchmarks.int8.training import draw_faces, draw_images, train
 from contrawarp_edge.core.files import atomic_write_text
-from lightly_contrawarp.training.pretrain import LAST
+from lightly_contrawarp.training.run_folder import LAST
 
 RESULT = "measured.json"
 

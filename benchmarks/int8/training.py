@@ -17,7 +17,8 @@ from contrawarp_edge.core.files import atomic_write_text
 from contrawarp_edge.inputs.images import iter_images
 from lightly_contrawarp.data.synthetic import save_drawn_faces
 from lightly_contrawarp.evaluation.compare import versions
-from lightly_contrawarp.training.pretrain import LAST, pretrain
+from lightly_contrawarp.training.pretrain import pretrain
+from lightly_contrawarp.training.run_folder import LAST
 from lightly_contrawarp.training.settings import PretrainSettings
 
 SEED = 0
@@ -58,11 +59,12 @@ def train(encoder: Encoder, scale: Scale, images: Path, out: Path) -> dict[str, 
             )
         return facts
     resume = (out / LAST).exists()
-    scan = pretrain(images, out, settings, epochs=scale.epochs, resume=resume)
+    result = pretrain(images, out, settings, epochs=scale.epochs, resume=resume)
+    trained_on = len(result.scan.paths)
     facts = {
         "wanted": wanted,
-        "images": len(scan.paths),
-        "steps": scale.epochs * (len(scan.paths) // scale.batch_size),
+        "images": trained_on,
+        "steps": scale.epochs * (trained_on // scale.batch_size),
         "commit": commit(),
         "versions": versions(),
         "hardware": hardware(),

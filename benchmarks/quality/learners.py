@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchmarks.quality.forms import HingeLoss, symmetric_loss
 from benchmarks.quality.images import Images
 from benchmarks.quality.variants import Variant
 from lightly_contrawarp import (
@@ -45,13 +45,13 @@ class Learner(nn.Module):
             backbone, input_size=size, channels_last=True, **variant.module
         )
         self.guided = variant.landmarks
-        hparams: Any = self.model.hparams
+        settings = self.model.settings
         view = [ContraWarpViewTransform(size, **variant.view) for _ in range(2)]
         self.views = ContraWarpBatchTransform(
             ContraWarpTransform(
                 size,
-                hparams.num_negatives,
-                hparams.paired,
+                settings.num_negatives,
+                settings.paired,
                 warp=LocalWarp(**variant.warp),
                 view_1_transform=view[0],
                 view_2_transform=view[1],
@@ -60,10 +60,8 @@ class Learner(nn.Module):
         )
 
     def trained(self) -> list[nn.Module]:
-        """The parts that the optimiser updates."""
-        model = self.model
-        parts = [model.backbone, model.projection_head, model.prediction_head]
-        return [part for part in parts if part is not None]
+        """The modules that the optimiser updates."""
+        return self.model.trained()
 
     def loss(
         self, batch: Images, progress: float, neighbours: Images | None = None
@@ -80,7 +78,7 @@ class Learner(nn.Module):
             landmarks = torch.stack([landmarks, neighbours.landmarks], dim=1)
         other = neighbours.pixels if neighbours else None
         views = self.views(batch.pixels, landmarks, other)
-        _, terms = self.model.compare(views)
+        _, terms = self.model.terms(views)
         return terms.loss
 
 
@@ -107,18 +105,40 @@ class WarpAsPositive(Learner):
     def loss(
         self, batch: Images, progress: float, neighbours: Images | None = None
     ) -> Tensor:
-        views = torch.cat(self.views(batch.pixels))
-        views = views.contiguous(memory_format=torch.channels_last)
-        model = self.model
-        assert model.prediction_head is not None
-        assert model.target is not None
-        predictions = model.prediction_head(model.projection_head(model(views)))
-        targets = model.target(views)
-        p, z = (
-            unit(x).reshape(3, len(batch.labels), -1) for x in (predictions, targets)
-        )
+        p, z = map(unit, both_networks(self.model, self.views(batch.pixels)))
         pairs = [(a, b) for a in range(3) for b in range(3) if a != b]
         return -torch.stack([(p[a] * z[b]).sum(-1).mean() for a, b in pairs]).mean()
+
+
+class Hinge(Learner):
+    """A hinge instead of the cross-entropy."""
+
+    def __init__(self, variant: Variant, backbone: str, size: int) -> None:
+        super().__init__(variant, backbone, size)
+        self.model.criterion = HingeLoss(self.model.settings)
+
+
+class Symmetric(Learner):
+    """Unpaired warps are negatives of predictions and, predicted, of targets."""
+
+    def loss(
+        self, batch: Images, progress: float, neighbours: Images | None = None
+    ) -> Tensor:
+        p, z = both_networks(self.model, self.views(batch.pixels))
+        negatives = p[2:].transpose(0, 1), z[2:].transpose(0, 1)
+        return symmetric_loss(
+            self.model.criterion, (p[0], p[1]), (z[0], z[1]), negatives
+        )
+
+
+def both_networks(model: ContraWarp, views: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Predictions and target projections ``[V, B, D]`` of all views."""
+    assert model.prediction_head is not None
+    assert model.target is not None
+    images = torch.cat(list(views)).contiguous(memory_format=torch.channels_last)
+    predictions = model.prediction_head(model.projection_head(model(images)))
+    shape = (len(views), len(views[0]))
+    return predictions.unflatten(0, shape), model.target(images).unflatten(0, shape)
 
 
 class WarpedViews(Learner):
@@ -136,7 +156,7 @@ class WarpedViews(Learner):
         images = batch.pixels
         warps = [self.views.transform.warp.draw(len(images)) for _ in range(2)]
         first, _, second = self.views.views(images, warps)
-        _, terms = self.model.compare([first, second])
+        _, terms = self.model.terms([first, second])
         return terms.loss
 
 
@@ -157,8 +177,8 @@ class _Apart(TargetNetwork):
 
     def forward(self, images: Tensor) -> Tensor:
         batch = len(images) // 3
-        parts = images[: 2 * batch], images[2 * batch :]
-        return torch.cat([super(_Apart, self).forward(part) for part in parts])
+        apart = images[: 2 * batch], images[2 * batch :]
+        return torch.cat([super(_Apart, self).forward(some) for some in apart])
 
 
 class _ResampledTwice(ContraWarpBatchTransform):
@@ -214,9 +234,9 @@ class Mined(Learner):
             hardest = (q[1:] * q[0]).sum(-1).argmax(0).cpu()
         rows = torch.arange(size)
         chosen = WarpParameters(
-            *(torch.stack(parts)[hardest, rows] for parts in zip(*drawn, strict=True))
+            *(torch.stack(each)[hardest, rows] for each in zip(*drawn, strict=True))
         )
-        _, terms = self.model.compare(self.views.views(images, [still, chosen]))
+        _, terms = self.model.terms(self.views.views(images, [still, chosen]))
         return terms.loss
 
 
@@ -234,6 +254,8 @@ LEARNERS: dict[str, Callable[[Variant, str, int], Learner]] = {
     "supervised": Supervised,
     "warp_as_positive": WarpAsPositive,
     "warped_views": WarpedViews,
+    "hinge": Hinge,
+    "symmetric": Symmetric,
     "negatives_alone": NegativesAlone,
     "warp_before": WarpBefore,
     "curriculum": Curriculum,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +51,7 @@ class Run:
         )
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.learner.to(self.device).train()
-        settings: Any = self.learner.model.hparams
+        settings = self.learner.model.settings
         self.optimizer = adamw(
             self.learner.trained(), lr=scale.lr, weight_decay=settings.weight_decay
         )

@@ -56,7 +56,7 @@ class LightlyByol(nn.Module):
         self.criterion = NegativeCosineSimilarity()
 
     def trained(self) -> list[nn.Module]:
-        """The parts that the optimiser updates."""
+        """The modules that the optimiser updates."""
         return [self.backbone, self.projection_head, self.prediction_head]
 
     def loss(self, views: Sequence[Tensor]) -> Tensor:
@@ -77,15 +77,10 @@ class LightlyByol(nn.Module):
 class OurStep(ContraWarp):
     """The module, with a loss of given views."""
 
-    def trained(self) -> list[nn.Module]:
-        """The parts that the optimiser updates."""
-        parts = [self.backbone, self.projection_head, self.prediction_head]
-        return [part for part in parts if part is not None]
-
     def loss(self, views: Sequence[Tensor]) -> Tensor:
         """Moves the target network and returns the loss."""
         self.update_target(1, 100)
-        return self.compare(views)[1].loss
+        return self.terms(views)[1].loss
 
 
 def measure(scale: Scale, device: str) -> Part:

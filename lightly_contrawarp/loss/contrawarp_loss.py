@@ -2,52 +2,15 @@
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import torch
 from lightly.loss import NTXentLoss
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from contrawarp_edge.core.errors import InputError
-from lightly_contrawarp.loss.cosines import (
-    Pair,
-    check_shapes,
-    compare,
-    split_diagonal,
-    unit,
-)
-from lightly_contrawarp.loss.ranges import check_range
-
-
-class NegativeForm(str, Enum):
-    """How a warped face is pushed away."""
-
-    INFO_NCE = "info_nce"
-    """Cross-entropy of the positive among the warps of the same face."""
-    HINGE = "hinge"
-    """``max(0, cos(negative) - cos(positive) + margin)``."""
-
-
-class Contrast(str, Enum):
-    """Between what the warps of a face are contrasted, and so where gradients go."""
-
-    TARGET = "target"
-    """Online predictions with target projections; negatives only as targets."""
-    SYMMETRIC = "symmetric"
-    """As ``TARGET``, and unpaired negatives also as predictions, with the targets."""
-    ONLINE = "online"
-    """Online projections with each other, so that both sides learn."""
-
-
-class NegativesFrom(str, Enum):
-    """Whose views are negatives of a view."""
-
-    FACE = "face"
-    """Other warps of the same face only, so that identity cannot help."""
-    BATCH = "batch"
-    """Those, and all views of the other faces of the batch."""
+from lightly_contrawarp.loss.cosines import Pair, check_shapes, split_diagonal, unit
+from lightly_contrawarp.loss.settings import LossSettings, NegativesFrom
 
 
 class LossTerms(NamedTuple):
@@ -79,7 +42,7 @@ class ContraWarpLoss(nn.Module):
     other faces, as in SimCLR [2]. With a ``positive_weight``, BYOL's term [1] is added,
     ``-cos(p0, z1)`` and ``-cos(p1, z0)`` averaged, of predictions ``p`` of the online
     and projections ``z`` of the target network. The paper does not state its negative
-    term; these forms are this package's.
+    term; this form is this package's.
 
     - [0]: ContraWarping, 2023, https://arxiv.org/abs/2303.09034
     - [1]: Bootstrap Your Own Latent, 2020, https://arxiv.org/abs/2006.07733
@@ -87,16 +50,7 @@ class ContraWarpLoss(nn.Module):
       https://arxiv.org/abs/2002.05709
 
     Attributes:
-        form: Form of the negative term.
-        negatives_from: Whose views are negatives.
-        positive_weight: Weight of BYOL's term.
-        negative_weight: Weight of the negative term; 0 gives BYOL.
-        temperature: Divides the cosines of ``info_nce``.
-        margin: By how much a positive shall be closer, for ``hinge``.
-
-    Raises:
-        ValueError: If a number is outside of its range, the hinge is asked for with
-            negatives from the batch, or there is no torch.distributed to gather with.
+        settings: What it computes.
 
     Examples:
         >>> criterion = ContraWarpLoss()
@@ -107,47 +61,32 @@ class ContraWarpLoss(nn.Module):
 
     def __init__(
         self,
-        form: NegativeForm | str = NegativeForm.INFO_NCE,
-        positive_weight: float = 0.0,
-        negative_weight: float = 1.0,
-        temperature: float = 0.1,
-        margin: float = 0.2,
-        negatives_from: NegativesFrom | str = NegativesFrom.BATCH,
+        settings: LossSettings | None = None,
+        *,
         gather_distributed: bool = False,
+        **changes: Any,
     ) -> None:
         """Stores the settings.
 
         Args:
-            form: Form of the negative term.
-            positive_weight: Weight of the positive term.
-            negative_weight: Weight of the negative term.
-            temperature: Divides the cosines of ``info_nce``.
-            margin: By how much a positive shall be closer, for ``hinge``.
-            negatives_from: Whose views are negatives.
+            settings: What to compute; the defaults if there are none.
             gather_distributed: Whether the batch is that of all devices together.
                 Warps of one face are on one device, so it matters only for
                 ``negatives_from="batch"``.
+            **changes: Fields of `LossSettings` that shall differ, such as
+                ``temperature=0.2``.
+
+        Raises:
+            InputError: If a setting is outside of its range.
+            ValueError: If there is no torch.distributed to gather with.
         """
         super().__init__()
-        check_range("temperature", temperature, 1e-8)
-        check_range("positive_weight", positive_weight, 0)
-        check_range("negative_weight", negative_weight, 0)
-        check_range("margin", margin, 0)
-        if not positive_weight and not negative_weight:
-            raise InputError("positive_weight or negative_weight has to be above 0")
-        self.form = NegativeForm(form)
-        self.negatives_from = NegativesFrom(negatives_from)
+        self.settings = replace(settings or LossSettings(), **changes)
         self.of_batch: NTXentLoss | None = None
-        if self.negatives_from is NegativesFrom.BATCH:
-            if self.form is NegativeForm.HINGE:
-                raise ValueError("negatives_from='batch' needs form='info_nce'")
+        if self.settings.negatives_from == NegativesFrom.BATCH:
             self.of_batch = NTXentLoss(
-                temperature, gather_distributed=gather_distributed
+                self.settings.temperature, gather_distributed=gather_distributed
             )
-        self.positive_weight = positive_weight
-        self.negative_weight = negative_weight
-        self.temperature = temperature
-        self.margin = margin
 
     def forward(
         self,
@@ -155,12 +94,9 @@ class ContraWarpLoss(nn.Module):
         predictions: Pair | None = None,
         targets: Pair | None = None,
         negatives: Tensor | None = None,
-        negative_predictions: Tensor | None = None,
     ) -> Tensor:
         """Computes the loss; see :meth:`terms`."""
-        return self.terms(
-            projections, predictions, targets, negatives, negative_predictions
-        ).loss
+        return self.terms(projections, predictions, targets, negatives).loss
 
     def terms(
         self,
@@ -168,9 +104,8 @@ class ContraWarpLoss(nn.Module):
         predictions: Pair | None = None,
         targets: Pair | None = None,
         negatives: Tensor | None = None,
-        negative_predictions: Tensor | None = None,
     ) -> LossTerms:
-        """Computes the loss and its parts, in float32 also under autocast.
+        """Computes the loss and its terms, in float32 also under autocast.
 
         A pair holds the first and the second views, each ``[B, D]``, or for paired
         warps ``[B, M, D]``: M warps of each face, the face itself among them, which
@@ -188,8 +123,6 @@ class ContraWarpLoss(nn.Module):
             negatives: Of unpaired views only: projections of K warped views,
                 ``[B, K, D]``, online ones if ``projections`` are given, else of the
                 target network.
-            negative_predictions: Predictions of the same warped views, which are then
-                compared with the targets of the positives as well, ``[B, K, D]``.
 
         Returns:
             The terms. Without predictions, the cosine of positives is that of the
@@ -198,8 +131,8 @@ class ContraWarpLoss(nn.Module):
         Raises:
             ValueError: If something is missing, or shapes do not belong together.
         """
-        check_shapes(projections, predictions, targets, negatives, negative_predictions)
-        if self.positive_weight and predictions is None:
+        check_shapes(projections, predictions, targets, negatives)
+        if self.settings.positive_weight and predictions is None:
             raise ValueError("positive_weight needs predictions and targets")
         if self.of_batch is not None and (projections is None or negatives is not None):
             raise ValueError("negatives_from='batch' needs projections, paired")
@@ -213,14 +146,15 @@ class ContraWarpLoss(nn.Module):
             instances = None
             if self.of_batch is not None:
                 instances = self.of_batch(a0.flatten(0, -2), a1.flatten(0, -2))
+            pairs = []
             if a0.ndim == 3:
                 pairs = [split_diagonal(a0 @ b1.mT), split_diagonal(a1 @ b0.mT)]
-            else:
-                pairs = []
-                if negatives is not None:
-                    pairs += compare([(a0, b1), (a1, b0)], negatives)
-                if negative_predictions is not None:
-                    pairs += compare([(b1, a0), (b0, a1)], negative_predictions)
+            elif negatives is not None:
+                far = unit(negatives)
+                pairs = [
+                    ((anchor * close).sum(-1), (far @ anchor[..., None])[..., 0])
+                    for anchor, close in ((a0, b1), (a1, b0))
+                ]
             return self._combine(cosine, pairs, instances)
 
     def _combine(
@@ -232,8 +166,8 @@ class ContraWarpLoss(nn.Module):
         """Weighs the terms; ``negative`` is the contrast of the batch, if wanted."""
         cosine_negative, top1 = torch.zeros_like(cosine), torch.ones_like(cosine)
         if negative is None:
-            parts = [self._contrast(*pair) for pair in pairs]
-            negative = torch.stack(parts or [torch.zeros_like(cosine)]).mean()
+            contrasts = [self.contrast(*pair) for pair in pairs]
+            negative = torch.stack(contrasts or [torch.zeros_like(cosine)]).mean()
         if pairs:
             cosine_negative = torch.stack([far.mean() for _, far in pairs]).mean()
             top1 = torch.stack(
@@ -242,13 +176,12 @@ class ContraWarpLoss(nn.Module):
                     for close, far in pairs
                 ]
             ).mean()
-        loss = -self.positive_weight * cosine + self.negative_weight * negative
+        weights = self.settings
+        loss = -weights.positive_weight * cosine + weights.negative_weight * negative
         detached = (-cosine, negative, cosine, cosine_negative, top1)
         return LossTerms(loss, *(term.detach() for term in detached))
 
-    def _contrast(self, close: Tensor, far: Tensor) -> Tensor:
+    def contrast(self, close: Tensor, far: Tensor) -> Tensor:
         """Negative term of cosines ``[...]`` to positives, ``[..., K]`` to warps."""
-        if self.form is NegativeForm.HINGE:
-            return F.relu(far - close[..., None] + self.margin).mean()
-        logits = torch.cat([close[..., None], far], dim=-1) / self.temperature
+        logits = torch.cat([close[..., None], far], dim=-1) / self.settings.temperature
         return (logits.logsumexp(-1) - logits[..., 0]).mean()

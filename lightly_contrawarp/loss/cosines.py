@@ -16,17 +16,6 @@ def unit(x: Tensor) -> Tensor:
     return F.normalize(x.float(), dim=-1)
 
 
-def compare(
-    positives: list[tuple[Tensor, Tensor]], negatives: Tensor
-) -> list[tuple[Tensor, Tensor]]:
-    """Cosines ``[B]`` and ``[B, K]`` of anchors to their positive and to negatives."""
-    far = unit(negatives)
-    return [
-        ((anchor * close).sum(-1), (far @ anchor[..., None])[..., 0])
-        for anchor, close in positives
-    ]
-
-
 def split_diagonal(cosines: Tensor) -> tuple[Tensor, Tensor]:
     """Splits ``[B, M, M]`` into diagonal ``[B, M]`` and the rest ``[B, M, M-1]``."""
     batch, size, _ = cosines.shape
@@ -39,7 +28,6 @@ def check_shapes(
     predictions: Pair | None,
     targets: Pair | None,
     negatives: Tensor | None,
-    negative_predictions: Tensor | None,
 ) -> None:
     """Checks what is passed to ``ContraWarpLoss.terms``.
 
@@ -70,13 +58,12 @@ def check_shapes(
                 f"{name} must have the shape of {first}, {list(shape)}, "
                 f"got {list(tensor.shape)}"
             )
-    extra = {"negatives": negatives, "negative_predictions": negative_predictions}
-    for name, given in extra.items():
-        if given is None:
-            continue
-        if len(shape) == 3:
-            raise ValueError(f"{name} must be None with paired warps [B, M, D]")
-        if given.ndim != 3 or (given.shape[0], given.shape[2]) != tuple(shape):
-            raise ValueError(
-                f"{name} must be [{shape[0]}, K, {shape[1]}], got {list(given.shape)}"
-            )
+    if negatives is None:
+        return
+    if len(shape) == 3:
+        raise ValueError("negatives must be None with paired warps [B, M, D]")
+    if negatives.ndim != 3 or negatives.shape[::2] != shape:
+        raise ValueError(
+            f"negatives must be [{shape[0]}, K, {shape[1]}], got "
+            f"{list(negatives.shape)}"
+        )

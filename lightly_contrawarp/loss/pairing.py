@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from lightly_contrawarp.loss.contrawarp_loss import Contrast, ContraWarpLoss, LossTerms
+from lightly_contrawarp.loss.contrawarp_loss import ContraWarpLoss, LossTerms
 from lightly_contrawarp.loss.cosines import Pair
+from lightly_contrawarp.loss.settings import Contrast
 
 
 def number_of_views(num_negatives: int, paired: bool) -> int:
@@ -18,7 +19,7 @@ def loss_of_views(
     outputs: tuple[Tensor, Tensor | None, Tensor | None],
     batch: int,
     *,
-    contrast: Contrast,
+    contrast: str,
     paired: bool,
 ) -> LossTerms:
     """Computes the loss of what the networks made of the views of a batch.
@@ -40,16 +41,12 @@ def loss_of_views(
             return None
         return (x[:, 0::2], x[:, 1::2]) if paired else (x[:, 0], x[:, 1])
 
-    negatives = negative_predictions = None
-    online = contrast is Contrast.ONLINE
+    negatives = None
+    online = contrast == Contrast.ONLINE
     source = q if online else z
     if not paired and source is not None and source.shape[1] > 2:
         negatives = source[:, 2:]
-        if contrast is Contrast.SYMMETRIC and p is not None:
-            negative_predictions = p[:, 2:]
-    return criterion.terms(
-        pair(q) if online else None, pair(p), pair(z), negatives, negative_predictions
-    )
+    return criterion.terms(pair(q) if online else None, pair(p), pair(z), negatives)
 
 
 def _by_image(x: Tensor, batch: int) -> Tensor:

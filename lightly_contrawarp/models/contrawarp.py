@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import torch
@@ -12,23 +12,16 @@ from lightly.utils.debug import std_of_l2_normalized
 from pytorch_lightning import Callback, LightningModule
 from torch import Tensor, nn
 
-from lightly_contrawarp.loss.contrawarp_loss import (
-    Contrast,
-    ContraWarpLoss,
-    LossTerms,
-    NegativeForm,
-    NegativesFrom,
-)
+from lightly_contrawarp.loss.contrawarp_loss import ContraWarpLoss, LossTerms
 from lightly_contrawarp.loss.pairing import loss_of_views, number_of_views
+from lightly_contrawarp.loss.settings import Contrast
 from lightly_contrawarp.models.backbones import build_backbone
 from lightly_contrawarp.models.checkpoint import (
     CHECKPOINT_KEY,
     BackboneInfo,
     check_encoder,
-    load_backbone,
 )
 from lightly_contrawarp.models.health import LOSS, SPREAD, TrainingWatch, check_finite
-from lightly_contrawarp.models.hyperparameters import check_hyperparameters
 from lightly_contrawarp.models.optimizer import (
     adamw,
     can_fuse,
@@ -36,10 +29,9 @@ from lightly_contrawarp.models.optimizer import (
     target_momentum,
 )
 from lightly_contrawarp.models.run_position import run_position
+from lightly_contrawarp.models.settings import ModelSettings
 from lightly_contrawarp.models.target_network import TargetNetwork
 from lightly_contrawarp.transforms.batch_items import keep_landmarks, views_of
-
-__all__ = ["ContraWarp", "load_backbone"]
 
 
 class ContraWarp(LightningModule):
@@ -58,82 +50,50 @@ class ContraWarp(LightningModule):
     Attributes:
         backbone: The encoder to keep.
         criterion: The loss.
+        settings: What it was made with.
         info: The facts that checkpoints carry.
     """
 
     def __init__(
         self,
-        backbone: str | nn.Module = "resnet18",
+        backbone: str | nn.Module | None = None,
         backbone_dim: int | None = None,
         batch_transform: nn.Module | None = None,
-        input_size: int = 112,
-        num_negatives: int = 1,
-        paired: bool = True,
-        contrast: str = Contrast.ONLINE.value,
-        form: str = NegativeForm.INFO_NCE.value,
-        negatives_from: str = NegativesFrom.BATCH.value,
-        positive_weight: float = 0.0,
-        negative_weight: float = 1.0,
-        temperature: float = 0.1,
-        margin: float = 0.2,
-        projection_hidden_dim: int = 1024,
-        projection_dim: int = 256,
-        lr: float = 3e-3,
-        weight_decay: float = 1e-2,
-        warmup_fraction: float = 0.05,
-        momentum: float = 0.99,
-        channels_last: bool = False,
-        commercial_use: str = "unknown",
-        training_images: str = "unknown",
+        *,
+        settings: ModelSettings | None = None,
+        **changes: Any,
     ) -> None:
         """Initializes online and target networks.
 
         Args:
-            backbone: Torchvision name, or a module ``[N, 3, H, W] -> [N, D]``.
+            backbone: Torchvision name, or a module ``[N, 3, H, W] -> [N, D]``; the
+                settings' if there is none.
             backbone_dim: ``D`` of a module; names know theirs.
             batch_transform: Makes the views of a batch of images on its device, such as
                 a ``ContraWarpBatchTransform``; without one, the data loader does.
-            input_size: Height and width of the views in pixels.
-            num_negatives: Number of warped faces an image.
-            paired: Whether each warped face comes in two views.
-            contrast: What the contrast compares, see ``Contrast``.
-            form: Form of the negative term, see ``NegativeForm``.
-            negatives_from: Whose views are negatives, see ``NegativesFrom``.
-            positive_weight: Weight of BYOL's term.
-            negative_weight: Weight of the negative term.
-            temperature: Temperature of ``info_nce``.
-            margin: Margin of ``hinge``.
-            projection_hidden_dim: Hidden width of the projection and prediction heads.
-            projection_dim: Output width of both heads.
-            lr: Peak learning rate of AdamW.
-            weight_decay: Decay of weights; norms and biases have none.
-            warmup_fraction: Share of the steps over which the rate rises.
-            momentum: Momentum of the target network at the start; it ends at 1.
-            channels_last: Whether to compute in channels-last memory format. On a CPU
-                that doubles the speed of depthwise networks such as MobileNets, and
-                slows ResNets down.
-            commercial_use: What the licence of the training images allows: ``"yes"``,
-                ``"no"`` or ``"unknown"``.
-            training_images: What these are and where they come from, in words, for
-                the model card.
+            settings: Everything else; the defaults if there are none.
+            **changes: Fields of `ModelSettings` that shall differ, such as ``lr=1e-3``.
 
         Raises:
-            InputError: If torchvision has no backbone of that name.
-            ValueError: If a module is given without ``backbone_dim``, or settings are
+            InputError: If torchvision has no backbone of that name, or settings are
                 outside of their range or exclude each other.
+            ValueError: If a module is given without ``backbone_dim``.
         """
         super().__init__()
-        # Plain values: a checkpoint is to be read without running what it holds.
-        contrast, form = Contrast(contrast).value, NegativeForm(form).value
-        negatives_from = NegativesFrom(negatives_from).value
-        ignored = ["batch_transform", "training_images"]
-        if not isinstance(backbone, str):
-            ignored.append("backbone")
-        self.save_hyperparameters(ignore=ignored)
-        check_hyperparameters(self.hparams)
-        self.batch_transform = batch_transform
         if isinstance(backbone, str):
-            name = backbone
+            changes["backbone"] = backbone
+        changes.pop("margin", None)  # checkpoints of earlier versions name it
+        settings = replace(settings or ModelSettings(), **changes)
+        ignored = {"batch_transform", "settings", "margin", "training_images"}
+        if isinstance(backbone, nn.Module):
+            ignored.add("backbone")
+        self.save_hyperparameters(ignore=list(ignored))  # what a subclass takes, too
+        names = {one.name for one in fields(ModelSettings)} - ignored
+        self.save_hyperparameters({name: getattr(settings, name) for name in names})
+        self.settings = settings
+        self.batch_transform = batch_transform
+        if not isinstance(backbone, nn.Module):
+            name = settings.backbone
             self.backbone, dim = build_backbone(name)
         elif backbone_dim is None:
             raise ValueError("backbone_dim is needed with a module as backbone")
@@ -142,31 +102,31 @@ class ContraWarp(LightningModule):
         self.info = BackboneInfo(
             name=name,
             dim=dim,
-            input_size=input_size,
-            commercial_use=commercial_use,
-            training_images=training_images,
+            input_size=settings.input_size,
+            commercial_use=settings.commercial_use,
+            training_images=settings.training_images,
         )
         self.projection_head = BYOLProjectionHead(
-            dim, projection_hidden_dim, projection_dim
+            dim, settings.projection_hidden_dim, settings.projection_dim
         )
-        if channels_last:
+        if settings.channels_last:
             self.backbone.to(memory_format=torch.channels_last)
         # Built where used only: parameters without a gradient stop distributed runs.
         self.prediction_head: nn.Module | None = None
         self.target: TargetNetwork | None = None
-        if positive_weight or Contrast(contrast) is not Contrast.ONLINE:
+        if settings.positive_weight or settings.contrast != Contrast.ONLINE:
             self.prediction_head = BYOLPredictionHead(
-                projection_dim, projection_hidden_dim, projection_dim
+                settings.projection_dim,
+                settings.projection_hidden_dim,
+                settings.projection_dim,
             )
             self.target = TargetNetwork(self.backbone, self.projection_head)
-        self.criterion = ContraWarpLoss(
-            form,
-            positive_weight,
-            negative_weight,
-            temperature,
-            margin,
-            negatives_from,
-        )
+        self.criterion = ContraWarpLoss(settings)
+
+    def trained(self) -> list[nn.Module]:
+        """The modules that the optimiser updates."""
+        heads = [self.projection_head, self.prediction_head]
+        return [self.backbone, *(head for head in heads if head is not None)]
 
     def forward(self, images: Tensor) -> Tensor:
         """Encodes normalised images ``[N, 3, H, W]`` to features ``[N, D]``."""
@@ -198,7 +158,7 @@ class ContraWarp(LightningModule):
         # Once for each optimiser step, though that may take several batches.
         if batch_idx % self.trainer.accumulate_grad_batches == 0:
             self.update_target(*run_position(self.trainer, batch_idx))
-        features, terms = self.compare(views)
+        features, terms = self.terms(views)
         size = len(views[0])
         log = {f"train/{key}": getattr(terms, key) for key in terms._fields}
         self.log(LOSS, log.pop(LOSS), batch_size=size, prog_bar=True)
@@ -206,7 +166,7 @@ class ContraWarp(LightningModule):
         self.log_dict({**log, SPREAD: spread}, batch_size=size)
         return terms.loss
 
-    def compare(self, views: Sequence[Tensor]) -> tuple[Tensor, LossTerms]:
+    def terms(self, views: Sequence[Tensor]) -> tuple[Tensor, LossTerms]:
         """Passes views through both networks and computes the loss.
 
         Args:
@@ -220,19 +180,18 @@ class ContraWarp(LightningModule):
         Raises:
             ValueError: If the number of views is not that of the settings.
         """
-        hparams: Any = self.hparams
-        wanted = number_of_views(hparams.num_negatives, hparams.paired)
+        settings = self.settings
+        wanted = number_of_views(settings.num_negatives, settings.paired)
         if len(views) != wanted:
             raise ValueError(
-                f"expected {wanted} views for num_negatives={hparams.num_negatives}, "
-                f"paired={hparams.paired}, got {len(views)}; give ContraWarpTransform "
+                f"expected {wanted} views for num_negatives={settings.num_negatives}, "
+                f"paired={settings.paired}, got {len(views)}; give ContraWarpTransform "
                 "and ContraWarp the same settings"
             )
         images = torch.cat(list(views)).to(self.dtype)
-        if hparams.channels_last:
+        if settings.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
-        contrast = Contrast(hparams.contrast)
-        every = hparams.paired or contrast is not Contrast.TARGET
+        every = settings.paired or settings.contrast == Contrast.ONLINE
         online = images[: (wanted if every else 2) * len(views[0])]
         features = self(online)
         q = self.projection_head(features)
@@ -243,8 +202,8 @@ class ContraWarp(LightningModule):
             self.criterion,
             (q, p, z),
             len(views[0]),
-            contrast=contrast,
-            paired=hparams.paired and hparams.num_negatives > 0,
+            contrast=settings.contrast,
+            paired=settings.paired and settings.num_negatives > 0,
         )
         return features, terms
 
@@ -256,7 +215,7 @@ class ContraWarp(LightningModule):
             total: Length of the run.
         """
         if self.target is not None:
-            momentum = target_momentum(step, total, self.hparams["momentum"])
+            momentum = target_momentum(step, total, self.settings.momentum)
             self.target.follow(self.backbone, self.projection_head, momentum)
 
     def configure_optimizers(self) -> Any:
@@ -265,15 +224,13 @@ class ContraWarp(LightningModule):
         Raises:
             InputError: If the length of the run is not known.
         """
-        hparams: Any = self.hparams
-        heads = [self.projection_head, self.prediction_head]
         optimizer = adamw(
-            [self.backbone, *(head for head in heads if head is not None)],
-            lr=hparams.lr,
-            weight_decay=hparams.weight_decay,
+            self.trained(),
+            lr=self.settings.lr,
+            weight_decay=self.settings.weight_decay,
             fused=can_fuse(self.trainer),
         )
-        return follow_run(optimizer, self.trainer, hparams.warmup_fraction)
+        return follow_run(optimizer, self.trainer, self.settings.warmup_fraction)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds what ``load_backbone`` needs.

@@ -1,55 +1,38 @@
-"""Settings of a pre-training run; nothing heavy, so that commands can show them."""
+"""Settings of a pre-training run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lightly_contrawarp.loss.hyperparameters import hyperparameter
+from lightly_contrawarp.models.settings import ModelSettings
 
-@dataclass(frozen=True)
-class PretrainSettings:
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainSettings(ModelSettings):
     """What decides the outcome of a run; a resumed run has to have the same.
 
-    Attributes:
-        backbone: Torchvision name, or ``small``.
-        input_size: Height and width of the views in pixels.
-        batch_size: Images a step; each comes in several views.
-        num_negatives: Warped faces an image.
-        paired: Whether each warped face comes in two views.
-        contrast: What the contrast compares, see ``Contrast``.
-        negatives_from: Whose views are negatives, see ``NegativesFrom``.
-        positive_weight: Weight of BYOL's term.
-        negative_weight: Weight of the negative term.
-        temperature: Temperature of the contrast.
-        lr: Peak learning rate.
-        precision: Lightning's precision, such as ``"bf16-mixed"``.
-        channels_last: Whether to compute in channels-last memory format.
-        centres: Where warps sit: ``landmarks`` for those of each image, where known,
-            ``template`` for those of the crop contract.
-        neighbours: Largest distance in seconds of the frame of the same track that
-            the second view of each pair shows; 0 for the same frame.
-        seed: Seed of weights, order and views.
-        commercial_use: What the licence of the images allows.
-        training_images: What the images are, in words; if ``"unknown"``, the folder's
-            name is recorded.
-        align: Whether faces are cut out of the images first.
+    Raises:
+        InputError: If one is outside of its range, or some exclude each other.
     """
 
-    backbone: str = "resnet18"
-    input_size: int = 112
-    batch_size: int = 64
-    num_negatives: int = 1
-    paired: bool = True
-    contrast: str = "online"
-    negatives_from: str = "batch"
-    positive_weight: float = 0.0
-    negative_weight: float = 1.0
-    temperature: float = 0.1
-    lr: float = 3e-3
-    precision: str = "32-true"
-    channels_last: bool = False
-    centres: str = "landmarks"
-    neighbours: float = 0.0
-    seed: int = 0
-    commercial_use: str = "unknown"
-    training_images: str = "unknown"
-    align: bool = False
+    batch_size: int = hyperparameter(64, "Images a step, each in several views.", low=2)
+    centres: str = hyperparameter(
+        "landmarks",
+        "Where warps sit: landmarks of each image, if FOLDER/faces.csv has them, or "
+        "the crop contract's.",
+        choices=("landmarks", "template"),
+    )
+    neighbours: float = hyperparameter(
+        0.0,
+        "Seconds up to which second views show another frame of the same track in "
+        "FOLDER/faces.csv; 0 for the same frame.",
+        low=0,
+    )
+    precision: str = hyperparameter(
+        "32-true",
+        "Number format of the computation.",
+        choices=("32-true", "bf16-mixed", "16-mixed"),
+    )
+    seed: int = hyperparameter(0, "Of weights, order and views.", low=0, high=2**32 - 1)
+    align: bool = hyperparameter(False, "Cut faces out first, into OUT/aligned.")

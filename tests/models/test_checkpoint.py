@@ -20,8 +20,9 @@ from lightly_contrawarp import (
     NegativeForm,
     load_backbone,
 )
-from lightly_contrawarp.loss.contrawarp_loss import NegativesFrom
+from lightly_contrawarp.loss.settings import NegativesFrom
 from lightly_contrawarp.models.checkpoint import training_facts
+from lightly_contrawarp.models.settings import ModelSettings
 from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransform
 
 NAME = "shufflenet_v2_x0_5"
@@ -94,7 +95,7 @@ def test_what_the_images_were_outlasts_loading_and_saving(tmp_path: Path) -> Non
 def test_settings_given_as_enums_are_saved_as_text(tmp_path: Path) -> None:
     """Else the checkpoint would hold more than tensors, and not be read."""
     model = ContraWarp(
-        "small", contrast=Contrast.SYMMETRIC, form=NegativeForm.HINGE, paired=False,
+        "small", contrast=Contrast.TARGET, form=NegativeForm.INFO_NCE, paired=False,
         negatives_from=NegativesFrom.FACE, positive_weight=1.0,
     )  # fmt: skip
     run = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
@@ -103,6 +104,28 @@ def test_settings_given_as_enums_are_saved_as_text(tmp_path: Path) -> None:
     assert load_backbone(tmp_path / "a.ckpt")[1].name == "small"
     loaded = ContraWarp.load_from_checkpoint(tmp_path / "a.ckpt")
     assert loaded.hparams == model.hparams
+
+
+def test_a_checkpoint_of_an_earlier_version() -> None:
+    """Its settings name the margin of a loss that is gone."""
+    path = Path(__file__).with_name("data") / "earlier.ckpt"
+    assert training_facts(path)["margin"] == 0.2
+    encoder = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3, stride=4), torch.nn.AdaptiveAvgPool2d(1)
+    )
+    model = ContraWarp.load_from_checkpoint(path, backbone=encoder)
+    features = model.eval()(torch.ones(1, 3, 24, 24))
+    expected = torch.tensor([[-0.0532, -0.4392, 0.0793, -0.2807]])
+    torch.testing.assert_close(features, expected, atol=1e-4, rtol=0)
+    assert model.settings == ModelSettings(
+        input_size=24, num_negatives=2, paired=False, contrast="target",
+        negatives_from="face", positive_weight=1.0, temperature=0.2,
+        projection_hidden_dim=4, projection_dim=2, commercial_use="no",
+    )  # fmt: skip
+    assert model.info.training_images == "drawn"
+    assert "margin" not in model.hparams
+    backbone, info = load_backbone(path, encoder)
+    assert (info.name, backbone(torch.ones(1, 3, 24, 24)).shape[1]) == ("custom", 4)
 
 
 @pytest.fixture
@@ -158,6 +181,8 @@ def test_weights_that_are_no_numbers(
 def test_tells_how_it_was_trained(trained: tuple[ContraWarp, Trainer, Path]) -> None:
     _, trainer, folder = trained
     facts = training_facts(folder / "full.ckpt")
+    last = training_facts(folder / "last.ckpt")  # saved before the epoch was counted
+    assert facts["epochs"] == last["epochs"] == trainer.current_epoch == 1
     assert facts["optimizer_steps"] == trainer.global_step == 3
     assert facts["projection_dim"] == 8
     torch.save({"state_dict": {}}, folder / "bare.ckpt")

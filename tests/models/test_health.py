@@ -22,8 +22,8 @@ class OneBadBatch(ContraWarp):
 
     seen = 0
 
-    def compare(self, views: Any) -> tuple[Tensor, LossTerms]:
-        features, terms = super().compare(views)
+    def terms(self, views: Any) -> tuple[Tensor, LossTerms]:
+        features, terms = super().terms(views)
         self.seen += 1
         lost = float("nan") if self.seen == 5 else 1.0
         return features, terms._replace(loss=terms.loss * lost)
@@ -114,6 +114,14 @@ def test_the_device_is_waited_for_as_rarely_as_for_the_logs() -> None:
     Scalar.reads = 0
     follow(watch, run, 200)
     assert Scalar.reads == 40
+
+
+def test_nothing_is_waited_for_where_nothing_is_logged() -> None:
+    watch, run = watched(loss=float("nan"), feature_spread=0.001)
+    run.log_every_n_steps = 0
+    Scalar.reads = 0
+    follow(watch, run, 50)
+    assert Scalar.reads == 0
 
 
 def test_a_collapse_is_told_once() -> None:
