@@ -1,23 +1,24 @@
-"""The command ``contrawarp``. Heavy imports wait until a command needs them."""
+"""The command ``contrawarp``, one module for each of its commands."""
 
 from __future__ import annotations
 
 import click
 
-from contrawarp_edge.core.command import CleanGroup
-from lightly_contrawarp.cli.demo import demo_command
-from lightly_contrawarp.cli.evaluate import evaluate_command
-from lightly_contrawarp.cli.pretrain import pretrain_command
-from lightly_contrawarp.cli.preview import preview_command
+from contrawarp_edge.core.command import LazyGroup
+
+_COMMANDS = {
+    "demo": "Run the whole line on drawn faces: train, evaluate, export, search, "
+    "report.",
+    "evaluate": "Score the features of each MODEL on labelled images.",
+    "pretrain": "Train an encoder on the images below FOLDER, without labels.",
+    "preview": "Draw what an encoder will see: views and warps of faces in FOLDER.",
+}
 
 
-@click.group(cls=CleanGroup)
+@click.group(
+    cls=LazyGroup,
+    lazy={name: (f"{__name__}.{name}", text) for name, text in _COMMANDS.items()},
+)
 @click.version_option(package_name="lightly-contrawarp")
 def main() -> None:
     """Learn an embedding of facial expression from unlabelled faces."""
-
-
-main.add_command(pretrain_command)
-main.add_command(evaluate_command)
-main.add_command(preview_command)
-main.add_command(demo_command)

@@ -1,27 +1,72 @@
-"""Ranges of the numbers that options of several commands take."""
+"""Options of commands that settings declare."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from dataclasses import Field, fields
+from typing import Any, TypeVar
 
 import click
 
+from contrawarp_edge.core.command import FiniteRange
+from lightly_contrawarp.loss.hyperparameters import rule_of
+from lightly_contrawarp.training.settings import PretrainSettings
 
-class FiniteRange(click.FloatRange):
-    """A ``click.FloatRange`` without ``nan`` and ``inf``, which compare as in range."""
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Reads a number."""
-        number = float(super().convert(value, param, ctx))
-        if not math.isfinite(number):
-            self.fail(f"{value} is not a finite number", param, ctx)
-        return number
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-INPUT_SIZE = click.IntRange(16, 2048)
-NUM_NEGATIVES = click.IntRange(0, 64)
-SEED = click.IntRange(0, 2**32 - 1)
+def setting_option(name: str, **changes: Any) -> Callable[[_Command], _Command]:
+    """An option that is a field of ``PretrainSettings``.
+
+    Args:
+        name: Name of the field.
+        **changes: What ``click.option`` shall be told otherwise.
+    """
+    one = PretrainSettings.__dataclass_fields__[name]
+    rule = rule_of(one)
+    words = option_name(name) + (f"/--{rule.off}" if rule.off else "")
+    known = {"default": one.default, "help": rule.help, **_kind(one)}
+    return click.option(words, name, **{**known, **changes})
+
+
+def setting_options(
+    **changes: dict[str, Any],
+) -> Callable[[_Command], _Command]:
+    """An option for each field of ``PretrainSettings`` that is to have one.
+
+    Args:
+        **changes: What ``click.option`` shall be told otherwise of some.
+    """
+
+    def decorate(command: _Command) -> _Command:
+        for one in reversed(fields(PretrainSettings)):
+            if rule_of(one).option:
+                add = setting_option(one.name, **changes.get(one.name, {}))
+                command = add(command)
+        return command
+
+    return decorate
+
+
+def option_name(field: str) -> str:
+    """What the option of a field is called."""
+    return f"--{field.replace('_', '-')}"
+
+
+def _kind(one: Field[Any]) -> dict[str, Any]:
+    rule = rule_of(one)
+    if isinstance(one.default, bool):
+        return {"is_flag": True}
+    if rule.choices:
+        return {"type": click.Choice(rule.choices)}
+    low, high = (x if math.isfinite(x) else None for x in (rule.low, rule.high))
+    if isinstance(one.default, float):
+        return {"type": FiniteRange(low, high, min_open=rule.low_open)}
+    if isinstance(one.default, int):
+        return {"type": click.IntRange(low, high)}
+    return {"type": str}
+
+
+SEED: click.IntRange = _kind(PretrainSettings.__dataclass_fields__["seed"])["type"]
 """What NumPy takes."""

@@ -7,13 +7,10 @@ from pathlib import Path
 import click
 
 from contrawarp_edge.core.errors import InputError
-from lightly_contrawarp.cli.option_types import INPUT_SIZE, NUM_NEGATIVES, SEED
-from lightly_contrawarp.training.settings import PretrainSettings
-
-_DEFAULT = PretrainSettings()
+from lightly_contrawarp.cli.option_types import setting_option
 
 
-@click.command("preview")
+@click.command("preview", context_settings={"show_default": True})
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--out",
@@ -22,10 +19,10 @@ _DEFAULT = PretrainSettings()
     help="The PNG to write.",
 )
 @click.option("--rows", default=6, type=click.IntRange(1, 50), help="Number of faces.")
-@click.option("--input-size", default=112, type=INPUT_SIZE, help="In pixels.")
-@click.option("--num-negatives", default=_DEFAULT.num_negatives, type=NUM_NEGATIVES)
-@click.option("--paired/--unpaired", default=_DEFAULT.paired)
-@click.option("--seed", default=0, type=SEED)
+@setting_option("input_size")
+@setting_option("num_negatives", help="Warps of a face.")
+@setting_option("paired")
+@setting_option("seed", help="Of faces and views.")
 def preview_command(
     folder: Path | None,
     out: Path,
