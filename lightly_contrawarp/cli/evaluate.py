@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
-from contrawarp_edge.core.command import EXIT_SKIPPED
+from contrawarp_edge.core.command import EXIT_SKIPPED, FiniteRange
 from contrawarp_edge.core.errors import InputError
-from lightly_contrawarp.cli.option_types import SEED, FiniteRange
+from contrawarp_edge.core.text import printable
+from lightly_contrawarp.cli.option_types import SEED
 
 _PATH = click.Path(path_type=Path)
 
@@ -153,7 +154,7 @@ def evaluate_command(
     if unreadable := comparison.unreadable:
         click.echo(
             f"{len(unreadable):,} unreadable images left out, the first: "
-            f"{unreadable[0]}; --json lists all of them",
+            f"{printable(unreadable[0])}; --json lists all of them",
             err=True,
         )
         raise SystemExit(EXIT_SKIPPED)

@@ -9,6 +9,7 @@ import click
 
 from contrawarp_edge.core.command import EXIT_SKIPPED, CleanCommand
 from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.text import printable
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -120,7 +121,7 @@ def main(
     if exported.unreadable:
         click.echo(
             f"{len(exported.unreadable):,} images could not be read, the first: "
-            f"{exported.unreadable[0]}",
+            f"{printable(exported.unreadable[0])}",
             err=True,
         )
         ctx.exit(EXIT_SKIPPED)

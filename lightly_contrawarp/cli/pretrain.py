@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from contrawarp_edge.align.crop import FACE_CROP
-from contrawarp_edge.align.framing import framing_warning
 from contrawarp_edge.core.command import EXIT_SKIPPED
+from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.text import printable
-from contrawarp_edge.inputs.images import iter_images
-from contrawarp_edge.inputs.others import say_others
-from lightly_contrawarp.cli.option_types import (
-    INPUT_SIZE,
-    NUM_NEGATIVES,
-    SEED,
-    FiniteRange,
-)
+from lightly_contrawarp.cli.option_types import option_name, setting_options
 from lightly_contrawarp.training.settings import PretrainSettings
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-_DEFAULT = PretrainSettings()
+if TYPE_CHECKING:
+    from lightly_contrawarp.training.annotations import Guidance
+
 _VIDEO_HINT = "contrawarp-edge align --every SECONDS takes their faces"
-
-
-def _setting(name: str, kind: Any, text: str) -> Callable[[_Command], _Command]:
-    """An option for a field of the settings, with the field's default."""
-    option = f"--{name.replace('_', '-')}"
-    return click.option(option, default=getattr(_DEFAULT, name), type=kind, help=text)
 
 
 @click.command("pretrain", context_settings={"show_default": True})
@@ -42,62 +29,7 @@ def _setting(name: str, kind: Any, text: str) -> Callable[[_Command], _Command]:
     help="Folder for last.ckpt, settings, logs and the list of skipped files.",
 )
 @click.option("--epochs", default=100, type=click.IntRange(1))
-@_setting("backbone", str, "Torchvision model name, or small.")
-@_setting("batch_size", click.IntRange(2), "Images a step, each in several views.")
-@_setting("input_size", INPUT_SIZE, "In pixels.")
-@_setting("num_negatives", NUM_NEGATIVES, "Warps of a face; 0 is SimCLR or BYOL.")
-@click.option(
-    "--paired/--unpaired",
-    default=_DEFAULT.paired,
-    help="Whether each warped face comes in two views.",
-)
-@_setting(
-    "contrast",
-    click.Choice(["online", "target", "symmetric"]),
-    "What the views of warps are compared with.",
-)
-@_setting(
-    "negatives_from",
-    click.Choice(["batch", "face"]),
-    "Whether other faces are negatives too, or only warps of the same one.",
-)
-@_setting("positive_weight", FiniteRange(0), "Of BYOL's term.")
-@_setting("negative_weight", FiniteRange(0), "Of the contrast.")
-@_setting("temperature", FiniteRange(0, min_open=True), "Of the contrast.")
-@_setting("lr", FiniteRange(0, min_open=True), "Peak learning rate.")
-@_setting(
-    "centres",
-    click.Choice(["landmarks", "template"]),
-    "Where warps sit: landmarks of each image, if FOLDER/faces.csv has them, or the "
-    "crop contract's.",
-)
-@_setting(
-    "neighbours",
-    FiniteRange(0),
-    "Seconds up to which second views show another frame of the same track in "
-    "FOLDER/faces.csv; 0 for the same frame.",
-)
-@_setting(
-    "precision",
-    click.Choice(["32-true", "bf16-mixed", "16-mixed"]),
-    "Number format of the computation.",
-)
-@click.option(
-    "--channels-last", is_flag=True, help="Faster for MobileNets on a CPU, and on GPUs."
-)
-@_setting("seed", SEED, "Of weights, order and views.")
-@_setting(
-    "commercial_use",
-    click.Choice(["unknown", "yes", "no"]),
-    "What the licence of the images allows; kept with the model.",
-)
-@click.option(
-    "--training-images",
-    default=_DEFAULT.training_images,
-    show_default="the name of FOLDER",
-    help="What the images are and whose, in words; kept with the model.",
-)
-@click.option("--align", is_flag=True, help="Cut faces out first, into OUT/aligned.")
+@setting_options(training_images={"show_default": "the name of FOLDER"})
 @click.option(
     "--workers", default=2, type=click.IntRange(0), help="Processes that decode."
 )
@@ -131,41 +63,83 @@ def pretrain_command(
 
     Exit code 3 means that the run is complete but files were skipped.
     """
-    from lightly_contrawarp.training.pretrain import (
-        LAST,
-        SKIPPED,
-        is_first_process,
-        pretrain,
-    )
+    chosen = _settings_of(settings)
+    from contrawarp_edge.inputs.others import say_others
+    from lightly_contrawarp.models.health import DivergedError
+    from lightly_contrawarp.training.pretrain import is_first_process, pretrain
+    from lightly_contrawarp.training.run_folder import LAST
 
-    if is_first_process() and not settings["align"]:
+    if is_first_process() and not chosen.align:
         _warn_of_framing(folder)
-    scan = pretrain(
-        folder,
-        out,
-        PretrainSettings(**settings),  # type: ignore[arg-type]
-        epochs=epochs,
-        workers=workers,
-        devices=devices,
-        resume=resume,
-        views=views,
-        compiled=compiled,
-    )
+    try:
+        result = pretrain(
+            folder,
+            out,
+            chosen,
+            epochs=epochs,
+            workers=workers,
+            devices=devices,
+            resume=resume,
+            views=views,
+            compiled=compiled,
+            on_guidance=lambda guidance: click.echo(_say_guidance(guidance), err=True),
+        )
+    except DivergedError as error:
+        raise InputError(_after_divergence(out / LAST)) from error
     if not is_first_process():
         return
-    click.echo(f"{out / LAST}: trained on {len(scan.paths):,} images")
+    scan = result.scan
+    click.echo(f"{result.checkpoint}: trained on {len(scan.paths):,} images")
     if text := say_others(scan.others, _VIDEO_HINT):
         click.echo(printable(text), err=True)
     if scan.skipped:
         click.echo(
             f"{len(scan.skipped):,} files skipped, the first: "
-            f"{scan.skipped[0]}; all of them in {out / SKIPPED}",
+            f"{printable(scan.skipped[0])}; all of them in {result.skipped_list}",
             err=True,
         )
         raise SystemExit(EXIT_SKIPPED)
 
 
+def _settings_of(given: dict[str, object]) -> PretrainSettings:
+    """Settings from options; what is wrong with them is said in options' names."""
+    try:
+        return PretrainSettings(**given)  # type: ignore[arg-type]
+    except InputError as error:
+        text = re.sub(
+            r"\w+",
+            lambda word: option_name(word[0]) if word[0] in given else word[0],
+            str(error),
+        )
+        raise InputError(text) from error
+
+
+def _say_guidance(guidance: Guidance) -> str:
+    said = []
+    if guidance.guided is not None:
+        said.append(f"own landmarks place the warps of {guidance.guided:,}")
+    if guidance.paired is not None:
+        said.append(f"second views show a neighbouring frame for {guidance.paired:,}")
+    images = len(guidance.landmarks)
+    return printable(f"{guidance.table}: {' and '.join(said)} of {images:,} images")
+
+
+def _after_divergence(last: Path) -> str:
+    kept = "no checkpoint was written"
+    if last.exists():
+        kept = f"{last} is that of the last good epoch"
+    return (
+        f"training has diverged, weights are no longer finite numbers; {kept}; start "
+        "again with a lower --lr, a higher --temperature or another --precision, and "
+        "another --out"
+    )
+
+
 def _warn_of_framing(folder: Path) -> None:
+    from contrawarp_edge.align.crop import FACE_CROP
+    from contrawarp_edge.align.framing import framing_warning
+    from contrawarp_edge.inputs.images import iter_images
+
     paths = list(iter_images(folder)) if folder.is_dir() else []
     advice = "cut them out with --align or `contrawarp-edge align`"
     if text := framing_warning(paths, len(paths), FACE_CROP, advice):

@@ -61,6 +61,20 @@ class ImageScan:
     others: Counter[str] = field(default_factory=Counter)
 
 
+def images_below(root: Path) -> tuple[list[Path], Counter[str]]:
+    """Files with an image's extension, and how many of other kinds there are, by kind.
+
+    Args:
+        root: A folder, searched with all its sub-folders, or a single file.
+
+    Raises:
+        InputError: If ``root`` does not exist.
+    """
+    others: Counter[str] = Counter()
+    found = iter_images(root, on_other=lambda path: others.update([kind_of(path)]))
+    return list(found), others
+
+
 def scan_images(
     root: Path, *, on_progress: Callable[[int, int], None] | None = None
 ) -> ImageScan:
@@ -79,10 +93,8 @@ def scan_images(
     Raises:
         InputError: If ``root`` does not exist or has no readable image.
     """
-    scan = ImageScan([], [])
-    found = list(
-        iter_images(root, on_other=lambda path: scan.others.update([kind_of(path)]))
-    )
+    found, others = images_below(root)
+    scan = ImageScan([], [], others)
     if not found:
         raise InputError(f"{root}: no image in this folder; {_wanted_extensions()}")
     with warnings.catch_warnings():

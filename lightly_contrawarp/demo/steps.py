@@ -9,8 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from contrawarp_edge import Embedder, Gallery, InputError
 from contrawarp_edge.core.files import atomic_write_text
 from contrawarp_edge.ingest.embed import embed_into
@@ -22,8 +20,9 @@ from lightly_contrawarp.evaluation.compare import compare
 from lightly_contrawarp.evaluation.encoders.opening import open_encoders
 from lightly_contrawarp.evaluation.evaluate import EvaluationSettings
 from lightly_contrawarp.export.onnx_model import export_onnx
-from lightly_contrawarp.models.checkpoint import load_backbone
-from lightly_contrawarp.training.pretrain import LAST, pretrain
+from lightly_contrawarp.models.checkpoint import load_backbone, training_facts
+from lightly_contrawarp.training.pretrain import pretrain
+from lightly_contrawarp.training.run_folder import LAST
 from lightly_contrawarp.training.settings import PretrainSettings
 
 # The defaults of this package were picked while looking at the faces of seed 2, so the
@@ -184,10 +183,7 @@ def _train(files: DemoFiles, settings: DemoSettings) -> None:
 
 
 def _epochs_done(checkpoint: Path) -> int:
-    if not checkpoint.exists():
-        return 0
-    content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    return int(content["epoch"]) + 1
+    return training_facts(checkpoint)["epochs"] if checkpoint.exists() else 0
 
 
 def _evaluate(files: DemoFiles) -> None:

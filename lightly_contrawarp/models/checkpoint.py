@@ -159,31 +159,23 @@ def training_facts(path: Path | str) -> dict[str, Any]:
         path: The ``.ckpt`` file.
 
     Returns:
-        ``optimizer_steps`` and the settings of the module, as far as they are there: a
-        weights-only checkpoint may have neither.
+        ``epochs`` and ``optimizer_steps`` that are done and the settings of the module,
+        as far as they are there: a weights-only checkpoint may have none.
 
     Raises:
         InputError: If the file is missing or no checkpoint.
     """
-    content = _read(Path(path))
-    steps = content.get("global_step")
-    facts: dict[str, Any] = {} if steps is None else {"optimizer_steps": steps}
+    content = _read(Path(path), mmap=True)  # the weights stay where they are
+    facts: dict[str, Any] = {}
+    if "loops" in content:
+        epochs = content["loops"]["fit_loop"]["epoch_progress"]["current"]
+        facts["epochs"] = epochs["processed"]
+    if "global_step" in content:
+        facts["optimizer_steps"] = content["global_step"]
     return facts | dict(content.get("hyper_parameters", {}))
 
 
-def epochs_done(path: Path | str) -> int:
-    """How many epochs a checkpoint that was saved at the end of one has behind it.
-
-    Args:
-        path: The ``.ckpt`` file.
-
-    Raises:
-        InputError: If the file is missing or no checkpoint.
-    """
-    return int(_read(Path(path)).get("epoch", -1)) + 1
-
-
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, mmap: bool = False) -> dict[str, Any]:
     if path.is_dir():
         raise InputError(
             f"{path}: is a folder; a sharded checkpoint has to be consolidated first"
@@ -194,7 +186,7 @@ def _read(path: Path) -> dict[str, Any]:
     if not zipfile.is_zipfile(path):
         raise InputError(f"{path}: not a checkpoint, or one that is cut short")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path}: not safe to load, because it holds more than tensors"

@@ -53,7 +53,7 @@ class TrainingWatch(Callback):
     """Stops a run that has diverged, and warns of one that has collapsed.
 
     What the device computed is read once in ``log_every_n_steps`` batches, as loggers
-    do, since reading waits for it.
+    do, since reading waits for it; with 0 only before saving and at the end.
     """
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class TrainingWatch(Callback):
         """
         self._batches += 1
         every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
-        if self._batches % max(1, every):
+        if not every or self._batches % every:
             return
         logged = trainer.callback_metrics
         # A loss alone says little: a gradient scaler leaves such a step out.

@@ -9,8 +9,7 @@ from contrawarp_edge.align.rules import Rules
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.progress import Progress
 from contrawarp_edge.inputs.images import SKIPPED_TSV, iter_images
-from contrawarp_edge.inputs.others import kind_of
-from lightly_contrawarp.data.folders import ImageScan, SkippedFile
+from lightly_contrawarp.data.folders import ImageScan, SkippedFile, images_below
 
 
 def align_folder(folder: Path, target: Path, size: int) -> ImageScan:
@@ -27,10 +26,7 @@ def align_folder(folder: Path, target: Path, size: int) -> ImageScan:
     Raises:
         InputError: If no face can be used, or there is no detector.
     """
-    unused = ImageScan([], [])
-    paths = list(
-        iter_images(folder, on_other=lambda path: unused.others.update([kind_of(path)]))
-    )
+    paths, others = images_below(folder)
     progress = Progress(len(paths))
 
     def show(outcome: AlignOutcome) -> None:
@@ -43,7 +39,5 @@ def align_folder(folder: Path, target: Path, size: int) -> ImageScan:
             f"{folder}: none of {outcome.photos} images has a face that can be used; "
             f"see {target / SKIPPED_TSV}"
         )
-    unused.skipped.extend(
-        SkippedFile(Path(path), reason) for path, reason in outcome.skipped
-    )
-    return unused
+    skipped = [SkippedFile(Path(path), reason) for path, reason in outcome.skipped]
+    return ImageScan([], skipped, others)

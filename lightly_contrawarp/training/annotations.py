@@ -23,13 +23,17 @@ class Guidance(NamedTuple):
         landmarks: Where their warps sit, float32 ``[N, P, 2]``.
         tracks: Track of each, or ``None``.
         neighbours: Which frames make pairs, or ``None`` if views are of one frame.
-        says: What is used, in a line.
+        table: Where it is written.
+        guided: How many images have landmarks of their own, if these are used.
+        paired: How many have a neighbour, if these are used.
     """
 
     landmarks: Tensor
     tracks: list[str | None]
     neighbours: Neighbours | None
-    says: str
+    table: Path
+    guided: int | None
+    paired: int | None
 
 
 def find_guidance(
@@ -61,12 +65,8 @@ def find_guidance(
     if not guided and not settings.neighbours:
         return None
     facts = facts_of(paths, read_faces_csv(table))
-    landmarks, said = facts.landmarks, []
-    if guided:
-        said.append(f"own landmarks place the warps of {facts.known:,}")
-    else:
-        landmarks = landmarks_of(paths, {})
-    near = None
+    landmarks = facts.landmarks if guided else landmarks_of(paths, {})
+    near = paired = None
     if settings.neighbours:
         near = Neighbours(facts.tracks, facts.times, settings.neighbours)
         paired = int((near.counts > 0).sum())
@@ -75,6 +75,5 @@ def find_guidance(
                 f"{table}: has no two images of one track within "
                 f"{settings.neighbours:g} s; give more seconds, or no --neighbours"
             )
-        said.append(f"second views show a neighbouring frame for {paired:,}")
-    says = f"{table}: {' and '.join(said)} of {len(paths):,} images"
-    return Guidance(landmarks, facts.tracks, near, says)
+    known = facts.known if guided else None
+    return Guidance(landmarks, facts.tracks, near, table, known, paired)

@@ -19,7 +19,6 @@ from tqdm import tqdm
 
 from contrawarp_edge.core.files import atomic_write
 from lightly_contrawarp.models.run_position import run_position
-from lightly_contrawarp.training.resources import explained_resources
 
 
 def fit(
@@ -38,11 +37,10 @@ def fit(
 
     Raises:
         KeyboardInterrupt: If the user interrupts; Lightning would exit with code 1.
-        InputError: If memory does not suffice, or training diverges.
+        InputError: If training diverges.
     """
     try:
-        with explained_resources():
-            trainer.fit(module, loader, ckpt_path=checkpoint)
+        trainer.fit(module, loader, ckpt_path=checkpoint)
     except SystemExit:
         if trainer.interrupted:
             raise KeyboardInterrupt from None
@@ -113,9 +111,10 @@ class ProgressWithEta(Callback):
             f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}", refresh=False
         )
         logged = {
-            name: f"{float(trainer.logged_metrics[f'train/{key}']):.3f}"
-            for name, key in (("loss", "loss"), ("top1", "top1"))
-            if f"train/{key}" in trainer.logged_metrics
+            name: f"{float(trainer.logged_metrics[key]):.3f}"
+            for name in ("loss", "top1")
+            for key in (f"train/{name}", f"train_{name}")  # ours and Lightly's
+            if key in trainer.logged_metrics
         }
         self._bar.set_postfix(logged, refresh=False)
 

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import sys
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning import Trainer, seed_everything
+from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from contrawarp_edge.core.errors import InputError
-from contrawarp_edge.core.files import atomic_write_text
 from contrawarp_edge.core.text import printable
 from lightly_contrawarp.data.folders import ImageScan
-from lightly_contrawarp.models.checkpoint import epochs_done, load_backbone
-from lightly_contrawarp.models.contrawarp import ContraWarp
-from lightly_contrawarp.models.health import DivergedError
 from lightly_contrawarp.training.align import align_folder
-from lightly_contrawarp.training.annotations import find_guidance
+from lightly_contrawarp.training.annotations import Guidance, find_guidance
 from lightly_contrawarp.training.images import (
     build_loader,
     decoded_side,
@@ -39,15 +31,33 @@ from lightly_contrawarp.training.lightning import (
     fit,
     quiet_lightning,
 )
+from lightly_contrawarp.training.model import MEMORY_ADVICE, build_model
 from lightly_contrawarp.training.resources import explained_resources
+from lightly_contrawarp.training.run_folder import (
+    ALIGNED,
+    LAST,
+    SKIPPED,
+    check_run,
+    write_settings,
+)
 from lightly_contrawarp.training.settings import PretrainSettings
 from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransform
 from lightly_contrawarp.transforms.contrawarp_transform import ContraWarpTransform
 
-LAST = "last.ckpt"
-SKIPPED = "skipped.tsv"
-ALIGNED = "aligned"
-_SETTINGS = "settings.json"
+
+@dataclass(frozen=True)
+class PretrainResult:
+    """What a run leaves.
+
+    Attributes:
+        checkpoint: The encoder after the last epoch.
+        scan: The images that were used and the files that were not.
+        skipped_list: Those that cannot be used: a path, a tab and a reason on a line.
+    """
+
+    checkpoint: Path
+    scan: ImageScan
+    skipped_list: Path
 
 
 def pretrain(
@@ -61,7 +71,8 @@ def pretrain(
     resume: bool = False,
     views: Literal["auto", "device", "workers"] = "auto",
     compiled: bool = False,
-) -> ImageScan:
+    on_guidance: Callable[[Guidance], None] | None = None,
+) -> PretrainResult:
     """Trains an encoder and leaves ``out/last.ckpt``, updated after each epoch.
 
     Args:
@@ -76,15 +87,19 @@ def pretrain(
             is, ``"workers"`` for each image. ``"auto"`` is the device, a CPU too:
             a batch takes less work in all. The views are distributed alike.
         compiled: Whether to compile the encoder, see ``torch.nn.Module.compile``.
+        on_guidance: Called before the first step with what is used of ``faces.csv``,
+            if anything is.
 
     Returns:
-        The images that were used and the files that were skipped.
+        What the run leaves.
 
     Raises:
         InputError: If there is nothing to train on, ``out`` holds another run, there
-            is nothing to resume, settings exclude each other, or training diverges.
+            is nothing to resume, or settings exclude each other.
+        DivergedError: If training diverges; ``out/last.ckpt`` is that of the last good
+            epoch, if there is one.
     """
-    _check_run(out, settings, epochs, resume)
+    check_run(out, settings, epochs, resume)
     with quiet_lightning():
         transform = ContraWarpTransform(
             input_size=settings.input_size,
@@ -93,9 +108,7 @@ def pretrain(
         )
         in_workers = views == "workers"
         batched = None if in_workers else ContraWarpBatchTransform(transform)
-        model = _build_model(settings, batched)
-        if compiled:
-            _compile(model)
+        model = build_model(settings, batched, compiled)
         source = folder
         unused = ImageScan([], [])
         if settings.align:
@@ -128,111 +141,21 @@ def pretrain(
         log_every = max(1, min(10, len(loader) // devices))
         trainer = _build_trainer(out, settings, epochs, devices, log_every)
         if is_first_process():
-            out.mkdir(parents=True, exist_ok=True)
-            text = json.dumps(asdict(settings), indent=2) + "\n"
-            atomic_write_text(out / _SETTINGS, text)
+            write_settings(out, settings)
             write_skipped(out / SKIPPED, scan)
-            if guidance:
-                print(guidance.says, file=sys.stderr, flush=True)
-        try:
+            if guidance and on_guidance:
+                on_guidance(guidance)
+        with explained_resources(MEMORY_ADVICE):
             fit(trainer, model, loader, out / LAST if resume else None)
-        except DivergedError as error:
-            raise InputError(_after_divergence(out / LAST)) from error
     scan = with_failures(scan, out / SKIPPED)
     if is_first_process():
         write_skipped(out / SKIPPED, scan)  # each once, though several workers met it
-    return scan
+    return PretrainResult(out / LAST, scan, out / SKIPPED)
 
 
 def is_first_process() -> bool:
     """Whether this is the process that writes and speaks: each device has its own."""
     return not getattr(rank_zero_only, "rank", 0)
-
-
-def _after_divergence(last: Path) -> str:
-    kept = "no checkpoint was written"
-    if last.exists():
-        kept = f"{last} is that of the last good epoch"
-    return (
-        f"training has diverged, weights are no longer finite numbers; {kept}; start "
-        "again with a lower --lr, a higher --temperature or another --precision, and "
-        "another --out"
-    )
-
-
-def _check_run(
-    out: Path, settings: PretrainSettings, epochs: int, resume: bool
-) -> None:
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: is a file; --out has to be a folder")
-    if not resume:
-        if (out / LAST).exists():
-            raise InputError(
-                f"{out}: already holds a run; add --resume to go on with it, or give "
-                "another --out"
-            )
-        return
-    if not (out / LAST).exists():
-        raise InputError(f"{out}: has no {LAST} to resume from")
-    load_backbone(out / LAST)
-    done = epochs_done(out / LAST)
-    if done > epochs:
-        raise InputError(
-            f"{out}: has done {done} epochs, more than --epochs {epochs}, which counts "
-            "those too; give a higher number to go on"
-        )
-    try:
-        before = json.loads((out / _SETTINGS).read_text())
-    except ValueError as error:
-        raise InputError(f"{out / _SETTINGS}: damaged ({error})") from error
-    for key, value in asdict(settings).items():
-        if before.get(key, value) != value:
-            raise InputError(
-                f"{out}: was started with {key}={before[key]}, not {value}; resume "
-                "with the same settings, or give another --out"
-            )
-
-
-def _build_model(
-    settings: PretrainSettings, batch_transform: ContraWarpBatchTransform | None
-) -> ContraWarp:
-    seed_everything(settings.seed, workers=True, verbose=False)
-    _check_contrast(settings)
-    model = ContraWarp(
-        backbone=settings.backbone,
-        batch_transform=batch_transform,
-        input_size=settings.input_size,
-        num_negatives=settings.num_negatives,
-        paired=settings.paired,
-        contrast=settings.contrast,
-        negatives_from=settings.negatives_from,
-        positive_weight=settings.positive_weight,
-        negative_weight=settings.negative_weight,
-        temperature=settings.temperature,
-        lr=settings.lr,
-        channels_last=settings.channels_last,
-        commercial_use=settings.commercial_use,
-    )
-    _try_out(model, settings)
-    return model
-
-
-def _try_out(model: ContraWarp, settings: PretrainSettings) -> None:
-    """Some networks take one size of images, or none below another."""
-    size = settings.input_size
-    try:
-        with torch.no_grad(), explained_resources():
-            model.backbone.eval()(torch.zeros(1, 3, size, size))
-    except (RuntimeError, AssertionError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f"backbone {settings.backbone} takes no images of {size} pixels "
-            f"({reason}); give another --input-size"
-        ) from error
-    finally:
-        model.backbone.train()
 
 
 def _in_words(folder: Path, settings: PretrainSettings, images: int) -> str:
@@ -242,25 +165,6 @@ def _in_words(folder: Path, settings: PretrainSettings, images: int) -> str:
         what = f"a folder named {printable(folder.resolve().name)}"
     aligned = ", faces cut out" if settings.align else ""
     return f"{what}; {images:,} images{aligned}"
-
-
-def _compile(model: ContraWarp) -> None:
-    """Compiles the encoders in place, so that checkpoints stay as they are."""
-    if not torch.cuda.is_available() and not shutil.which(os.environ.get("CXX", "g++")):
-        raise InputError("--compile needs a C++ compiler on a CPU; install g++")
-    model.backbone.compile()
-    if model.target is not None:
-        model.target.backbone.compile()
-
-
-def _check_contrast(settings: PretrainSettings) -> None:
-    if settings.negatives_from == "batch" and settings.num_negatives:
-        for name, value, wanted in (
-            ("--unpaired", settings.paired, True),
-            (f"--contrast {settings.contrast}", settings.contrast, "online"),
-        ):
-            if value != wanted:
-                raise InputError(f"{name} needs --negatives-from face")
 
 
 def _build_trainer(

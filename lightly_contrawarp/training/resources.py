@@ -35,8 +35,11 @@ def check_workers(count: int) -> None:
 
 
 @contextmanager
-def explained_resources() -> Iterator[None]:
+def explained_resources(advice: str) -> Iterator[None]:
     """Turns errors about memory, and workers that died, into one line.
+
+    Args:
+        advice: What the user can do about memory.
 
     Raises:
         InputError: Says what to change.
@@ -48,10 +51,7 @@ def explained_resources() -> Iterator[None]:
         if isinstance(error, torch.OutOfMemoryError) or any(
             words in text for words in _NO_MEMORY
         ):
-            raise InputError(
-                "there is not enough memory; lower --batch-size, --input-size or "
-                "--num-negatives, or take a smaller backbone"
-            ) from error
+            raise InputError(f"there is not enough memory; {advice}") from error
         if text.startswith(_WORKER):
             raise InputError(
                 "a worker process died, for lack of memory as a rule (in a container "

@@ -12,6 +12,7 @@ from lightly_contrawarp import ContraWarp
 from lightly_contrawarp.loss.contrawarp_loss import LossTerms
 
 SMALL = ("--backbone", "small")
+BYOL = ("--positive-weight", 1, "--negative-weight", 0)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,7 @@ SMALL = ("--backbone", "small")
     [
         *((name, value) for name in ("--lr", "--temperature") for value in ("nan", 0)),
         ("--lr", "inf"),
+        ("--temperature", 1e-9),
         ("--lr", -1),
         ("--positive-weight", "nan"),
         ("--negative-weight", "inf"),
@@ -41,12 +43,23 @@ def test_a_number_out_of_range(option: str, value: object, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--temperature", 1e-9), "temperature must be at least 1e-08, got 1e-09"),
-        (("--negative-weight", 0), "positive_weight or negative_weight has to be"),
+        (("--negative-weight", 0), "--positive-weight or --negative-weight has to be"),
         (
             ("--num-negatives", 0, "--negatives-from", "face"),
-            "nothing is left to learn",
+            "nothing is left to learn: without negatives, --positive-weight has to be "
+            "above 0, or --negatives-from 'batch'",
         ),
+        (("--contrast", "target"), "--contrast 'target' needs --negatives-from 'face'"),
+        (
+            ("--num-negatives", 0, "--contrast", "target"),
+            "--contrast 'target' needs --negatives-from 'face'",
+        ),
+        (
+            ("--num-negatives", 0, "--contrast", "target", *BYOL),
+            "--contrast 'target' needs --negatives-from 'face'",
+        ),
+        (("--unpaired",), "unpaired warps need --negatives-from 'face'"),
+        (("--unpaired", *BYOL), "unpaired warps need --negatives-from 'face'"),
     ],
 )
 def test_numbers_that_cannot_be_met(
@@ -90,13 +103,13 @@ def test_a_run_that_diverges_keeps_what_was_good(
     out = tmp_path / "run"
     assert run_pretrain(face_folder, out, *SMALL).exit_code == 0
     before = (out / "last.ckpt").read_bytes()
-    compare = ContraWarp.compare
+    terms_of = ContraWarp.terms
 
     def overflows(self: ContraWarp, views: Any) -> tuple[Tensor, LossTerms]:
-        features, terms = compare(self, views)
+        features, terms = terms_of(self, views)
         return features, terms._replace(loss=terms.loss * float("nan"))
 
-    monkeypatch.setattr(ContraWarp, "compare", overflows)
+    monkeypatch.setattr(ContraWarp, "terms", overflows)
     result = run_pretrain(face_folder, out, *SMALL, "--resume", "--epochs", 3)
     assert result.exit_code == 2, result.output
     *_, last = result.stderr.splitlines()

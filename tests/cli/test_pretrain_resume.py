@@ -74,7 +74,7 @@ def test_resume_goes_on_until_the_epochs_are_done(folder: Path, out: Path) -> No
     ("options", "message"),
     [
         (("--lr", 0.1), "was started with lr=0.003, not 0.1"),
-        (("--unpaired",), "was started with paired=True, not False"),
+        (("--align",), "was started with align=False, not True"),
         (("--commercial-use", "yes"), "commercial_use=unknown, not yes"),
     ],
 )
@@ -97,6 +97,8 @@ def test_resume_needs_something_whole_to_resume(
     )
     assert not none.exists()
     (out / "settings.json").write_text("{")
+    one_line_error(run_pretrain(folder, out, "--resume"), "settings.json: damaged")
+    (out / "settings.json").write_text("[1]")
     one_line_error(run_pretrain(folder, out, "--resume"), "settings.json: damaged")
     (out / "settings.json").unlink()
     one_line_error(run_pretrain(folder, out, "--resume"), "settings.json: No such file")

@@ -17,14 +17,17 @@ class Scalar(torch.Tensor):
         return super().__float__()
 
 
+@pytest.mark.parametrize("name", ["train/loss", "train_loss"])
 def test_a_loss_is_read_when_the_bar_is_drawn(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Whatever Lightly or this package calls it."""
+    Scalar.reads = 0
     loss = torch.tensor(0.25).as_subclass(Scalar)
     trainer: Any = SimpleNamespace(
         is_global_zero=True, estimated_stepping_batches=100, global_step=0,
         current_epoch=0, max_epochs=1, max_steps=-1, num_training_batches=100,
-        accumulate_grad_batches=1, logged_metrics={"train/loss": loss},
+        accumulate_grad_batches=1, logged_metrics={name: loss},
     )  # fmt: skip
     module: Any = None
     now = 100.0

@@ -69,6 +69,9 @@ def test_results_of_threads_come_in_order() -> None:
         list(map_in_threads(fails, range(500)))
 
 
+ADVICE = "take less"
+
+
 def _raise(error: Exception) -> Callable[[], None]:
     def call() -> None:
         raise error
@@ -79,17 +82,20 @@ def _raise(error: Exception) -> Callable[[], None]:
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (torch.OutOfMemoryError("CUDA out of memory. Tried"), "not enough memory"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried"), f"memory; {ADVICE}$"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "not enough mem"),
         (RuntimeError("DataLoader worker (pid 7) is killed by signal: Bus"), "worker"),
         (RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly"), "worker"),
     ],
 )
 def test_memory_and_dead_workers_in_words(error: Exception, message: str) -> None:
-    with pytest.raises(InputError, match=message), explained_resources():
+    with pytest.raises(InputError, match=message), explained_resources(ADVICE):
         _raise(error)()
 
 
 def test_other_errors_stay_what_they_are() -> None:
-    with pytest.raises(RuntimeError, match="mat1 and mat2"), explained_resources():
+    with (
+        pytest.raises(RuntimeError, match="mat1 and mat2"),
+        explained_resources(ADVICE),
+    ):
         _raise(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))()

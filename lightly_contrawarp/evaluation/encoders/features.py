@@ -80,7 +80,7 @@ def extract_features(
     chunks: list[NDArray[np.float32]] = []
     readable: list[bool] = []
     unreadable: list[str] = []
-    with explained_resources():
+    with explained_resources("lower --batch-size, or take a smaller model"):
         for batch, read, failures in loader:
             if batch is not None:
                 chunks.append(encoder.embed(batch))

@@ -26,9 +26,11 @@ from lightly_contrawarp.evaluation.splits import Part
 from lightly_contrawarp.evaluation.statistics.scores import Labels, Scores, score
 from lightly_contrawarp.models.finite import all_finite
 from lightly_contrawarp.training.lightning import ProgressWithEta, fit, quiet_lightning
-from lightly_contrawarp.training.resources import check_workers
+from lightly_contrawarp.training.resources import check_workers, explained_resources
 
 _Batch = tuple[Tensor, Tensor]
+
+_MEMORY_ADVICE = "leave out --finetune, or take a smaller model"
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def fine_tune(
         num_classes=num_classes,
         topk=(1,),
     )
-    with quiet_lightning():
+    with quiet_lightning(), explained_resources(_MEMORY_ADVICE):
         fit(
             _trainer(settings, info.device),
             classifier.train(),  # Lightning keeps the mode: batch norm has to learn too
@@ -120,9 +122,10 @@ def fine_tune(
         )
     if not all_finite(classifier.state_dict().values()):
         raise InputError("fine-tuning has diverged; give a lower --finetune-lr")
-    predicted = _predict(
-        classifier.to(info.device).eval(), loader(_Chosen(test), batch_size=256)
-    )
+    with explained_resources(_MEMORY_ADVICE):
+        predicted = _predict(
+            classifier.to(info.device).eval(), loader(_Chosen(test), batch_size=256)
+        )
     return FineTuneResult(
         settings, score(test.labels, predicted, num_classes=num_classes)
     )
