@@ -37,11 +37,11 @@ def encode(encoder: nn.Module, pixels: Tensor, size: int) -> Values:
     """Features ``[N, D]`` of images ``[N, C, H, W]`` with values from 0 to 255."""
     device = next(encoder.parameters()).device
     encoder.eval()
-    parts = []
-    for part in torch.split(pixels, _BATCH):
-        batch = preprocess(part.to(device).expand(-1, 3, -1, -1), size)
-        parts.append(encoder(batch).flatten(1).float().cpu().numpy())
-    return np.concatenate(parts)
+    features = []
+    for some in torch.split(pixels, _BATCH):
+        batch = preprocess(some.to(device).expand(-1, 3, -1, -1), size)
+        features.append(encoder(batch).flatten(1).float().cpu().numpy())
+    return np.concatenate(features)
 
 
 def quick_accuracy(encoder: nn.Module, train: Images, test: Images, size: int) -> float:
@@ -103,8 +103,8 @@ def tells_warped(encoder: nn.Module, train: Images, test: Images, size: int) -> 
     values, labels = [], []
     for images in (train, test):
         some = images.spread(_WARP_IMAGES).pixels.cpu().float()
-        drawn = LocalWarp().draw(len(some), generator=generator)
-        both = torch.cat([warped(some, drawn), warped(some, drawn.stilled())])
+        warp = LocalWarp().draw(len(some), generator=generator)
+        both = torch.cat([warped(some, warp), warped(some, warp.stilled())])
         values.append(encode(encoder, both, size))
         labels.append(np.repeat([1, 0], len(some)))
     return float(fit_probe(values[0], labels[0], 0.1).score(values[1], labels[1]))

@@ -222,11 +222,11 @@ class Mined(Learner):
     ) -> Tensor:
         images, size = batch.pixels, len(batch.labels)
         warp = self.views.transform.warp
-        still, *drawn = (warp.draw(size) for _ in range(5))
+        still, *moved = (warp.draw(size) for _ in range(5))
         still = still.stilled()
         with torch.no_grad():
             source = images.float() / 255
-            looks = torch.cat([warped(source, one) for one in (still, *drawn)])
+            looks = torch.cat([warped(source, one) for one in (still, *moved)])
             looks = 4 * (looks - 0.5).expand(-1, 3, -1, -1)  # about unit variance
             looks = looks.contiguous(memory_format=torch.channels_last)
             q = unit(self.model.projection_head(self.model(looks)))
@@ -234,7 +234,7 @@ class Mined(Learner):
             hardest = (q[1:] * q[0]).sum(-1).argmax(0).cpu()
         rows = torch.arange(size)
         chosen = WarpParameters(
-            *(torch.stack(each)[hardest, rows] for each in zip(*drawn, strict=True))
+            *(torch.stack(each)[hardest, rows] for each in zip(*moved, strict=True))
         )
         _, terms = self.model.terms(self.views.views(images, [still, chosen]))
         return terms.loss

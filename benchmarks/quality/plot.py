@@ -13,7 +13,7 @@ Curve = Sequence[tuple[float, float]]
 
 
 def plot_curves(curves: Mapping[str, Sequence[Curve]]) -> bytes:
-    """Draws the mean curve of each variant, with the range over its seeds.
+    """Plots the mean curve of each variant, with the range over its seeds.
 
     Args:
         curves: For each name, the runs' pairs of epoch and accuracy; runs without a
@@ -26,8 +26,8 @@ def plot_curves(curves: Mapping[str, Sequence[Curve]]) -> bytes:
         figure = Figure(figsize=(9, 4.5), layout="constrained")
         axes = figure.subplots()
         styles = ["-", "--", ":"]
-        drawn = {k: [c for c in v if c] for k, v in curves.items()}
-        for index, (name, runs) in enumerate(drawn.items()):
+        shown = {k: [c for c in v if c] for k, v in curves.items()}
+        for index, (name, runs) in enumerate(shown.items()):
             if not runs:
                 continue
             epochs = [epoch for epoch, _ in runs[0]]

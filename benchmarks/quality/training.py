@@ -101,11 +101,11 @@ class Run:
 
     def _take_step(self, images: Images) -> None:
         chosen = self._batch(len(images.labels))
-        part = images.select(chosen)
+        batch = images.select(chosen)
         other = images.select(self.near.draw(chosen)) if self.near else None
         self.learner.model.update_target(self.step, self.steps)
         with torch.autocast(self.device, torch.bfloat16):
-            loss = self.learner.loss(part, self.step / self.steps, other)
+            loss = self.learner.loss(batch, self.step / self.steps, other)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()

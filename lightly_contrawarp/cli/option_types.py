@@ -27,26 +27,17 @@ def setting_option(name: str, **changes: Any) -> Callable[[_Command], _Command]:
     rule = rule_of(one)
     words = option_name(name) + (f"/--{rule.off}" if rule.off else "")
     known = {"default": one.default, "help": rule.help, **_kind(one)}
+    if rule.shown:
+        known["show_default"] = rule.shown
     return click.option(words, name, **{**known, **changes})
 
 
-def setting_options(
-    **changes: dict[str, Any],
-) -> Callable[[_Command], _Command]:
-    """An option for each field of ``PretrainSettings`` that is to have one.
-
-    Args:
-        **changes: What ``click.option`` shall be told otherwise of some.
-    """
-
-    def decorate(command: _Command) -> _Command:
-        for one in reversed(fields(PretrainSettings)):
-            if rule_of(one).option:
-                add = setting_option(one.name, **changes.get(one.name, {}))
-                command = add(command)
-        return command
-
-    return decorate
+def setting_options(command: _Command) -> _Command:
+    """Adds an option for each field of ``PretrainSettings`` that is to have one."""
+    for one in reversed(fields(PretrainSettings)):
+        if rule_of(one).option:
+            command = setting_option(one.name)(command)
+    return command
 
 
 def option_name(field: str) -> str:
@@ -60,11 +51,12 @@ def _kind(one: Field[Any]) -> dict[str, Any]:
         return {"is_flag": True}
     if rule.choices:
         return {"type": click.Choice(rule.choices)}
-    low, high = (x if math.isfinite(x) else None for x in (rule.low, rule.high))
+    bounds = [x if math.isfinite(x) else None for x in (rule.low, rule.high)]
     if isinstance(one.default, float):
-        return {"type": FiniteRange(low, high, min_open=rule.low_open)}
+        return {"type": FiniteRange(*bounds, min_open=rule.low_open)}
     if isinstance(one.default, int):
-        return {"type": click.IntRange(low, high)}
+        whole = (None if x is None else int(x) for x in bounds)
+        return {"type": click.IntRange(*whole)}
     return {"type": str}
 
 

@@ -29,7 +29,7 @@ _VIDEO_HINT = "contrawarp-edge align --every SECONDS takes their faces"
     help="Folder for last.ckpt, settings, logs and the list of skipped files.",
 )
 @click.option("--epochs", default=100, type=click.IntRange(1))
-@setting_options(training_images={"show_default": "the name of FOLDER"})
+@setting_options
 @click.option(
     "--workers", default=2, type=click.IntRange(0), help="Processes that decode."
 )

@@ -1,4 +1,4 @@
-"""Cosines between embeddings of views, as ``ContraWarpLoss`` compares them."""
+"""Cosines between embeddings of views, as ``ContraWarpLoss`` takes them."""
 
 from __future__ import annotations
 

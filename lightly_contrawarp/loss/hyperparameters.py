@@ -28,6 +28,7 @@ class Rule:
         low_open: Whether ``low`` itself is outside.
         choices: The words there are, if it is a word.
         off: Name of the option that turns it off, if it is on by default.
+        shown: What stands for the default where that says nothing.
         option: Whether the command has an option for it.
     """
 
@@ -37,6 +38,7 @@ class Rule:
     low_open: bool = False
     choices: Sequence[str] = ()
     off: str = ""
+    shown: str = ""
     option: bool = True
 
 

@@ -1,4 +1,4 @@
-"""Which views are compared with which, from the outputs of both networks."""
+"""Which views are contrasted with which, from the outputs of both networks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def loss_of_views(
         outputs: Online projections, predictions and projections of the target network,
             each ``[V * B, D]``, view by view; the last two may be ``None``.
         batch: Number of images B.
-        contrast: What the contrast compares.
+        contrast: What is contrasted with what, see ``Contrast``.
         paired: Whether each warped face, of which there is one at least, comes in two
             views.
     """

@@ -1,4 +1,4 @@
-"""``ContraWarp``: the method as a LightningModule, made of Lightly's parts."""
+"""``ContraWarp``: the method as a LightningModule, made of Lightly's modules."""
 
 from __future__ import annotations
 
@@ -137,8 +137,8 @@ class ContraWarp(LightningModule):
         """Logs how far the warps move a face, in inter-ocular distances."""
         transform = getattr(self.batch_transform, "transform", None)
         if self.logger is not None and transform is not None:
-            drawn = transform.warp.draw(1000, generator=torch.Generator())
-            strength = float(transform.warp.strength_of(drawn).mean())
+            warps = transform.warp.draw(1000, generator=torch.Generator())
+            strength = float(transform.warp.strength_of(warps).mean())
             self.logger.log_metrics({"warp/strength": strength}, self.global_step)
 
     def transfer_batch_to_device(

@@ -32,7 +32,7 @@ class ModelSettings(LossSettings):
     )
     contrast: str = hyperparameter(
         Contrast.ONLINE.value,
-        "What the views of warps are compared with.",
+        "What the views of warps are contrasted with.",
         choices=words_of(Contrast),
     )
     projection_hidden_dim: int = hyperparameter(
@@ -68,7 +68,9 @@ class ModelSettings(LossSettings):
         choices=("unknown", "yes", "no"),
     )
     training_images: str = hyperparameter(
-        "unknown", "What the images are and whose, in words; kept with the model."
+        "unknown",
+        "What the images are and whose, in words; kept with the model.",
+        shown="the name of FOLDER",
     )
 
     def __post_init__(self) -> None:

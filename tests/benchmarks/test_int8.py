@@ -19,6 +19,7 @@ from benchmarks.page import number
 from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.data.folders import ImageScan
 from lightly_contrawarp.export.int8.calibration import draw_sample
+from lightly_contrawarp.training.pretrain import PretrainResult
 
 
 @pytest.mark.parametrize(
@@ -77,13 +78,14 @@ def test_a_finished_encoder_is_not_trained_again(
 ) -> None:
     resumed: list[bool] = []
 
-    def pretrain(folder: Path, out: Path, settings: Any, **options: Any) -> ImageScan:
+    def pretrain(folder: Path, out: Path, settings: Any, **options: Any) -> Any:
         resumed.append(options["resume"])
         out.mkdir(exist_ok=True)
         (out / "last.ckpt").touch()
         if len(resumed) == 1:
             raise KeyboardInterrupt
-        return ImageScan([folder] * 70, [])
+        scan = ImageScan([folder] * 70, [])
+        return PretrainResult(out / "last.ckpt", scan, out / "skipped.tsv")
 
     monkeypatch.setattr(training, "pretrain", pretrain)
     out, scale = tmp_path / "out", SMOKE._replace(epochs=3)
