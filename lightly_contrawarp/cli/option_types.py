@@ -51,12 +51,12 @@ def _kind(one: Field[Any]) -> dict[str, Any]:
         return {"is_flag": True}
     if rule.choices:
         return {"type": click.Choice(rule.choices)}
-    bounds = [x if math.isfinite(x) else None for x in (rule.low, rule.high)]
+    low, high = (x if math.isfinite(x) else None for x in (rule.low, rule.high))
     if isinstance(one.default, float):
-        return {"type": FiniteRange(*bounds, min_open=rule.low_open)}
+        return {"type": FiniteRange(low, high, min_open=rule.low_open)}
     if isinstance(one.default, int):
-        whole = (None if x is None else int(x) for x in bounds)
-        return {"type": click.IntRange(*whole)}
+        least, most = (None if x is None else int(x) for x in (low, high))
+        return {"type": click.IntRange(least, most)}
     return {"type": str}
 
 
