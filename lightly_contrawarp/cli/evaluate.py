@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from contrawarp_edge.core.command import EXIT_SKIPPED
+from contrawarp_edge.core.command import EXIT_SKIPPED, FiniteRange
 from contrawarp_edge.core.errors import InputError
-from lightly_contrawarp.cli.option_types import SEED, FiniteRange
+from lightly_contrawarp.cli.option_types import SEED
 
 _PATH = click.Path(path_type=Path)
 

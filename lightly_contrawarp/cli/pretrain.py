@@ -10,16 +10,11 @@ import click
 
 from contrawarp_edge.align.crop import FACE_CROP
 from contrawarp_edge.align.framing import framing_warning
-from contrawarp_edge.core.command import EXIT_SKIPPED
+from contrawarp_edge.core.command import EXIT_SKIPPED, FiniteRange
 from contrawarp_edge.core.text import printable
 from contrawarp_edge.inputs.images import iter_images
 from contrawarp_edge.inputs.others import say_others
-from lightly_contrawarp.cli.option_types import (
-    INPUT_SIZE,
-    NUM_NEGATIVES,
-    SEED,
-    FiniteRange,
-)
+from lightly_contrawarp.cli.option_types import INPUT_SIZE, NUM_NEGATIVES, SEED
 from lightly_contrawarp.training.settings import PretrainSettings
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])

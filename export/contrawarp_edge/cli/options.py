@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from contrawarp_edge.core.command import FiniteRange
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.text import printable
 from contrawarp_edge.gallery.conditions import (
@@ -31,8 +32,10 @@ FILE = click.Path(path_type=Path)
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
+SECONDS = FiniteRange(0, min_open=True)
+
 every_option = click.option(
-    "--every", type=float, metavar="SECONDS", help="Also embed videos, a frame each."
+    "--every", type=SECONDS, metavar="SECONDS", help="Also embed videos, a frame each."
 )
 align_option = click.option(
     "--align/--no-align",

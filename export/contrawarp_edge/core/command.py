@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 import click
@@ -29,6 +31,19 @@ def print_csv(rows: Iterable[Sequence[object]]) -> None:
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     csv.writer(sys.stdout, lineterminator="\n").writerows(rows)
     sys.stdout.flush()
+
+
+class FiniteRange(click.FloatRange):
+    """A ``click.FloatRange`` without ``nan`` and ``inf``, which compare as in range."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Reads a number."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number", param, ctx)
+        return number
 
 
 class CleanCommand(click.Command):
@@ -61,3 +76,36 @@ class CleanCommand(click.Command):
 
 class CleanGroup(CleanCommand, click.Group):
     """A group whose commands report errors in one line."""
+
+
+class LazyGroup(CleanGroup):
+    """A group that imports a command when it is called, and not to list it.
+
+    Args:
+        lazy: By the name of a command, the module that holds it, as ``NAME_command``,
+            and the first sentence of its help.
+        args: Of ``click.Group``.
+        kwargs: Of ``click.Group``.
+    """
+
+    def __init__(
+        self, *args: Any, lazy: Mapping[str, tuple[str, str]], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._modules = {name: module for name, (module, _) in lazy.items()}
+        for name, (_, text) in lazy.items():  # stand in for the commands in lists
+            self.add_command(click.Command(name, help=text))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command itself, which is imported for it; None if there is no such one."""
+        if cmd_name not in self._modules:
+            return None
+        module = import_module(self._modules[cmd_name])
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        """Lists the commands with what was said of them here."""
+        click.Group(commands=self.commands).format_commands(ctx, formatter)

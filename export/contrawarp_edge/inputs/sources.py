@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import math
 import os
 import stat
 import sys
@@ -61,7 +62,7 @@ class Sources:
         for path in self.lists:
             if path != STDIN:
                 _check_list(path)
-        if self.every is not None and not self.every > 0:
+        if self.every is not None and not 0 < self.every < math.inf:
             raise InputError(f"{self.every}: not a time above 0 seconds")
 
     def __iter__(self) -> Iterator[Path]:

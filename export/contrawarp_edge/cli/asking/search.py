@@ -17,13 +17,13 @@ from contrawarp_edge.cli.options import (
     filter_options,
     say_missing,
 )
-from contrawarp_edge.core.command import CleanCommand, print_csv
+from contrawarp_edge.core.command import CleanCommand, FiniteRange, print_csv
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.files import atomic_write_text
 from contrawarp_edge.gallery.gallery import Gallery
 from contrawarp_edge.pages.hits import Question, render
 
-_SCORE = click.FloatRange(-1, 1)
+_SCORE = FiniteRange(-1, 1)
 
 
 @click.command("search", cls=CleanCommand)

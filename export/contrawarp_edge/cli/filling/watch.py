@@ -18,7 +18,7 @@ from contrawarp_edge.cli.options import (
     metadata_option,
     say_of_index,
 )
-from contrawarp_edge.core.command import CleanCommand
+from contrawarp_edge.core.command import CleanCommand, FiniteRange
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.text import printable
 from contrawarp_edge.gallery.ann.background import IndexKeeper
@@ -40,7 +40,7 @@ from contrawarp_edge.model.embedder import Embedder
 )
 @click.option(
     "--interval",
-    type=click.FloatRange(min=0.05),
+    type=FiniteRange(min=0.05),
     default=2.0,
     show_default=True,
     help="Seconds between two looks.",

@@ -9,12 +9,13 @@ import click
 
 from contrawarp_edge.align.rules import aligner_for
 from contrawarp_edge.cli.options import (
+    FILE,
     align_option,
     remembered_model,
     say_missing,
     say_of_index,
 )
-from contrawarp_edge.core.command import CleanCommand
+from contrawarp_edge.core.command import CleanCommand, FiniteRange
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.optional import required
 from contrawarp_edge.core.text import printable
@@ -29,13 +30,12 @@ from contrawarp_edge.server.settings import (
     is_loopback,
 )
 
-_FILE = click.Path(path_type=Path)
 _SHORTEST_TOKEN = 16
 
 
 @click.command("serve", cls=CleanCommand)
-@click.argument("gallery", type=_FILE)
-@click.option("--model", type=_FILE, help="The model, if it is not where it was.")
+@click.argument("gallery", type=FILE)
+@click.option("--model", type=FILE, help="The model, if it is not where it was.")
 @align_option
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
@@ -57,10 +57,10 @@ _SHORTEST_TOKEN = 16
     "browser, without http:// and port.",
 )
 @click.option(
-    "--max-upload-mb", type=click.FloatRange(0.1, 1024), default=16, show_default=True
+    "--max-upload-mb", type=FiniteRange(0.1, 1024), default=16, show_default=True
 )
 @click.option(
-    "--max-megapixels", type=click.FloatRange(0.1, 64), default=24, show_default=True
+    "--max-megapixels", type=FiniteRange(0.1, 64), default=24, show_default=True
 )
 @click.option(
     "--max-requests",
@@ -71,7 +71,7 @@ _SHORTEST_TOKEN = 16
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(0.1, 3600),
+    type=FiniteRange(0.1, 3600),
     default=30,
     show_default=True,
     help="Seconds for one request.",
