@@ -8,10 +8,10 @@ def printable(text: object) -> str:
     return "".join(c if c.isprintable() else "?" for c in str(text))
 
 
-def is_text(path: str) -> bool:
-    """Whether SQLite can hold a path: names of files may be no valid UTF-8."""
+def is_text(text: str) -> bool:
+    """Whether a text is valid Unicode, as SQLite needs: names of files may be none."""
     try:
-        path.encode()
+        text.encode()
     except UnicodeEncodeError:
         return False
     return True

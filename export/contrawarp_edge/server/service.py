@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from pydantic import BaseModel
@@ -26,6 +26,9 @@ from contrawarp_edge.search.query import Vector, combined
 from contrawarp_edge.server import pictures, schemas
 from contrawarp_edge.server.pool import GalleryPool
 from contrawarp_edge.server.settings import Limits
+
+Example: TypeAlias = "int | Vector"
+"""The id of an image, or an embedding ``(D,)`` of any length."""
 
 _FIELDS_SECONDS = 30.0
 _FIELDS_IMAGES = 50_000
@@ -68,7 +71,8 @@ class Service:
         self._prepare = prepare
         self._is_writable = writable
         self._writing = threading.Lock()
-        self._fields: tuple[float, list[schemas.MetadataField]] = (-np.inf, [])
+        self._erased = 0  # how often
+        self._fields: tuple[int, float, list[schemas.MetadataField]] = (-1, 0.0, [])
 
     @property
     def fingerprint(self) -> str:
@@ -107,24 +111,31 @@ class Service:
 
         return await self._pool.run(work)
 
-    async def search(self, request: schemas.SearchRequest) -> schemas.SearchResult:
-        """Searches by examples, which are not among the hits themselves."""
-        if request.k > self._limits.hits:
+    async def search(
+        self,
+        like: Sequence[Example],
+        unlike: Sequence[Example],
+        options: schemas.SearchOptions,
+    ) -> schemas.SearchResult:
+        """Searches by examples; those of the gallery are not among the hits."""
+        if options.k > self._limits.hits:
             raise InputError(f"k: at most {self._limits.hits} hits can be asked for")
-        self._check_count(len(request.like) + len(request.unlike))
+        self._check_count(len(like) + len(unlike))
 
         def work(gallery: Gallery) -> schemas.SearchResult:
-            query = combined(
-                [_vector(gallery, example) for example in request.like],
-                [_vector(gallery, example) for example in request.unlike],
+            (hits,) = gallery.search(
+                combined(
+                    [_vector(gallery, example) for example in like],
+                    [_vector(gallery, example) for example in unlike],
+                ),
+                options.k,
+                options.where,
+                min_score=options.min_score,
+                exclude=[e for e in (*like, *unlike) if isinstance(e, int)],
+                exact=options.exact,
             )
-            named = {e.id for e in (*request.like, *request.unlike)} - {None}
-            wanted = request.k + len(named)
-            (found,) = gallery.search(query, wanted, request.where, exact=request.exact)
-            floor = -2.0 if request.min_score is None else request.min_score
-            hits = [h for h in found if h.score >= floor and h.id not in named]
             return schemas.SearchResult(
-                hits=[schemas.SearchHit(**asdict(hit)) for hit in hits[: request.k]],
+                hits=[schemas.SearchHit(**asdict(hit)) for hit in hits],
                 images=len(gallery),
                 recall=gallery.last_recall,
             )
@@ -224,8 +235,11 @@ class Service:
 
     def _erase(self, gallery: Gallery, ids: Sequence[int]) -> int:
         with self._writing, _changing("cannot delete"):
-            self._fields = (-np.inf, [])
-            return gallery.delete(ids)
+            try:
+                return gallery.delete(ids)
+            finally:
+                self._erased += 1  # what was read of the gallery meanwhile may be gone
+                self._fields = (-1, 0.0, [])
 
     def _embed(self, data: bytes) -> tuple[Embeddings, str]:
         pixels, extension = pictures.decode_upload(data, self._limits.pixels)
@@ -246,14 +260,15 @@ class Service:
             )
 
     def _fields_of(self, gallery: Gallery) -> list[schemas.MetadataField]:
-        read, fields = self._fields
-        if time.monotonic() - read > _FIELDS_SECONDS:
+        erased = self._erased
+        of, read, fields = self._fields
+        if of != erased or time.monotonic() - read > _FIELDS_SECONDS:
             found = islice(gallery.iter_records(), _FIELDS_IMAGES)
             fields = [
                 schemas.MetadataField(**facts)
                 for facts in metadata_fields(record.metadata or {} for record in found)
             ]
-            self._fields = (time.monotonic(), fields)
+            self._fields = (erased, time.monotonic(), fields)
         return fields
 
 
@@ -278,16 +293,15 @@ def _known(gallery: Gallery, id: int) -> Record:
     return record
 
 
-def _vector(gallery: Gallery, example: schemas.Example) -> Vector:
-    if example.id is not None:
-        return _known(gallery, example.id).embedding
-    vector = np.asarray(example.embedding, np.float64)
-    if vector.shape != (gallery.info.dim,):
+def _vector(gallery: Gallery, example: Example) -> Vector:
+    if isinstance(example, int):
+        return _known(gallery, example).embedding
+    if example.shape != (gallery.info.dim,):
         raise InputError(
-            f"an embedding has {len(vector)} numbers; this model's have "
+            f"an embedding has {len(example)} numbers; this model's have "
             f"{gallery.info.dim}"
         )
-    return vector
+    return example
 
 
 def _only(schema: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
