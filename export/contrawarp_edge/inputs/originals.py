@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 
@@ -25,6 +26,24 @@ def read_original(path: Path | str) -> Image.Image:
     """
     frame = _frame_at(path)
     return read_rgb(path) if frame is None else frame_at(*frame)
+
+
+def small_jpeg(path: Path | str, side: int, quality: int = 85) -> bytes:
+    """The picture behind a path as a JPEG without metadata.
+
+    Args:
+        path: As for ``read_original``.
+        side: Most pixels of height and width.
+        quality: Of the JPEG, 1 to 95.
+
+    Raises:
+        InputError: If it is gone or cannot be decoded.
+    """
+    image = read_original(path)
+    image.thumbnail((side, side))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
 
 
 def original_file(path: Path | str) -> Path:

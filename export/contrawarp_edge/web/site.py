@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,7 @@ from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.gallery.conditions import metadata_fields
 from contrawarp_edge.gallery.gallery import Gallery
 from contrawarp_edge.gallery.records import Record
-from contrawarp_edge.inputs.originals import read_original
+from contrawarp_edge.inputs.originals import small_jpeg
 from contrawarp_edge.model.embedder import Embedder
 from contrawarp_edge.web import page_files
 
@@ -184,13 +183,9 @@ def _pictures(records: list[Record], side: int) -> Iterator[bytes | str]:
 
 def _picture(path: str, side: int) -> bytes | str:
     try:
-        image = read_original(path)
+        return small_jpeg(path, side, quality=80)
     except InputError as error:
         return str(error).removeprefix(f"{path}: ")
-    image.thumbnail((side, side))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=80)
-    return buffer.getvalue()
 
 
 def _image_facts(record: Record, visible: bool) -> dict[str, Any]:
