@@ -12,7 +12,7 @@ from contrawarp_edge.align.crop import FACE_CROP
 from contrawarp_edge.align.framing import framing_warning
 from contrawarp_edge.core.command import EXIT_SKIPPED, FiniteRange
 from contrawarp_edge.core.text import printable
-from contrawarp_edge.inputs.images import iter_images
+from contrawarp_edge.inputs.images import SKIPPED_TSV, iter_images
 from contrawarp_edge.inputs.others import say_others
 from lightly_contrawarp.cli.option_types import INPUT_SIZE, NUM_NEGATIVES, SEED
 from lightly_contrawarp.training.settings import PretrainSettings
@@ -128,7 +128,6 @@ def pretrain_command(
     """
     from lightly_contrawarp.training.pretrain import (
         LAST,
-        SKIPPED,
         is_first_process,
         pretrain,
     )
@@ -154,7 +153,7 @@ def pretrain_command(
     if scan.skipped:
         click.echo(
             f"{len(scan.skipped):,} files skipped, the first: "
-            f"{scan.skipped[0]}; all of them in {out / SKIPPED}",
+            f"{scan.skipped[0]}; all of them in {out / SKIPPED_TSV}",
             err=True,
         )
         raise SystemExit(EXIT_SKIPPED)

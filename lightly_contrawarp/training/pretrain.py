@@ -20,6 +20,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.files import atomic_write_text
 from contrawarp_edge.core.text import printable
+from contrawarp_edge.inputs.images import SKIPPED_TSV
 from lightly_contrawarp.data.folders import ImageScan
 from lightly_contrawarp.models.checkpoint import epochs_done, load_backbone
 from lightly_contrawarp.models.contrawarp import ContraWarp
@@ -45,7 +46,6 @@ from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransfo
 from lightly_contrawarp.transforms.contrawarp_transform import ContraWarpTransform
 
 LAST = "last.ckpt"
-SKIPPED = "skipped.tsv"
 ALIGNED = "aligned"
 _SETTINGS = "settings.json"
 
@@ -116,7 +116,7 @@ def pretrain(
             )
         loader = build_loader(
             scan,
-            out / SKIPPED,
+            out / SKIPPED_TSV,
             input_size=settings.input_size,
             batch_size=settings.batch_size,
             workers=workers,
@@ -131,16 +131,18 @@ def pretrain(
             out.mkdir(parents=True, exist_ok=True)
             text = json.dumps(asdict(settings), indent=2) + "\n"
             atomic_write_text(out / _SETTINGS, text)
-            write_skipped(out / SKIPPED, scan)
+            write_skipped(out / SKIPPED_TSV, scan)
             if guidance:
                 print(guidance.says, file=sys.stderr, flush=True)
         try:
             fit(trainer, model, loader, out / LAST if resume else None)
         except DivergedError as error:
             raise InputError(_after_divergence(out / LAST)) from error
-    scan = with_failures(scan, out / SKIPPED)
+    scan = with_failures(scan, out / SKIPPED_TSV)
     if is_first_process():
-        write_skipped(out / SKIPPED, scan)  # each once, though several workers met it
+        write_skipped(
+            out / SKIPPED_TSV, scan
+        )  # each once, though several workers met it
     return scan
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 def printable(text: object) -> str:
     """Text that fits on one line of any terminal: control characters become ``?``."""
@@ -15,3 +17,8 @@ def is_text(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def as_text(path: Path | str) -> str:
+    """A path as SQLite can hold it: what is no valid Unicode becomes ``?``."""
+    return str(path).encode(errors="replace").decode()

@@ -1,4 +1,4 @@
-"""The picture behind a path of a gallery: an image file, or a frame of a video."""
+"""What is behind a path that was stored: an image file, or a frame of a video."""
 
 from __future__ import annotations
 
@@ -50,6 +50,35 @@ def original_file(path: Path | str) -> Path:
     """The file in which the picture behind a path is: for a frame, the video."""
     frame = _frame_at(path)
     return Path(path if frame is None else frame[0])
+
+
+def original_exists(path: Path | str) -> bool:
+    """Whether the file behind a path is there: a link too, and the video of a frame.
+
+    Raises:
+        OSError: If that cannot be known, for want of permission or of the disk.
+    """
+    frame = split_frame_path(str(path))
+    for name in [path] if frame is None else [path, frame[0]]:
+        try:
+            os.lstat(name)
+            return True
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            continue  # no file can have what is a ValueError: a name with a zero byte
+    return False
+
+
+def has_entries(folder: Path | str) -> bool:
+    """Whether there is anything in a folder, or a file has taken its place.
+
+    Raises:
+        OSError: If it is missing or cannot be looked into.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is not None
+    except NotADirectoryError:
+        return True
 
 
 def _frame_at(path: Path | str) -> tuple[str, float] | None:
