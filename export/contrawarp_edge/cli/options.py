@@ -24,7 +24,6 @@ from contrawarp_edge.ingest.metadata_file import (
     MetadataFile,
     identity_from_path,
 )
-from contrawarp_edge.ingest.prune import Pruned
 from contrawarp_edge.inputs.others import say_others
 from contrawarp_edge.inputs.sources import Sources
 
@@ -102,6 +101,16 @@ def conditions(
     return found
 
 
+def check_one_format(is_json: bool, is_csv: bool) -> None:
+    """Checks that not both of --json and --csv are given.
+
+    Raises:
+        InputError: If they are.
+    """
+    if is_json and is_csv:
+        raise InputError("--json and --csv exclude each other")
+
+
 def describer(metadata: MetadataFile | None, identity_pattern: str | None) -> Describe:
     """What is known of a path from both; the file comes before the pattern."""
     by_path = identity_from_path(identity_pattern) if identity_pattern else None
@@ -143,12 +152,6 @@ def nothing_found(sources: Sources) -> InputError:
     names = ", ".join(map(str, (*sources.paths, *sources.lists)))
     parts = [f"{names}: no image files found", say_others(sources.others)]
     return InputError("; ".join(filter(None, parts)))
-
-
-def say_unsure(pruned: Pruned) -> None:
-    """Names the folders whose images were kept though they were not found."""
-    for line in pruned.doubts():
-        click.echo(printable(line), err=True)
 
 
 def say_missing(gallery: Gallery) -> None:
