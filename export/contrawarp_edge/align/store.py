@@ -66,11 +66,15 @@ class AlignRecord:
 
     def sha256_of(self, path: str) -> str | None:
         """The hash with which a photo or frame was done, or None."""
-        return self._first("SELECT sha256 FROM photos WHERE path = ?", (path,))
+        query = "SELECT sha256 FROM photos WHERE path = ?"
+        found: str | None = self._first(query, (path,))
+        return found
 
     def owner_of(self, file: str) -> str | None:
         """The photo that a crop comes from, None if there is no such crop."""
-        return self._first("SELECT path FROM faces WHERE file = ?", (file,))
+        query = "SELECT path FROM faces WHERE file = ?"
+        found: str | None = self._first(query, (file,))
+        return found
 
     def last_track(self) -> int:
         """The highest number of a track, 0 if there is none."""
@@ -94,7 +98,8 @@ class AlignRecord:
     def reasons_of(self, path: str) -> list[str]:
         """Why a photo or frame, or faces of it, were not used."""
         query = "SELECT reasons FROM photos WHERE path = ?"
-        return self._parsed(self._first(query, (path,)) or "[]")
+        found: list[str] = self._parsed(self._first(query, (path,)) or "[]")
+        return found
 
     def store(
         self,
@@ -198,8 +203,10 @@ class AlignRecord:
     def _faces(self, clause: str, values: _Values = ()) -> Iterator[FaceRow]:
         columns = "file, path, source, time, track, score, points, box"
         query = f"SELECT {columns} FROM faces {clause}"
-        for *facts, points, box in self._rows(query, values):
-            yield FaceRow(*facts, self._parsed(points), tuple(self._parsed(box)))
+        for row in self._rows(query, values):
+            file, path, source, time, track, score, points, box = row
+            points, box = self._parsed(points), tuple(self._parsed(box))
+            yield FaceRow(file, path, source, time, track, score, points, box)
 
     def _rows(self, query: str, values: _Values = ()) -> Iterator[tuple[Any, ...]]:
         with record_errors(self._file):

@@ -5,18 +5,15 @@ from __future__ import annotations
 import errno
 import hashlib
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from itertools import islice
 from typing import Any, TypeAlias
 
 import numpy as np
 from pydantic import BaseModel
 
 from contrawarp_edge.core.errors import FullError, InputError, StorageError
-from contrawarp_edge.gallery.conditions import metadata_fields
 from contrawarp_edge.gallery.gallery import Gallery
 from contrawarp_edge.gallery.records import Record
 from contrawarp_edge.gallery.uploads import Uploads
@@ -24,14 +21,12 @@ from contrawarp_edge.inputs.loading import Prepare
 from contrawarp_edge.model.embedder import Embedder, Embeddings
 from contrawarp_edge.search.query import Vector, combined
 from contrawarp_edge.server import pictures, schemas
+from contrawarp_edge.server.fields import Fields
 from contrawarp_edge.server.pool import GalleryPool
 from contrawarp_edge.server.settings import Limits
 
 Example: TypeAlias = "int | Vector"
 """The id of an image, or an embedding ``(D,)`` of any length."""
-
-_FIELDS_SECONDS = 30.0
-_FIELDS_IMAGES = 50_000
 
 
 class NotFoundError(InputError):
@@ -71,8 +66,7 @@ class Service:
         self._prepare = prepare
         self._is_writable = writable
         self._writing = threading.Lock()
-        self._erased = 0  # how often
-        self._fields: tuple[int, float, list[schemas.MetadataField]] = (-1, 0.0, [])
+        self._fields = Fields()
 
     @property
     def fingerprint(self) -> str:
@@ -150,7 +144,7 @@ class Service:
                 gallery=gallery_name,
                 images=len(gallery),
                 model=schemas.Model(**_only(schemas.Model, asdict(gallery.info))),
-                fields=self._fields_of(gallery),
+                fields=self._fields.of(gallery),
                 writable=self._is_writable,
                 limits=schemas.RequestLimits(
                     **_only(schemas.RequestLimits, asdict(self._limits))
@@ -238,8 +232,7 @@ class Service:
             try:
                 return gallery.delete(ids)
             finally:
-                self._erased += 1  # what was read of the gallery meanwhile may be gone
-                self._fields = (-1, 0.0, [])
+                self._fields.forget()
 
     def _embed(self, data: bytes) -> tuple[Embeddings, str]:
         pixels, extension = pictures.decode_upload(data, self._limits.pixels)
@@ -258,18 +251,6 @@ class Service:
             raise ReadonlyError(
                 "this service only reads its gallery; start it with --allow-add"
             )
-
-    def _fields_of(self, gallery: Gallery) -> list[schemas.MetadataField]:
-        erased = self._erased
-        of, read, fields = self._fields
-        if of != erased or time.monotonic() - read > _FIELDS_SECONDS:
-            found = islice(gallery.iter_records(), _FIELDS_IMAGES)
-            fields = [
-                schemas.MetadataField(**facts)
-                for facts in metadata_fields(record.metadata or {} for record in found)
-            ]
-            self._fields = (erased, time.monotonic(), fields)
-        return fields
 
 
 @contextmanager

@@ -12,20 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from serving.uploads import encoded
 from starlette.testclient import TestClient
 
 from contrawarp_edge.server.settings import Access, Limits
 
 MakeClient = Callable[..., TestClient]
 Serve = Callable[[Path, Path, Access, Limits], TestClient]
-
-
-def encoded(format: str, size: tuple[int, int] = (20, 30), **options: Any) -> bytes:
-    rng = np.random.default_rng(size[0])
-    pixels = rng.integers(0, 256, (size[1], size[0], 3)).astype(np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format, **options)
-    return buffer.getvalue()
 
 
 def png_of_size(width: int, height: int) -> bytes:

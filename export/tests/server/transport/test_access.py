@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from guarded import answers, call, chunks
+from serving.guarded import answers, call, chunks
 from starlette.testclient import TestClient
 
 from contrawarp_edge.server.settings import Access, Limits, is_loopback

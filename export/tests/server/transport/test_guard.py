@@ -5,7 +5,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from guarded import answers, call, chunks
+from serving.guarded import answers, call, chunks
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
