@@ -22,13 +22,13 @@ from contrawarp_edge.cli import main
 SLOW_EMBED = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
-from contrawarp_edge import gallery_sql
+from contrawarp_edge.gallery.store import statements
 from contrawarp_edge.cli import main
-upsert = gallery_sql.upsert
+upsert = statements.upsert
 def slow_upsert(connection, row):
     time.sleep(0.004)
     return upsert(connection, row)
-gallery_sql.upsert = slow_upsert
+statements.upsert = slow_upsert
 main(sys.argv[1:])
 """
 
