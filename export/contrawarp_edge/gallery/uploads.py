@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from contrawarp_edge.core.drafts import remove_stale_drafts
-from contrawarp_edge.core.files import atomic_write
+from contrawarp_edge.core.files import atomic_write, storage_errors
 
 _SUFFIX = ".uploads"
 _NAME = re.compile(r"[0-9a-f]{64}\.[a-z]+")
@@ -32,9 +32,10 @@ class Uploads:
         """Writes a file, whole or not at all.
 
         Raises:
-            InputError: If it cannot be written.
+            StorageError: If it cannot be written.
         """
-        self._folder.mkdir(exist_ok=True)
+        with storage_errors(f"{self._folder}: cannot be made"):
+            self._folder.mkdir(exist_ok=True)
         atomic_write(path, data)
 
     def find(self, path: str) -> Path | None:

@@ -120,13 +120,13 @@ class Service:
             )
             named = {e.id for e in (*request.like, *request.unlike)} - {None}
             wanted = request.k + len(named)
-            (found,) = gallery.search(query, wanted, request.where, exact=request.exact)
+            found = gallery.search(query, wanted, request.where, exact=request.exact)
             floor = -2.0 if request.min_score is None else request.min_score
-            hits = [h for h in found if h.score >= floor and h.id not in named]
+            hits = [h for h in found[0] if h.score >= floor and h.id not in named]
             return schemas.SearchResult(
                 hits=[schemas.SearchHit(**asdict(hit)) for hit in hits[: request.k]],
                 images=len(gallery),
-                recall=gallery.last_recall,
+                recall=found.recall,
             )
 
         return await self._pool.run(work)
