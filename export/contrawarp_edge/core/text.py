@@ -15,3 +15,8 @@ def is_text(path: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def as_text(path: str) -> str:
+    """A path with what SQLite cannot hold of it replaced; see ``is_text``."""
+    return path.encode(errors="replace").decode()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from contrawarp_edge.core.drafts import remove_stale_draft
 from contrawarp_edge.core.errors import DamagedError, InputError
-from contrawarp_edge.core.sqlite.transactions import paged, sqlite_errors
+from contrawarp_edge.core.sqlite.transactions import paged
 from contrawarp_edge.gallery import erase
 from contrawarp_edge.gallery.conditions import Where, as_conditions
 from contrawarp_edge.gallery.embeddings.matrix import Matrix
@@ -181,16 +181,14 @@ class Gallery:
         with self._file.writing() as connection:
             count = statements.delete(connection, {int(id) for id in ids})
             if count:
-                statements.next_revision(connection)
-                erase.set_erasing(connection)
+                erase.set_pending(connection, statements.next_revision(connection))
         self._erase()
         return count
 
     def _erase(self) -> None:
-        if self._file.read(erase.is_erasing):
+        if self._file.read(erase.pending) is not None:
             self._searcher.forget()
-            with sqlite_errors(self.path):
-                erase.finish(self._file.connection, self._file.place, self.info.dim)
+            erase.finish(self._file.connection, self._file.place, self.info.dim)
 
     def get(self, key: int | str) -> Record | None:
         """The image with an id, or with a path; None if there is none."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from contrawarp_edge.core.drafts import remove_stale_drafts
 from contrawarp_edge.core.files import atomic_write, storage_errors
+from contrawarp_edge.gallery.store.gallery_file import beside
 
 _SUFFIX = ".uploads"
 _NAME = re.compile(r"[0-9a-f]{64}\.[a-z]+")
@@ -22,7 +23,7 @@ class Uploads:
     """
 
     def __init__(self, gallery: Path) -> None:
-        self._folder = gallery.with_name(f"{gallery.name}{_SUFFIX}").resolve()
+        self._folder = beside(gallery, _SUFFIX)
 
     def path(self, sha256: str, extension: str) -> Path:
         """The place of a file with some content."""

@@ -21,8 +21,9 @@ from contrawarp_edge.gallery.gallery import Gallery
 from contrawarp_edge.gallery.records import Record
 from contrawarp_edge.gallery.uploads import Uploads
 from contrawarp_edge.inputs.loading import Prepare
-from contrawarp_edge.model.embedder import Embedder, Embeddings
-from contrawarp_edge.search.query import Vector, combined
+from contrawarp_edge.model.embedder import Embedder
+from contrawarp_edge.search.query import combined
+from contrawarp_edge.search.vectors import Vector, Vectors
 from contrawarp_edge.server import pictures, schemas
 from contrawarp_edge.server.pool import GalleryPool
 from contrawarp_edge.server.settings import Limits
@@ -96,11 +97,11 @@ class Service:
         if not is_same:  # its content was written over
             raise StorageError("the gallery was replaced; start the service again")
 
-    async def embed(self, images: Sequence[bytes]) -> Embeddings:
+    async def embed(self, images: Sequence[bytes]) -> Vectors:
         """Embeds uploaded files, float32 ``(N, D)``."""
         self._check_count(len(images))
 
-        def work(gallery: Gallery) -> Embeddings:
+        def work(gallery: Gallery) -> Vectors:
             # One by one, so that no more than one is decoded at a time.
             rows = [self._embed(data)[0] for data in images]
             return np.concatenate([np.empty((0, gallery.info.dim), np.float32), *rows])
@@ -227,7 +228,7 @@ class Service:
             self._fields = (-np.inf, [])
             return gallery.delete(ids)
 
-    def _embed(self, data: bytes) -> tuple[Embeddings, str]:
+    def _embed(self, data: bytes) -> tuple[Vectors, str]:
         pixels, extension = pictures.decode_upload(data, self._limits.pixels)
         if self._prepare is not None:
             pixels = self._prepare(pixels)

@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
 import pytest
 
 from contrawarp_edge import Gallery, InputError, ModelInfo, Record
+from contrawarp_edge.core.errors import FullError
 from contrawarp_edge.gallery import erase
 from contrawarp_edge.gallery.embeddings import matrix
+from contrawarp_edge.gallery.embeddings.snapshot import snapshot_path
 from contrawarp_edge.gallery.store import gallery_file
 from contrawarp_edge.gallery.uploads import Uploads
 
@@ -179,6 +183,75 @@ def test_a_reader_that_stays_is_named(path: Path, info: ModelInfo) -> None:
     assert left(path.parent, stored[:1]) == []
 
 
+def test_who_deletes_just_before_another_is_done(
+    path: Path, info: ModelInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = records(60)
+    fill(path, info, stored)
+    done = erase._set_erased
+    with Gallery.open(path) as first, Gallery.open(path) as second:
+
+        def late(*arguments: Any) -> None:
+            monkeypatch.setattr(erase, "_set_erased", done)
+            with monkeypatch.context() as patch:
+                patch.setattr(second, "_erase", lambda: None)  # comes to it later
+                assert second.delete([8]) == 1
+            done(*arguments)
+
+        monkeypatch.setattr(erase, "_set_erased", late)
+        first.delete([7])
+        assert first._file.read(erase.pending) is not None
+        second._erase()
+        assert first._file.read(erase.pending) is None
+    assert left(path.parent, stored[6:8]) == []
+
+
+class _FullConnection:
+    """One whose disk has no room for another copy of the gallery."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def execute(self, statement: str, *values: object) -> sqlite3.Cursor:
+        if statement == "VACUUM":
+            raise sqlite3.OperationalError("database or disk is full")
+        return self._connection.execute(statement, *values)
+
+
+def test_a_full_disk_is_named(path: Path, info: ModelInfo) -> None:
+    stored = records(60)
+    fill(path, info, stored)
+    with Gallery.open(path) as gallery:
+        gallery._file.connection = _FullConnection(gallery._file.connection)  # type: ignore[assignment]
+        with pytest.raises(FullError, match=r"not erased .* disk is full"):
+            gallery.delete([7])
+    Gallery.open(path).close()
+    assert left(path.parent, stored[6:7]) == []
+
+
+def test_what_lies_beside_a_gallery_is_found_by_a_link_too(
+    path: Path, tmp_path: Path, info: ModelInfo
+) -> None:
+    stored = records(60)
+    link = tmp_path / "links" / "link.gallery"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    fill(path, info, stored)
+    snapshot_path(path).unlink()
+    with Gallery.open(link, readonly=True) as gallery:
+        gallery.search(np.ones(DIM, np.float32))
+    assert os.listdir(link.parent) == ["link.gallery"]
+    assert snapshot_path(path).exists()
+    picture = Uploads(link).path(stored[6].sha256, "jpg")
+    Uploads(link).save(picture, Path(stored[6].path).stem.encode())
+    with Gallery.open(path) as gallery:
+        gallery.delete([7])
+    assert left(tmp_path, stored[6:7]) == []
+
+
 def kill_at(moment: str, path: Path) -> None:
     """Deletes image 7 in another process, which is killed instead of a call."""
     if (child := os.fork()) == 0:
@@ -186,7 +259,7 @@ def kill_at(moment: str, path: Path) -> None:
         def end(*arguments: object, **options: object) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
-        with mock.patch(f"contrawarp_edge.{moment}", end):
+        with mock.patch(f"contrawarp_edge.gallery.{moment}", end):
             Gallery.open(path).delete([7])
         os._exit(0)
     assert os.waitpid(child, 0)[1] == signal.SIGKILL
@@ -196,13 +269,13 @@ def kill_at(moment: str, path: Path) -> None:
 @pytest.mark.parametrize(
     "moment",
     [
-        "erasing.set_erasing",
-        "erasing.finish",
-        "erasing._sweep",
-        "erasing._empty_log",
-        "erasing._remove_snapshots",
-        "erasing.erase_deleted",
-        "erasing.set_erased",
+        "erase.set_pending",
+        "erase.finish",
+        "erase._sweep",
+        "erase._empty_log",
+        "erase._remove_snapshots",
+        "erase.erase_deleted",
+        "erase._set_erased",
     ],
 )
 def test_a_kill_at_any_moment(path: Path, info: ModelInfo, moment: str) -> None:
@@ -215,7 +288,7 @@ def test_a_kill_at_any_moment(path: Path, info: ModelInfo, moment: str) -> None:
     kill_at(moment, path)
     with Gallery.open(path) as gallery:
         is_there = gallery.get(7) is not None
-    assert is_there == picture.exists() == (moment == "erasing.set_erasing")
+    assert is_there == picture.exists() == (moment == "erase.set_pending")
     if not is_there:
         assert left(path.parent, stored[6:7]) == []
 

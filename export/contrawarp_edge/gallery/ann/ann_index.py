@@ -17,6 +17,7 @@ import numpy as np
 from contrawarp_edge.core.optional import optional
 from contrawarp_edge.gallery.ann.index_file import (
     AnnFacts,
+    file_of,
     is_outgrown,
     is_whole,
     required_faiss,
@@ -126,7 +127,7 @@ def load(
         return None
     try:
         index = faiss.read_index(
-            str(gallery.with_name(facts.file)),
+            str(file_of(gallery, facts)),
             faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY,
         )
     except (OSError, RuntimeError):

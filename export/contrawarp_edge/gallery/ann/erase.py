@@ -58,7 +58,7 @@ def _rewrite(
         return False
     if not index_file.is_whole(gallery, facts):
         return False
-    index = faiss.read_index(str(gallery.with_name(facts.file)))
+    index = faiss.read_index(str(index_file.file_of(gallery, facts)))
     if index.remove_ids(faiss.IDSelectorNot(faiss.IDSelectorBatch(present))):
         index_file.publish(gallery, draft, index, facts)
     return True

@@ -24,6 +24,7 @@ from contrawarp_edge.core.errors import BusyError
 from contrawarp_edge.core.files import write_durably
 from contrawarp_edge.core.optional import required
 from contrawarp_edge.gallery.store import statements
+from contrawarp_edge.gallery.store.gallery_file import beside
 
 _MAX_CHANGED = 0.1
 
@@ -68,7 +69,12 @@ def required_faiss() -> Any:
 
 def facts_path(gallery: Path) -> Path:
     """Where the facts of a gallery's index are."""
-    return gallery.with_name(f"{gallery.name}-index.json")
+    return beside(gallery, "-index.json")
+
+
+def file_of(gallery: Path, facts: AnnFacts) -> Path:
+    """Where the index is that facts are of."""
+    return facts_path(gallery).with_name(facts.file)
 
 
 def read_facts(gallery: Path) -> AnnFacts | None:
@@ -110,7 +116,7 @@ def is_whole(gallery: Path, facts: AnnFacts) -> bool:
 
     faiss would end the process over some damaged files.
     """
-    path = gallery.with_name(facts.file)
+    path = file_of(gallery, facts)
     try:
         size = path.stat().st_size
         return size == facts.size and file_checksum(path) == facts.checksum
@@ -173,7 +179,7 @@ def publish(gallery: Path, draft: Draft, index: Any, facts: AnnFacts) -> AnnFact
         OSError: If the files cannot be written.
         RuntimeError: The same, in the words of faiss.
     """
-    path = gallery.with_name(f"{gallery.name}-index-{secrets.token_hex(4)}")
+    path = beside(gallery, f"-index-{secrets.token_hex(4)}")
     before = read_facts(gallery)
     try:
         path.touch()
@@ -195,15 +201,15 @@ def publish(gallery: Path, draft: Draft, index: Any, facts: AnnFacts) -> AnnFact
         raise
     if before is not None:
         with suppress(OSError):
-            gallery.with_name(before.file).unlink()
+            file_of(gallery, before).unlink()
     return facts
 
 
 def index_files(gallery: Path) -> list[Path]:
     """The files beside a gallery that are, or were to be, an index of it."""
-    pattern = re.compile(re.escape(gallery.name) + "-index-[0-9a-f]{8}")
-    folder = gallery.absolute().parent
-    return [path for path in folder.iterdir() if pattern.fullmatch(path.name)]
+    start = beside(gallery, "-index-")
+    pattern = re.compile(re.escape(start.name) + "[0-9a-f]{8}")
+    return [path for path in start.parent.iterdir() if pattern.fullmatch(path.name)]
 
 
 def has_files(gallery: Path) -> bool:

@@ -126,7 +126,7 @@ class Places:
         """Where the file is behind a stored path."""
         if os.path.isabs(stored):
             return os.path.normpath(stored)
-        candidates = [_joined(base, stored) for base in self.bases]
+        candidates = [joined(base, stored) for base in self.bases]
         if len(candidates) > 1:
             return next(filter(is_there, candidates), candidates[0])
         return candidates[0]
@@ -163,7 +163,8 @@ def _relatives(full: str, base: str) -> Iterator[str]:
         yield os.path.relpath(full, base)
 
 
-def _joined(base: str, stored: str) -> str:
+def joined(base: str, stored: str) -> str:
+    """Where a stored path leads to from a folder."""
     return os.path.normpath(os.path.join(base, stored))
 
 
