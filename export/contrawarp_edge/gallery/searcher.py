@@ -98,8 +98,9 @@ class Searcher:
                 return self._matrix.top_k(rows, k, chosen)
 
             found = self._kept(find, queries, wanted)
-            is_exact = index is None or wanted.k > ann_index.MAX_HITS
-            recall = None if is_exact else index.facts.recall
+            recall = None
+            if index is not None and wanted.k <= ann_index.MAX_HITS:
+                recall = index.facts.recall
             return Hits(self._checked(connection, queries, found), recall)
 
         try:

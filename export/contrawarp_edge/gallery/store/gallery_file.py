@@ -106,10 +106,10 @@ def connect(path: Path, *, readonly: bool) -> tuple[PlacedConnection, dict[str, 
     """
     with storage_errors(f"{path}: cannot be opened"):
         if not path.is_file():
-            kind, problem = NotFoundError, "no such gallery"
+            advice = "`contrawarp-edge embed` makes galleries"
             if path.is_dir():
-                kind, problem = InputError, "is a folder"
-            raise kind(f"{path}: {problem}; `contrawarp-edge embed` makes galleries")
+                raise InputError(f"{path}: is a folder; {advice}")
+            raise NotFoundError(f"{path}: no such gallery; {advice}")
         file = path.resolve()
     with sqlite_errors(path):
         if not write_ahead.is_foreign(file):

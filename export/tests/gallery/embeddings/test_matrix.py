@@ -219,7 +219,8 @@ def test_is_as_private_as_the_gallery(path: Path) -> None:
 READER = """
 import sys, time
 import numpy as np
-from contrawarp_edge import Gallery, matrix
+from contrawarp_edge import Gallery
+from contrawarp_edge.gallery.embeddings import matrix
 matrix.MIN_SNAPSHOT_ROWS = 50
 query = np.ones(8, np.float32)
 seen, end = 0, time.monotonic() + 300
