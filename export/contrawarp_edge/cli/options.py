@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import InputError, NotFoundError
 from contrawarp_edge.core.text import printable
 from contrawarp_edge.gallery.ann.state import read_state
 from contrawarp_edge.gallery.conditions import (
@@ -120,7 +120,7 @@ def remembered_model(gallery: Gallery) -> Path:
     """
     path = gallery.model_path
     if path is None or not path.is_file():
-        raise InputError(
+        raise NotFoundError(
             f"{gallery.path}: its model {path or ''} is gone; name it with --model"
         )
     return path

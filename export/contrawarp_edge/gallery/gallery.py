@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from contrawarp_edge.core.drafts import remove_stale_draft
-from contrawarp_edge.core.errors import DamagedError, InputError
+from contrawarp_edge.core.errors import DamagedError, InputError, NotApplicableError
 from contrawarp_edge.core.sqlite.transactions import paged
 from contrawarp_edge.gallery import erase
 from contrawarp_edge.gallery.conditions import Where, as_conditions
@@ -132,7 +132,7 @@ class Gallery:
     def check_model(self, info: ModelInfo) -> None:
         """Raises InputError unless embeddings of a model may be compared with these."""
         if info.fingerprint != self.info.fingerprint:
-            raise InputError(
+            raise NotApplicableError(
                 f"{self.path}: made with model {self.info.short_fingerprint}, not "
                 f"{info.short_fingerprint}; use that model, or embed the images into "
                 "a new gallery"

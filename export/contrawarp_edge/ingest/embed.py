@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from contrawarp_edge.align.rules import aligner_for
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import InputError, NotFoundError
 from contrawarp_edge.gallery.gallery import Gallery
 from contrawarp_edge.gallery.records import Record
 from contrawarp_edge.ingest.adopt import adopt
@@ -110,7 +110,7 @@ def embed_into(
             gallery = stack.enter_context(_opened(gallery_path, embedder))
             align = _as_before(gallery, align)
         elif not gallery_path.parent.is_dir():
-            raise InputError(f"{gallery_path}: its folder does not exist")
+            raise NotFoundError(f"{gallery_path}: its folder does not exist")
         prepare = aligner_for(embedder.info) if align else None
         batches = partial(embedder.embed_files, every=every, prepare=prepare)
         for batch in chain(batches(paths, is_known=is_known), batches(_each(lost))):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import threading
 import time
@@ -15,7 +14,13 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
-from contrawarp_edge.core.errors import FullError, InputError, StorageError
+from contrawarp_edge.core.errors import (
+    FullError,
+    InputError,
+    NotFoundError,
+    StorageError,
+)
+from contrawarp_edge.core.files import storage_errors
 from contrawarp_edge.gallery.conditions import metadata_fields
 from contrawarp_edge.gallery.gallery import Gallery
 from contrawarp_edge.gallery.records import Record
@@ -30,10 +35,6 @@ from contrawarp_edge.server.settings import Limits
 
 _FIELDS_SECONDS = 30.0
 _FIELDS_IMAGES = 50_000
-
-
-class NotFoundError(InputError):
-    """There is no image with that id, or its original is gone."""
 
 
 class ReadonlyError(InputError):
@@ -261,15 +262,12 @@ class Service:
 @contextmanager
 def _changing(failure: str) -> Iterator[None]:
     """Says of what the machine cannot store that it is not the client's fault."""
-    try:
-        yield
-    except StorageError as error:
-        kind = FullError if isinstance(error, FullError) else StorageError
-        raise kind(f"{failure}: {error}") from error
-    except OSError as error:
-        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        kind = FullError if is_full else StorageError
-        raise kind(f"{failure}: {error.strerror}") from error
+    with storage_errors(failure):
+        try:
+            yield
+        except StorageError as error:
+            kind = FullError if isinstance(error, FullError) else StorageError
+            raise kind(f"{failure}: {error}") from error
 
 
 def _known(gallery: Gallery, id: int) -> Record:

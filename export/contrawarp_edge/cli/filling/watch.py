@@ -19,7 +19,7 @@ from contrawarp_edge.cli.options import (
     say_of_index,
 )
 from contrawarp_edge.core.command import CleanCommand
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import InputError, NotFoundError
 from contrawarp_edge.core.text import printable
 from contrawarp_edge.gallery.gallery import Gallery
 from contrawarp_edge.ingest.embed import Outcome
@@ -67,9 +67,9 @@ def watch_command(
     """
     for folder in folders:
         if not folder.is_dir():
-            raise InputError(f"{folder}: no such folder")
+            raise NotFoundError(f"{folder}: no such folder")
     if not gallery.parent.is_dir():
-        raise InputError(f"{gallery}: its folder does not exist")
+        raise NotFoundError(f"{gallery}: its folder does not exist")
     embedder = Embedder(model)
     if gallery.exists():
         with Gallery.open(gallery) as opened:
