@@ -189,7 +189,8 @@ def test_a_large_gallery_is_sampled(info: ModelInfo, tmp_path: Path) -> None:
     assert "originals looked at cannot be found, such as /p/" in str(missing)
 
 
-def test_a_damaged_twin_is_named(info: ModelInfo, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["b.png", "b.mp4#t=0.000"])
+def test_a_damaged_twin_is_named(info: ModelInfo, tmp_path: Path, name: str) -> None:
     path = tmp_path / "a.gallery"
     with Gallery.create(path, info) as gallery:
         gallery.add([Record("a.png", "f" * 64, np.ones(info.dim))])
@@ -199,4 +200,4 @@ def test_a_damaged_twin_is_named(info: ModelInfo, tmp_path: Path) -> None:
         Gallery.open(path, readonly=True) as gallery,
         pytest.raises(DamagedError, match="image 1 "),
     ):
-        gallery.paths.twins(tmp_path / "b.png", "f" * 64)
+        gallery.paths.twins(tmp_path / name, "f" * 64)
