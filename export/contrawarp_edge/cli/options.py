@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from contrawarp_edge.core.command import FiniteRange
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import InputError, NotFoundError
 from contrawarp_edge.core.text import printable
+from contrawarp_edge.gallery.ann.state import read_state
 from contrawarp_edge.gallery.conditions import (
     ADDED,
     Condition,
@@ -130,7 +132,7 @@ def remembered_model(gallery: Gallery) -> Path:
     """
     path = gallery.model_path
     if path is None or not path.is_file():
-        raise InputError(
+        raise NotFoundError(
             f"{gallery.path}: its model {path or ''} is gone; name it with --model"
         )
     return path
@@ -161,9 +163,12 @@ def say_missing(gallery: Gallery) -> None:
         click.echo(printable(found), err=True)
 
 
-def say_of_index(text: str) -> None:
-    """Says what became of an index, on one line of stderr."""
-    click.echo(printable(text), err=True)
+def say_of_index(gallery: Path) -> None:
+    """Says on one line of stderr if an index would make searches quicker."""
+    with suppress(InputError):  # whatever was wanted is done
+        if read_state(gallery).is_needed:
+            text = f"`contrawarp-edge index {gallery}` would make searches quicker"
+            click.echo(printable(text), err=True)
 
 
 class Steps:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import InputError, NotFoundError
 from contrawarp_edge.core.optional import optional
 from contrawarp_edge.core.regular_files import check_regular
 from contrawarp_edge.core.text import printable
@@ -91,7 +91,7 @@ def iter_images(
         yield root
         return
     if not root.is_dir():
-        raise InputError(f"{root}: no such file or folder")
+        raise NotFoundError(f"{root}: no such file or folder")
     extensions = image_extensions() if extensions is None else extensions
     seen: set[str] = set()
     unlisted: list[Path] = []

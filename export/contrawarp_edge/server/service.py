@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,13 +12,20 @@ from typing import Any, TypeAlias
 import numpy as np
 from pydantic import BaseModel
 
-from contrawarp_edge.core.errors import FullError, InputError, StorageError
+from contrawarp_edge.core.errors import (
+    FullError,
+    InputError,
+    NotFoundError,
+    StorageError,
+)
+from contrawarp_edge.core.files import storage_errors
 from contrawarp_edge.gallery.gallery import Gallery
 from contrawarp_edge.gallery.records import Record
 from contrawarp_edge.gallery.uploads import Uploads
 from contrawarp_edge.inputs.loading import Prepare
-from contrawarp_edge.model.embedder import Embedder, Embeddings
-from contrawarp_edge.search.query import Vector, combined
+from contrawarp_edge.model.embedder import Embedder
+from contrawarp_edge.search.query import combined
+from contrawarp_edge.search.vectors import Vector, Vectors
 from contrawarp_edge.server import pictures, schemas
 from contrawarp_edge.server.fields import Fields
 from contrawarp_edge.server.pool import GalleryPool
@@ -27,10 +33,6 @@ from contrawarp_edge.server.settings import Limits
 
 Example: TypeAlias = "int | Vector"
 """The id of an image, or an embedding ``(D,)`` of any length."""
-
-
-class NotFoundError(InputError):
-    """There is no image with that id, or its original is gone."""
 
 
 class ReadonlyError(InputError):
@@ -94,11 +96,11 @@ class Service:
         if not is_same:  # its content was written over
             raise StorageError("the gallery was replaced; start the service again")
 
-    async def embed(self, images: Sequence[bytes]) -> Embeddings:
+    async def embed(self, images: Sequence[bytes]) -> Vectors:
         """Embeds uploaded files, float32 ``(N, D)``."""
         self._check_count(len(images))
 
-        def work(gallery: Gallery) -> Embeddings:
+        def work(gallery: Gallery) -> Vectors:
             # One by one, so that no more than one is decoded at a time.
             rows = [self._embed(data)[0] for data in images]
             return np.concatenate([np.empty((0, gallery.info.dim), np.float32), *rows])
@@ -117,7 +119,7 @@ class Service:
         self._check_count(len(like) + len(unlike))
 
         def work(gallery: Gallery) -> schemas.SearchResult:
-            (hits,) = gallery.search(
+            found = gallery.search(
                 combined(
                     [_vector(gallery, example) for example in like],
                     [_vector(gallery, example) for example in unlike],
@@ -129,9 +131,9 @@ class Service:
                 exact=options.exact,
             )
             return schemas.SearchResult(
-                hits=[schemas.SearchHit(**asdict(hit)) for hit in hits],
+                hits=[schemas.SearchHit(**asdict(hit)) for hit in found[0]],
                 images=len(gallery),
-                recall=gallery.last_recall,
+                recall=found.recall,
             )
 
         return await self._pool.run(work)
@@ -234,7 +236,7 @@ class Service:
             finally:
                 self._fields.forget()
 
-    def _embed(self, data: bytes) -> tuple[Embeddings, str]:
+    def _embed(self, data: bytes) -> tuple[Vectors, str]:
         pixels, extension = pictures.decode_upload(data, self._limits.pixels)
         if self._prepare is not None:
             pixels = self._prepare(pixels)
@@ -256,15 +258,12 @@ class Service:
 @contextmanager
 def _changing(failure: str) -> Iterator[None]:
     """Says of what the machine cannot store that it is not the client's fault."""
-    try:
-        yield
-    except StorageError as error:
-        kind = FullError if isinstance(error, FullError) else StorageError
-        raise kind(f"{failure}: {error}") from error
-    except OSError as error:
-        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        kind = FullError if is_full else StorageError
-        raise kind(f"{failure}: {error.strerror}") from error
+    with storage_errors(failure):
+        try:
+            yield
+        except StorageError as error:
+            kind = FullError if isinstance(error, FullError) else StorageError
+            raise kind(f"{failure}: {error}") from error
 
 
 def _known(gallery: Gallery, id: int) -> Record:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from contrawarp_edge.core.drafts import draft_of, remove_stale_draft
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import InputError, NotApplicableError, NotFoundError
 from contrawarp_edge.gallery.conditions import metadata_fields
 from contrawarp_edge.gallery.gallery import Gallery
 from contrawarp_edge.gallery.records import Record
@@ -86,7 +86,7 @@ def build_site(
     with Gallery.open(gallery, readonly=True) as opened, _draft(out) as draft:
         opened.check_model(embedder.info)
         if not len(opened):
-            raise InputError(f"{gallery}: holds no images; embed some first")
+            raise NotApplicableError(f"{gallery}: holds no images; embed some first")
         records = list(opened.iter_records())
         dtype = "<f2" if settings.precision == "float16" else "<f4"
         contents = {
@@ -158,7 +158,7 @@ def _draft(out: Path) -> Iterator[Path]:
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file; give a new folder")
     if not out.absolute().parent.is_dir():
-        raise InputError(f"{out}: its folder does not exist")
+        raise NotFoundError(f"{out}: its folder does not exist")
     with draft_of(out, is_folder=True) as draft:
         remove_stale_draft(draft.path)
         yield draft.path

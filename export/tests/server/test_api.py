@@ -221,8 +221,7 @@ def test_approximate_searches_say_so(
 ) -> None:
     pytest.importorskip("faiss")
     monkeypatch.setattr(ann_index, "MIN_ROWS", 20)
-    with Gallery.open(gallery_path, readonly=True) as gallery:
-        facts = build(gallery, lists=2)
+    facts = build(gallery_path, lists=2)
     client = make_client()
     face = (gallery_path.parent / "faces" / "0003.png").read_bytes()
     for more, recall in (({}, facts.recall), ({"exact": True}, None)):

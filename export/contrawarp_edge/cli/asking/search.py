@@ -91,7 +91,7 @@ def search_command(
             )
         if other_people:
             where_all += whoever_else(opened, likes)
-        (hits,) = opened.search(
+        found = opened.search(
             query_vector(opened, likes, unlike, model, align),
             k,
             where_all,
@@ -100,10 +100,11 @@ def search_command(
             exclude=ids,
             exact=exact,
         )
-        if recall := opened.last_recall:
+        (hits,) = found
+        if found.recall is not None:
             click.echo(
-                f"approximate: {recall:.1%} of the ten nearest were found when the "
-                "index was built; --exact finds all",
+                f"approximate: {found.recall:.1%} of the ten nearest were found when "
+                "the index was built; --exact finds all",
                 err=True,
             )
         if html:

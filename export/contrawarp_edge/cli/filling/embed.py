@@ -27,7 +27,6 @@ from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.files import atomic_write_text
 from contrawarp_edge.core.progress import Progress
 from contrawarp_edge.core.text import printable
-from contrawarp_edge.gallery.ann.background import start_detached
 from contrawarp_edge.gallery.gallery import Gallery
 from contrawarp_edge.ingest.embed import Outcome, embed_into
 from contrawarp_edge.ingest.metadata_file import MetadataFile
@@ -97,11 +96,7 @@ def embed_command(
     click.echo(f"{printable(gallery)}: {outcome}")
     if metadata or identity_pattern:
         click.echo(f"metadata for {outcome.described} of {outcome.done} images")
-    if start_detached(gallery):
-        say_of_index(
-            "an index for approximate search is built in the background; until it is "
-            "there, searches are exact"
-        )
+    say_of_index(gallery)
     if outcome.failed:
         ctx.exit(EXIT_SKIPPED)
 

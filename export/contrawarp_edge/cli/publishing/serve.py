@@ -13,13 +13,11 @@ from contrawarp_edge.cli.options import (
     align_option,
     remembered_model,
     say_missing,
-    say_of_index,
 )
 from contrawarp_edge.core.command import CleanCommand, FiniteRange
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.optional import required
 from contrawarp_edge.core.text import printable
-from contrawarp_edge.gallery.ann.background import IndexKeeper
 from contrawarp_edge.gallery.gallery import Gallery
 from contrawarp_edge.model.embedder import Embedder
 from contrawarp_edge.server.settings import (
@@ -93,8 +91,7 @@ def serve_command(
     """Serve GALLERY as a page and as REST, until SIGTERM or Ctrl-C.
 
     Only this machine can reach it, unless another --host is given; a token is needed
-    then. What clients send is searched with and not stored, unless they add it. The
-    index of a large gallery is built meanwhile, if faiss is installed.
+    then. What clients send is searched with and not stored, unless they add it.
     """
     for module in ("fastapi", "uvicorn", "python_multipart"):
         required(module, "serve", f"serve needs {module}")
@@ -132,8 +129,7 @@ def serve_command(
                     err=True,
                 )
 
-        with IndexKeeper(gallery, say_of_index):
-            run(app, listener, limits, on_start)
+        run(app, listener, limits, on_start)
 
 
 def _names(host: str, allowed: tuple[str, ...]) -> frozenset[str]:
