@@ -13,7 +13,7 @@ from benchmarks.speed.scale import Scale
 from benchmarks.speed.table import OTHER, Growth, Part, Target, table_of_times
 from benchmarks.speed.timing import limited_threads, race, ratio
 from contrawarp_edge.core.progress import Progress
-from contrawarp_edge.gallery.ann import build
+from contrawarp_edge.gallery.ann.build import build
 from contrawarp_edge.gallery.gallery import Gallery
 from contrawarp_edge.gallery.records import Record
 from contrawarp_edge.model.info import ModelInfo
@@ -80,7 +80,7 @@ def _measure_index(scale: Scale, part: Part, count: int) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         vectors = clustered(count)
         with filled(Path(scratch) / "faces.gallery", vectors) as gallery:
-            facts = build.build(gallery)
+            facts = build(gallery.path)
             asked = queries_near(vectors, 1)
             calls: dict[str, Callable[[], object]] = {
                 EXACT: lambda: gallery.search(asked, _K, exact=True),

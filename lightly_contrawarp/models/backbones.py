@@ -7,7 +7,7 @@ import difflib
 import torchvision
 from torch import nn
 
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import NotApplicableError, NotFoundError
 
 SMALL = "small"
 """Name of an encoder for crops of 48 to 64 pixels that trains on a CPU in minutes."""
@@ -37,7 +37,7 @@ def build_backbone(name: str) -> tuple[nn.Module, int]:
     names = torchvision.models.list_models(module=torchvision.models)
     if name not in names:
         close = difflib.get_close_matches(name, names, n=3) or ["resnet18"]
-        raise InputError(
+        raise NotFoundError(
             f"unknown backbone {name!r}: torchvision has no such classification "
             f"model; did you mean {', '.join(close)}?"
         )
@@ -47,7 +47,7 @@ def build_backbone(name: str) -> tuple[nn.Module, int]:
     layers = list(head) if isinstance(head, nn.Sequential) else [head]
     linear = next((x for x in layers if isinstance(x, nn.Linear)), None)
     if linear is None or hasattr(model, "aux_logits"):
-        raise InputError(
+        raise NotApplicableError(
             f"backbone {name!r} has a head that cannot be removed; use another one, "
             "such as resnet18, or pass a module of your own to ContraWarp"
         )

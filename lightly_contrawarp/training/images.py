@@ -16,6 +16,7 @@ from torchvision.transforms import v2
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.files import atomic_write_text
 from contrawarp_edge.core.text import printable
+from contrawarp_edge.inputs.images import read_skipped, skipped_line
 from lightly_contrawarp.data.folders import (
     FaceFolder,
     ImageScan,
@@ -119,13 +120,13 @@ def build_loader(
 
 def write_skipped(skipped: Path, scan: ImageScan) -> None:
     """Writes the list of broken files: a path, a tab and a reason on each line."""
-    atomic_write_text(skipped, "".join(map(_to_line, scan.skipped)))
+    lines = (skipped_line(file.path, file.reason) for file in scan.skipped)
+    atomic_write_text(skipped, "".join(lines))
 
 
 def with_failures(scan: ImageScan, skipped: Path) -> ImageScan:
     """Moves the files that loaders listed from the images to the broken files."""
-    lines = skipped.read_text(encoding="utf-8").splitlines()
-    reasons = dict(line.split("\t", 1) for line in lines)
+    reasons = read_skipped(skipped)
     result = ImageScan([], list(scan.skipped), scan.others)
     for path in scan.paths:
         if reason := reasons.get(printable(path)):
@@ -135,11 +136,7 @@ def with_failures(scan: ImageScan, skipped: Path) -> ImageScan:
     return result
 
 
-def _to_line(file: SkippedFile) -> str:
-    return f"{printable(file.path)}\t{printable(file.reason)}\n"
-
-
 def _append(skipped: Path, file: SkippedFile) -> None:
     # Each worker appends what it finds; short lines are written in one piece.
     with skipped.open("a", encoding="utf-8") as lines:
-        lines.write(_to_line(file))
+        lines.write(skipped_line(file.path, file.reason))

@@ -15,6 +15,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.text import printable
+from contrawarp_edge.inputs.images import SKIPPED_TSV
 from lightly_contrawarp.data.folders import ImageScan
 from lightly_contrawarp.training.align import align_folder
 from lightly_contrawarp.training.annotations import Guidance, find_guidance
@@ -36,7 +37,6 @@ from lightly_contrawarp.training.resources import explained_resources
 from lightly_contrawarp.training.run_folder import (
     ALIGNED,
     LAST,
-    SKIPPED,
     check_run,
     write_settings,
 )
@@ -129,7 +129,7 @@ def pretrain(
             )
         loader = build_loader(
             scan,
-            out / SKIPPED,
+            out / SKIPPED_TSV,
             input_size=settings.input_size,
             batch_size=settings.batch_size,
             workers=workers,
@@ -142,15 +142,17 @@ def pretrain(
         trainer = _build_trainer(out, settings, epochs, devices, log_every)
         if is_first_process():
             write_settings(out, settings)
-            write_skipped(out / SKIPPED, scan)
+            write_skipped(out / SKIPPED_TSV, scan)
             if guidance and on_guidance:
                 on_guidance(guidance)
         with explained_resources(MEMORY_ADVICE):
             fit(trainer, model, loader, out / LAST if resume else None)
-    scan = with_failures(scan, out / SKIPPED)
+    skipped_list = out / SKIPPED_TSV
+    scan = with_failures(scan, skipped_list)
     if is_first_process():
-        write_skipped(out / SKIPPED, scan)  # each once, though several workers met it
-    return PretrainResult(out / LAST, scan, out / SKIPPED)
+        write_skipped(skipped_list, scan)  # each once, though several workers met it
+    return PretrainResult(out / LAST, scan, skipped_list)
+
 
 
 def is_first_process() -> bool:

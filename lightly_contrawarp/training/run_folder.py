@@ -12,7 +12,6 @@ from lightly_contrawarp.models.checkpoint import load_backbone, training_facts
 from lightly_contrawarp.training.settings import PretrainSettings
 
 LAST = "last.ckpt"
-SKIPPED = "skipped.tsv"
 ALIGNED = "aligned"
 _SETTINGS = "settings.json"
 

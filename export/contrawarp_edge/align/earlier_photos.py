@@ -11,6 +11,7 @@ from pathlib import Path
 from contrawarp_edge.align.naming import crop_names, stem_of
 from contrawarp_edge.align.store import AlignRecord
 from contrawarp_edge.inputs.loading import sha256_of_file
+from contrawarp_edge.inputs.originals import has_entries, original_exists
 
 
 class EarlierSources:
@@ -99,7 +100,7 @@ class EarlierSources:
             | {
                 source
                 for source in self._gone
-                if _is_below(source, folders) or _has_entries(os.path.dirname(source))
+                if _is_below(source, folders) or _has_others(os.path.dirname(source))
             }
         )
 
@@ -123,12 +124,9 @@ class EarlierSources:
 def _is_gone(path: str) -> bool:
     """Whether there is surely no file: what cannot be looked at may be there."""
     try:
-        os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
+        return not original_exists(path)
     except OSError:
-        pass
-    return False
+        return False
 
 
 def _is_below(path: str, folders: set[str]) -> bool:
@@ -136,10 +134,9 @@ def _is_below(path: str, folders: set[str]) -> bool:
     return any(str(parent) in folders for parent in parents)
 
 
-def _has_entries(folder: str) -> bool:
+def _has_others(folder: str) -> bool:
     try:
-        with os.scandir(folder or os.curdir) as entries:
-            return next(entries, None) is not None
+        return has_entries(folder or os.curdir)
     except OSError:
         return False
 

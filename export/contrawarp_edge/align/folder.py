@@ -23,6 +23,7 @@ from contrawarp_edge.align.tracks import link
 from contrawarp_edge.core.drafts import remove_stale_drafts
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.files import atomic_write
+from contrawarp_edge.core.text import as_text
 from contrawarp_edge.inputs.loading import LoadedFile, Pixels, load_files
 from contrawarp_edge.inputs.video import split_frame_path
 
@@ -97,7 +98,7 @@ def align_into(
             earlier.meet(*source)
 
         def is_known(path: Path, sha256: str) -> bool:
-            name = _text(path)
+            name = as_text(path)
             meet(path, name)
             faces = record.faces_of(name)
             there = all((folder / face.file).is_file() for face in faces)
@@ -109,7 +110,7 @@ def align_into(
             look = partial(_look, rules=rules)
             for photo in load_files(paths, is_known, look, every):
                 if photo.file.problem:  # nobody asked whether it is known
-                    meet(photo.file.path, _text(photo.file.path))
+                    meet(photo.file.path, as_text(photo.file.path))
                 work.do(photo, outcome)
                 on_photo(outcome)
             outcome.gone = work.forget(earlier.gone())
@@ -122,11 +123,6 @@ def _check_outside(folder: Path, roots: Sequence[Path]) -> None:
     for root in roots:
         if folder.resolve().is_relative_to(root.resolve()):
             raise InputError(f"{folder}: lies in {root}, whose images are aligned")
-
-
-def _text(path: Path) -> str:
-    """A path as SQLite can hold it: names of files may be no valid UTF-8."""
-    return str(path).encode(errors="replace").decode()
 
 
 def _settings(rules: Rules) -> dict[str, object]:
@@ -165,7 +161,7 @@ class _Work:
     def do(self, photo: _Photo, outcome: AlignOutcome) -> None:
         """Deals with one photo or frame."""
         file, faces, reasons = photo.file, photo.faces, photo.reasons
-        path = _text(file.path)
+        path = as_text(file.path)
         outcome.photos += 1
         before, self._before = self._before, path
         if file.problem:

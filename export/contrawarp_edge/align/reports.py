@@ -13,12 +13,12 @@ from contrawarp_edge.align.crop import FIVE_POINTS, CropContract
 from contrawarp_edge.align.store import AlignRecord
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.files import atomic_write, atomic_write_text
-from contrawarp_edge.core.text import printable
 from contrawarp_edge.inputs.images import (
     CONTACT_SHEET,
     FACES_CSV,
     SKIPPED_TSV,
     read_rgb,
+    skipped_line,
 )
 
 COLUMNS = (
@@ -50,9 +50,7 @@ def write_reports(folder: Path, record: AlignRecord, contract: CropContract) -> 
             [face.file, face.source, time, face.track, f"{face.score:.3f}", *points]
         )
     atomic_write_text(folder / FACES_CSV, table.getvalue())
-    lines = (
-        f"{printable(path)}\t{printable(reason)}\n" for path, reason in record.skipped()
-    )
+    lines = (skipped_line(path, reason) for path, reason in record.skipped())
     atomic_write_text(folder / SKIPPED_TSV, "".join(lines))
     if files:
         step = -(-len(files) // _MOST_FACES)

@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from contrawarp_edge.align.geometry import Box
-from contrawarp_edge.core.errors import InputError
-from contrawarp_edge.core.sqlite.connections import PlacedConnection, place_of
-from contrawarp_edge.core.sqlite.transactions import sqlite_errors, transaction
+from contrawarp_edge.align.record_file import RECORD, erase, open_record, record_errors
+from contrawarp_edge.core.errors import Damage
+from contrawarp_edge.core.sqlite.transactions import transaction
 
-RECORD = ".align.sqlite"
+_Values = tuple[str, ...] | dict[str, str]
 
-# `path` names a photo, or a frame such as clip.mp4#t=12.500, and `source` the file.
-_SCHEMA = """
-BEGIN;
-CREATE TABLE settings (json TEXT NOT NULL);
-CREATE TABLE photos (
-    path TEXT PRIMARY KEY, source TEXT NOT NULL, sha256 TEXT NOT NULL,
-    reasons TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE faces (
-    file TEXT PRIMARY KEY, path TEXT NOT NULL, source TEXT NOT NULL, time REAL,
-    track INTEGER, score REAL NOT NULL, points TEXT NOT NULL, box TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX photos_source ON photos (source);
-CREATE INDEX faces_path ON faces (path);
-COMMIT;
-"""
 _OF_SOURCE = "(SELECT path FROM photos WHERE source = :source)"
 
 
@@ -74,38 +58,7 @@ class AlignRecord:
 
     def __init__(self, folder: Path, settings: dict[str, object]) -> None:
         self._file = folder / RECORD
-        if folder.exists() and not folder.is_dir():
-            raise InputError(f"{folder}: is a file; crops need a folder")
-        if not self._file.exists():
-            if folder.is_dir() and any(folder.iterdir()):
-                raise InputError(
-                    f"{folder}: holds files that `align` did not write; give a new "
-                    "folder"
-                )
-            folder.mkdir(parents=True, exist_ok=True)
-        with sqlite_errors(self._file):
-            self._connection = sqlite3.connect(
-                self._file, isolation_level=None, factory=PlacedConnection
-            )
-            self._connection.place = place_of(self._file, is_immutable=False)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.execute("PRAGMA secure_delete = ON")
-            self._check(folder, json.dumps(settings))
-            self._erase()
-
-    def _check(self, folder: Path, settings: str) -> None:
-        tables = "SELECT count(*) FROM sqlite_master"
-        if self._connection.execute(tables).fetchone() == (0,):
-            self._connection.executescript(_SCHEMA)
-        row = self._connection.execute("SELECT json FROM settings").fetchone()
-        if row is None:
-            self._connection.execute("INSERT INTO settings VALUES (?)", (settings,))
-        elif row[0] != settings:
-            raise InputError(
-                f"{folder}: was made with other settings, {row[0]}; use the same or "
-                "give a new folder"
-            )
+        self._connection = open_record(folder, json.dumps(settings))
 
     def close(self) -> None:
         """Closes the file."""
@@ -114,19 +67,18 @@ class AlignRecord:
     def sha256_of(self, path: str) -> str | None:
         """The hash with which a photo or frame was done, or None."""
         query = "SELECT sha256 FROM photos WHERE path = ?"
-        row = self._connection.execute(query, (path,)).fetchone()
-        return row[0] if row else None
+        found: str | None = self._first(query, (path,))
+        return found
 
     def owner_of(self, file: str) -> str | None:
         """The photo that a crop comes from, None if there is no such crop."""
         query = "SELECT path FROM faces WHERE file = ?"
-        row = self._connection.execute(query, (file,)).fetchone()
-        return row[0] if row else None
+        found: str | None = self._first(query, (file,))
+        return found
 
     def last_track(self) -> int:
         """The highest number of a track, 0 if there is none."""
-        query = "SELECT coalesce(max(track), 0) FROM faces"
-        return int(self._connection.execute(query).fetchone()[0])
+        return self._first("SELECT max(track) FROM faces") or 0
 
     def faces_of(self, path: str) -> list[FaceRow]:
         """The crops of a photo or frame."""
@@ -134,20 +86,20 @@ class AlignRecord:
 
     def faces(self) -> Iterator[FaceRow]:
         """All crops, by file."""
-        return self._faces("ORDER BY file", ())
+        return self._faces("ORDER BY file")
 
     def skipped(self) -> Iterator[tuple[str, str]]:
         """Photos and frames, each with why it, or a face of it, was not used."""
         query = "SELECT path, reasons FROM photos WHERE reasons != '[]' ORDER BY path"
-        for path, reasons in self._connection.execute(query):
-            for reason in json.loads(reasons):
+        for path, reasons in self._rows(query):
+            for reason in self._parsed(reasons):
                 yield path, reason
 
     def reasons_of(self, path: str) -> list[str]:
         """Why a photo or frame, or faces of it, were not used."""
         query = "SELECT reasons FROM photos WHERE path = ?"
-        row = self._connection.execute(query, (path,)).fetchone()
-        return json.loads(row[0]) if row else []
+        found: list[str] = self._parsed(self._first(query, (path,)) or "[]")
+        return found
 
     def store(
         self,
@@ -185,7 +137,7 @@ class AlignRecord:
             }
             for face in faces
         ]
-        with sqlite_errors(self._file), transaction(self._connection, "IMMEDIATE"):
+        with record_errors(self._file), transaction(self._connection, "IMMEDIATE"):
             self._delete_faces(f"path IN {old}", key, remove)
             self._connection.execute(f"DELETE FROM photos WHERE path IN {old}", key)
             self._connection.execute(
@@ -201,12 +153,12 @@ class AlignRecord:
     def sources(self) -> list[tuple[str, str]]:
         """All photos and videos with their hash, empty if they could not be read."""
         query = "SELECT source, max(sha256) FROM photos GROUP BY source"
-        return self._connection.execute(query).fetchall()
+        return list(self._rows(query))
 
     def knows(self, source: str) -> bool:
         """Whether there is anything about a photo or video."""
         query = "SELECT 1 FROM photos WHERE source = ?"
-        return self._connection.execute(query, (source,)).fetchone() is not None
+        return self._first(query, (source,)) is not None
 
     def faces_of_source(self, source: str) -> list[FaceRow]:
         """The crops of a photo, or of all frames of a video, by frame."""
@@ -217,7 +169,7 @@ class AlignRecord:
         """Gives a photo or video another path; what is known of it stays."""
         values = {"source": source, "new": new}
         change = "path = :new || substr(path, length(:source) + 1), source = :new"
-        with sqlite_errors(self._file), transaction(self._connection, "IMMEDIATE"):
+        with record_errors(self._file), transaction(self._connection, "IMMEDIATE"):
             for table in ("faces", "photos"):
                 self._connection.execute(
                     f"UPDATE {table} SET {change} WHERE path IN {_OF_SOURCE}", values
@@ -231,25 +183,15 @@ class AlignRecord:
             remove: Called with each of their crops. A run that is killed meanwhile has
                 forgotten nothing.
         """
-        with sqlite_errors(self._file):
+        with record_errors(self._file):
             for source in sources:
                 key = {"source": source}
                 with transaction(self._connection, "IMMEDIATE"):
                     self._delete_faces(f"path IN {_OF_SOURCE}", key, remove)
                     query = "DELETE FROM photos WHERE source = :source"
                     self._connection.execute(query, key)
-                    self._connection.execute("PRAGMA user_version = 1")
-            self._erase()
-
-    def _erase(self) -> None:
-        """Writes the file anew if something was forgotten, in this run or before.
-
-        secure_delete leaves what SQLite has moved from one page to another.
-        """
-        if self._connection.execute("PRAGMA user_version").fetchone() == (1,):
-            self._connection.execute("VACUUM")
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self._connection.execute("PRAGMA user_version = 0")
+                    self._connection.execute("INSERT INTO forgotten DEFAULT VALUES")
+            erase(self._connection)
 
     def _delete_faces(
         self, which: str, values: dict[str, str], remove: Callable[[str], None]
@@ -258,20 +200,30 @@ class AlignRecord:
         for (file,) in self._connection.execute(query, values).fetchall():
             remove(file)
 
-    def _faces(
-        self, clause: str, values: tuple[str, ...] | dict[str, str]
-    ) -> Iterator[FaceRow]:
+    def _faces(self, clause: str, values: _Values = ()) -> Iterator[FaceRow]:
         columns = "file, path, source, time, track, score, points, box"
         query = f"SELECT {columns} FROM faces {clause}"
-        for *facts, points, box in self._connection.execute(query, values):
-            file, path, source, time, track, score = facts
-            yield FaceRow(
-                file,
-                path,
-                source,
-                time,
-                track,
-                score,
-                json.loads(points),
-                tuple(json.loads(box)),
-            )
+        for row in self._rows(query, values):
+            file, path, source, time, track, score, points, box = row
+            points, box = self._parsed(points), tuple(self._parsed(box))
+            yield FaceRow(file, path, source, time, track, score, points, box)
+
+    def _rows(self, query: str, values: _Values = ()) -> Iterator[tuple[Any, ...]]:
+        with record_errors(self._file):
+            cursor = self._connection.execute(query, values)
+        while True:
+            with record_errors(self._file):
+                row = cursor.fetchone()
+            if row is None:
+                return
+            yield row
+
+    def _first(self, query: str, values: _Values = ()) -> Any:
+        return next(self._rows(query, values), (None,))[0]
+
+    def _parsed(self, text: str) -> Any:
+        with record_errors(self._file):
+            try:
+                return json.loads(text)
+            except ValueError as error:
+                raise Damage("a row of it cannot be read") from error

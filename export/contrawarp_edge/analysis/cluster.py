@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import NotApplicableError
 from contrawarp_edge.gallery.embeddings.matrix import Matrix
 from contrawarp_edge.search.vectors import Rows, Scores, Vectors
 
@@ -65,7 +65,7 @@ def cluster(
     """
     ids = matrix.all_ids()
     if not 1 <= count <= len(ids):
-        raise InputError(f"{count} groups cannot be made of {len(ids)} images")
+        raise NotApplicableError(f"{count} groups cannot be made of {len(ids)} images")
     rng = np.random.default_rng(0)
     some = np.sort(rng.choice(ids, min(_SAMPLE, len(ids)), replace=False))
     sample = matrix.take(some)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import NotApplicableError
 from contrawarp_edge.core.optional import required
 from contrawarp_edge.search.vectors import Vectors
 
@@ -46,7 +46,7 @@ def tsne(vectors: Vectors) -> Points:
     """
     manifold = required("sklearn.manifold", "tsne", "t-SNE needs scikit-learn")
     if len(vectors) < 4:
-        raise InputError(f"t-SNE needs at least 4 images, not {len(vectors)}")
+        raise NotApplicableError(f"t-SNE needs at least 4 images, not {len(vectors)}")
     perplexity = min(30.0, (len(vectors) - 1) / 3)
     model = manifold.TSNE(
         perplexity=perplexity, init="pca", random_state=0, metric="cosine"

@@ -4,43 +4,60 @@ from __future__ import annotations
 
 import click
 
-from contrawarp_edge.cli.asking.cluster import cluster_command
-from contrawarp_edge.cli.asking.dedupe import dedupe_command
-from contrawarp_edge.cli.asking.map import map_command
-from contrawarp_edge.cli.asking.search import search_command
-from contrawarp_edge.cli.filling.align import align_command
-from contrawarp_edge.cli.filling.embed import embed_command
-from contrawarp_edge.cli.filling.watch import watch_command
-from contrawarp_edge.cli.publishing.serve import serve_command
-from contrawarp_edge.cli.publishing.web import web_command
-from contrawarp_edge.cli.upkeep.check import check_command
-from contrawarp_edge.cli.upkeep.index import index_command
-from contrawarp_edge.cli.upkeep.info import info_command
-from contrawarp_edge.cli.upkeep.prune import prune_command
-from contrawarp_edge.cli.upkeep.remove import remove_command
-from contrawarp_edge.core.command import CleanGroup
+from contrawarp_edge.core.command import LazyGroup
+
+_COMMANDS = {
+    "align": (
+        "filling.align",
+        "Cut the faces of SRC, files, folders or quoted patterns, out into DST.",
+    ),
+    "check": ("upkeep.check", "Read all of a gallery and name what is damaged."),
+    "cluster": (
+        "asking.cluster",
+        "Divide the images of a gallery into groups of similar ones.",
+    ),
+    "dedupe": ("asking.dedupe", "Find groups of near-duplicates in a gallery."),
+    "embed": (
+        "filling.embed",
+        "Embed IMAGES, files, whole folders or quoted patterns, into a gallery.",
+    ),
+    "index": (
+        "upkeep.index",
+        "Build an index for approximate search in a large gallery.",
+    ),
+    "info": ("upkeep.info", "Print what a model or a gallery is."),
+    "map": (
+        "asking.map",
+        "Draw a map of a gallery, on which similar images are near each other.",
+    ),
+    "prune": ("upkeep.prune", "Drop images whose files are gone from a gallery."),
+    "remove": (
+        "upkeep.remove",
+        "Erase images from a gallery: all that --id, --path or --where names.",
+    ),
+    "search": (
+        "asking.search",
+        "Find the images of a gallery that are most similar to QUERIES.",
+    ),
+    "serve": (
+        "publishing.serve",
+        "Serve GALLERY as a page and as REST, until SIGTERM or Ctrl-C.",
+    ),
+    "watch": ("filling.watch", "Keep a gallery in step with FOLDERS until Ctrl-C."),
+    "web": (
+        "publishing.web",
+        "Write a static site that searches GALLERY in the visitor's own browser.",
+    ),
+}
 
 
-@click.group(cls=CleanGroup)
+@click.group(
+    cls=LazyGroup,
+    lazy={
+        name: (f"{__name__}.{module}", text)
+        for name, (module, text) in _COMMANDS.items()
+    },
+)
 @click.version_option(package_name="contrawarp-edge")
 def main() -> None:
     """Embed faces by expression and search them."""
-
-
-for command in (
-    align_command,
-    embed_command,
-    watch_command,
-    prune_command,
-    remove_command,
-    search_command,
-    index_command,
-    check_command,
-    dedupe_command,
-    cluster_command,
-    map_command,
-    info_command,
-    serve_command,
-    web_command,
-):
-    main.add_command(command)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.command import FiniteRange
+from contrawarp_edge.core.errors import InputError, NotFoundError
 from contrawarp_edge.core.text import printable
+from contrawarp_edge.gallery.ann.state import read_state
 from contrawarp_edge.gallery.conditions import (
     ADDED,
     Condition,
@@ -23,7 +26,6 @@ from contrawarp_edge.ingest.metadata_file import (
     MetadataFile,
     identity_from_path,
 )
-from contrawarp_edge.ingest.prune import Pruned
 from contrawarp_edge.inputs.others import say_others
 from contrawarp_edge.inputs.sources import Sources
 
@@ -31,8 +33,10 @@ FILE = click.Path(path_type=Path)
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
+SECONDS = FiniteRange(0, min_open=True)
+
 every_option = click.option(
-    "--every", type=float, metavar="SECONDS", help="Also embed videos, a frame each."
+    "--every", type=SECONDS, metavar="SECONDS", help="Also embed videos, a frame each."
 )
 align_option = click.option(
     "--align/--no-align",
@@ -99,6 +103,16 @@ def conditions(
     return found
 
 
+def check_one_format(is_json: bool, is_csv: bool) -> None:
+    """Checks that not both of --json and --csv are given.
+
+    Raises:
+        InputError: If they are.
+    """
+    if is_json and is_csv:
+        raise InputError("--json and --csv exclude each other")
+
+
 def describer(metadata: MetadataFile | None, identity_pattern: str | None) -> Describe:
     """What is known of a path from both; the file comes before the pattern."""
     by_path = identity_from_path(identity_pattern) if identity_pattern else None
@@ -118,7 +132,7 @@ def remembered_model(gallery: Gallery) -> Path:
     """
     path = gallery.model_path
     if path is None or not path.is_file():
-        raise InputError(
+        raise NotFoundError(
             f"{gallery.path}: its model {path or ''} is gone; name it with --model"
         )
     return path
@@ -142,12 +156,6 @@ def nothing_found(sources: Sources) -> InputError:
     return InputError("; ".join(filter(None, parts)))
 
 
-def say_unsure(pruned: Pruned) -> None:
-    """Names the folders whose images were kept though they were not found."""
-    for line in pruned.doubts():
-        click.echo(printable(line), err=True)
-
-
 def say_missing(gallery: Gallery) -> None:
     """Says how many originals cannot be found, if any, on one line of stderr."""
     found = gallery.paths.missing()
@@ -155,9 +163,12 @@ def say_missing(gallery: Gallery) -> None:
         click.echo(printable(found), err=True)
 
 
-def say_of_index(text: str) -> None:
-    """Says what became of an index, on one line of stderr."""
-    click.echo(printable(text), err=True)
+def say_of_index(gallery: Path) -> None:
+    """Says on one line of stderr if an index would make searches quicker."""
+    with suppress(InputError):  # whatever was wanted is done
+        if read_state(gallery).is_needed:
+            text = f"`contrawarp-edge index {gallery}` would make searches quicker"
+            click.echo(printable(text), err=True)
 
 
 class Steps:

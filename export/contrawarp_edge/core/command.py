@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import ContrawarpError
 from contrawarp_edge.core.text import printable
 
 EXIT_INPUT = 2
@@ -47,7 +47,7 @@ class FiniteRange(click.FloatRange):
 
 
 class CleanCommand(click.Command):
-    """A command that reports ``InputError`` and file errors in one line."""
+    """A command that reports a ``ContrawarpError`` and file errors in one line."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Runs what was typed; letters that a terminal lacks are shown by number."""
@@ -60,7 +60,7 @@ class CleanCommand(click.Command):
         """Runs a command; what it raises becomes a message and an exit code."""
         try:
             return super().invoke(ctx)
-        except InputError as error:
+        except ContrawarpError as error:
             message = " ".join(str(error).split())
         except KeyboardInterrupt:
             click.echo("Interrupted", err=True)

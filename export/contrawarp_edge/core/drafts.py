@@ -15,18 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from contrawarp_edge.core.errors import BusyError
 from contrawarp_edge.core.locking import try_lock
 
 _SUFFIX = ".draft"
 _LOOK_SECONDS = 0.02
 _WAIT_SECONDS = 30.0
-
-
-class BusyDraftError(OSError):
-    """Another process is writing the same target."""
-
-    def __init__(self, target: Path) -> None:
-        super().__init__(None, "another process is writing it", str(target))
 
 
 def draft_path(target: Path) -> Path:
@@ -82,7 +76,7 @@ def draft_of(
         seconds: How long to wait for another process that writes the same target.
 
     Raises:
-        BusyDraftError: If that one is not done then.
+        BusyError: If that one is not done then.
         OSError: If there can be no draft.
     """
     draft = _started(target, is_folder, time.monotonic() + seconds)
@@ -106,7 +100,8 @@ def _started(target: Path, is_folder: bool, end: float) -> Draft:
         except FileExistsError:
             if not _remove_if_stale(path):
                 if time.monotonic() > end:
-                    raise BusyDraftError(target) from None
+                    message = f"{target}: another process is writing it; try again"
+                    raise BusyError(message) from None
                 time.sleep(_LOOK_SECONDS)
             continue
         except FileNotFoundError:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from contrawarp_edge.core.drafts import Draft, draft_of
-from contrawarp_edge.core.errors import FullError, InputError, StorageError
+from contrawarp_edge.core.errors import FullError, StorageError
 
 
 def atomic_write(path: Path, content: bytes | memoryview) -> None:
@@ -24,17 +24,33 @@ def atomic_write(path: Path, content: bytes | memoryview) -> None:
     Raises:
         StorageError: If the file cannot be written. An earlier file is left as it was.
     """
-    try:
+    with storage_errors(f"{path}: cannot be written"):
         if path.exists() and not path.is_file():
             path.write_bytes(content)
             return
         with draft_of(path) as draft:
             write_durably(draft.path, content)
             draft.publish(path)
+
+
+@contextmanager
+def storage_errors(failure: str) -> Iterator[None]:
+    """Turns what the system says of a file or folder into an error in words.
+
+    Args:
+        failure: What the message says before the system's reason, such as
+            ``"faces.csv: cannot be written"``.
+
+    Raises:
+        FullError: Instead of an ``OSError``, if there is no space left.
+        StorageError: Instead of any other ``OSError``.
+    """
+    try:
+        yield
     except OSError as error:
         is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         kind = FullError if is_full else StorageError
-        raise kind(f"{path}: cannot be written: {error.strerror}") from error
+        raise kind(f"{failure}: {error.strerror or error}") from error
 
 
 def write_durably(path: Path, content: bytes | memoryview) -> None:
@@ -57,7 +73,7 @@ def atomic_write_text(path: Path, text: str) -> None:
 Stage: TypeAlias = Callable[[Path, bytes], Path]
 """Takes a file to write or replace, whose folder has to exist, and all that it shall
 hold. Returns where the content waits, so that it can be checked there, or raises
-`InputError` if it cannot be written."""
+`StorageError` if it cannot be written."""
 
 
 @contextmanager
@@ -68,13 +84,13 @@ def staged_files() -> Iterator[Stage]:
         A `Stage` for the files.
 
     Raises:
-        InputError: If a file cannot be put in place. An earlier one is left as it was.
+        StorageError: If a file cannot be put in place. Earlier ones stay as they were.
     """
     waiting: dict[Path, Draft] = {}
     with ExitStack() as stack:
 
         def stage(path: Path, content: bytes) -> Path:
-            with _explained(path):
+            with storage_errors(f"{path}: cannot be written"):
                 if path not in waiting:
                     waiting[path] = stack.enter_context(draft_of(path))
                 write_durably(waiting[path].path, content)
@@ -82,13 +98,5 @@ def staged_files() -> Iterator[Stage]:
 
         yield stage
         for path, draft in waiting.items():
-            with _explained(path):
+            with storage_errors(f"{path}: cannot be written"):
                 draft.publish(path)
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from error

@@ -7,7 +7,7 @@ import os
 import stat
 from pathlib import Path
 
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import InputError, NotFoundError
 
 
 def problem_of(path: Path | str) -> str | None:
@@ -37,7 +37,10 @@ def check_regular(path: Path | str) -> None:
     """Checks that a path can be opened as a file.
 
     Raises:
-        InputError: If it is missing, no regular file, or no path at all.
+        NotFoundError: If it is missing.
+        InputError: If it is no regular file, or no path at all.
     """
     if problem := problem_of(path):
-        raise InputError(f"{path}: {problem}")
+        is_missing = problem == os.strerror(errno.ENOENT)
+        kind = NotFoundError if is_missing else InputError
+        raise kind(f"{path}: {problem}")

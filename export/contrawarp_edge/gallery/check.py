@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from contrawarp_edge.gallery.ann import ann_index
+from contrawarp_edge.gallery.ann import index_file
 from contrawarp_edge.gallery.embeddings import snapshot
 from contrawarp_edge.gallery.store import gallery_file, row_checks
 
@@ -103,6 +103,8 @@ def _read_caches(
 ) -> None:
     if snapshot.is_unusable(path, connection, dim):
         found.caches.append(snapshot.snapshot_path(path))
-    facts = ann_index.facts_path(path)
-    if facts.exists() and ann_index.believed_facts(path, connection, dim) is None:
-        found.caches.append(facts)
+    path_of_facts = index_file.facts_path(path)
+    if path_of_facts.exists():
+        facts = index_file.believed_facts(path, connection, dim)
+        if facts is None or not index_file.is_whole(path, facts):
+            found.caches.append(path_of_facts)

@@ -7,32 +7,37 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from contrawarp_edge.core.errors import StorageError
+from contrawarp_edge.core.errors import BusyError
+from contrawarp_edge.core.files import storage_errors
 from contrawarp_edge.core.sqlite.transactions import sqlite_errors, transaction
 from contrawarp_edge.gallery.ann.erase import erase_deleted
 from contrawarp_edge.gallery.embeddings import snapshot
-from contrawarp_edge.gallery.store import gallery_file, statements
+from contrawarp_edge.gallery.store import gallery_file, meta_table, statements
 from contrawarp_edge.gallery.uploads import Uploads
 
 # SQLite writes a gallery anew by way of a copy. One that is larger than this is kept in
 # a temporary file, so that small devices do not run out of memory.
 _MOST_IN_MEMORY = 256 << 20
+_KEY = "erasing"
 
 
-def is_erasing(connection: sqlite3.Connection) -> bool:
-    """Whether something was deleted that is still to be erased everywhere."""
-    query = "SELECT 1 FROM meta WHERE key = 'erasing'"
-    return connection.execute(query).fetchone() is not None
+def pending(connection: sqlite3.Connection) -> str | None:
+    """What was deleted and is still to be erased everywhere, None if nothing.
+
+    Returns:
+        Something that is different after each deletion.
+    """
+    return meta_table.entries(connection).get(_KEY)
 
 
-def set_erasing(connection: sqlite3.Connection) -> None:
-    """Remembers that something is to be erased, until ``set_erased``."""
-    connection.execute("INSERT OR REPLACE INTO meta VALUES ('erasing', 'yes')")
+def set_pending(connection: sqlite3.Connection, revision: int) -> None:
+    """Remembers that something was deleted, until it is erased.
 
-
-def set_erased(connection: sqlite3.Connection) -> None:
-    """Remembers that nothing is left to be erased."""
-    connection.execute("DELETE FROM meta WHERE key = 'erasing'")
+    Args:
+        connection: Inside the transaction that deletes.
+        revision: Of that transaction.
+    """
+    meta_table.set_entries(connection, {_KEY: str(revision)})
 
 
 def finish(connection: sqlite3.Connection, gallery: Path, dim: int) -> None:
@@ -49,9 +54,15 @@ def finish(connection: sqlite3.Connection, gallery: Path, dim: int) -> None:
     Raises:
         StorageError: If it is not complete, and why.
     """
-    try:
+    failure = (
+        f"{gallery}: images were deleted, but are not erased from all files yet, which "
+        "is tried again when it is next opened for writing"
+    )
+    with storage_errors(failure), sqlite_errors(gallery, failure):
+        if (mark := pending(connection)) is None:
+            return
         _sweep(connection, gallery, drafts=False)
-        _empty_log(connection)
+        _empty_log(connection, failure)
         # Whoever read the gallery as it was has ended now, and makes no copy any more.
         _remove_snapshots(gallery)
         erase_deleted(gallery, connection, dim)
@@ -61,15 +72,14 @@ def finish(connection: sqlite3.Connection, gallery: Path, dim: int) -> None:
         connection.execute(f"PRAGMA temp_store = {'FILE' if large else 'MEMORY'}")
         connection.execute("VACUUM")
         connection.execute("PRAGMA temp_store = MEMORY")
-        _empty_log(connection)
-        with transaction(connection, "IMMEDIATE"):
-            set_erased(connection)
-    except (sqlite3.Error, OSError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise StorageError(
-            f"{gallery}: images were deleted, but are not erased from all files yet: "
-            f"{reason}; that is tried again when it is next opened for writing"
-        ) from error
+        _empty_log(connection, failure)
+        _set_erased(connection, mark)
+
+
+def _set_erased(connection: sqlite3.Connection, mark: str) -> None:
+    with transaction(connection, "IMMEDIATE"):
+        # Another process may have deleted more meanwhile, and that is not erased.
+        meta_table.remove_entry(connection, _KEY, mark)
 
 
 def remove_orphans(gallery: Path) -> int:
@@ -84,11 +94,9 @@ def remove_orphans(gallery: Path) -> int:
         StorageError: If one cannot be removed.
     """
     connection, _ = gallery_file.connect(gallery, readonly=False)
-    with closing(connection), sqlite_errors(gallery):
-        try:
-            return _sweep(connection, gallery, drafts=True)
-        except OSError as error:
-            raise StorageError(f"{error.filename}: {error.strerror}") from error
+    failure = f"{gallery}: pictures that are no image of it cannot be removed"
+    with closing(connection), storage_errors(failure), sqlite_errors(gallery):
+        return _sweep(connection, gallery, drafts=True)
 
 
 def _sweep(connection: sqlite3.Connection, gallery: Path, *, drafts: bool) -> int:
@@ -98,12 +106,12 @@ def _sweep(connection: sqlite3.Connection, gallery: Path, *, drafts: bool) -> in
 
 
 def _remove_snapshots(gallery: Path) -> None:
-    drafts = gallery.absolute().parent.glob(f".{glob.escape(gallery.name)}-vectors.*")
-    for path in (snapshot.snapshot_path(gallery), *drafts):
-        path.unlink(missing_ok=True)
+    path = snapshot.snapshot_path(gallery)
+    for file in (path, *path.parent.glob(f".{glob.escape(path.name)}.*")):
+        file.unlink(missing_ok=True)
 
 
-def _empty_log(connection: sqlite3.Connection) -> None:
+def _empty_log(connection: sqlite3.Connection, failure: str) -> None:
     (is_busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if is_busy:
-        raise sqlite3.OperationalError("another process reads the gallery")
+        raise BusyError(f"{failure}: another process reads the gallery")

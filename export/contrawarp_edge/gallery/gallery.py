@@ -9,26 +9,23 @@ from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from contrawarp_edge.core.drafts import remove_stale_draft
-from contrawarp_edge.core.errors import DamagedError, InputError
-from contrawarp_edge.core.sqlite.transactions import paged, sqlite_errors
+from contrawarp_edge.core.errors import DamagedError, InputError, NotApplicableError
+from contrawarp_edge.core.sqlite.transactions import paged
 from contrawarp_edge.gallery import erase
 from contrawarp_edge.gallery.conditions import Where, as_conditions
 from contrawarp_edge.gallery.embeddings.matrix import Matrix
 from contrawarp_edge.gallery.embeddings.snapshot import snapshot_path
 from contrawarp_edge.gallery.paths.gallery_paths import GalleryPaths
 from contrawarp_edge.gallery.paths.settling import folder_entry
-from contrawarp_edge.gallery.records import Hit, Record
-from contrawarp_edge.gallery.searcher import Searcher
+from contrawarp_edge.gallery.records import Hits, Record
+from contrawarp_edge.gallery.searcher import Searcher, Wanted
 from contrawarp_edge.gallery.store import gallery_file, row_format, statements
 from contrawarp_edge.gallery.store.opened import OpenedFile
 from contrawarp_edge.gallery.store.row_format import to_row
 from contrawarp_edge.gallery.store.schema import facts_of, model_of
 from contrawarp_edge.model.info import ModelInfo
-from contrawarp_edge.search.vectors import unit_rows
+from contrawarp_edge.search.vectors import Vectors, unit_rows
 
 
 class Gallery:
@@ -135,7 +132,7 @@ class Gallery:
     def check_model(self, info: ModelInfo) -> None:
         """Raises InputError unless embeddings of a model may be compared with these."""
         if info.fingerprint != self.info.fingerprint:
-            raise InputError(
+            raise NotApplicableError(
                 f"{self.path}: made with model {self.info.short_fingerprint}, not "
                 f"{info.short_fingerprint}; use that model, or embed the images into "
                 "a new gallery"
@@ -184,16 +181,14 @@ class Gallery:
         with self._file.writing() as connection:
             count = statements.delete(connection, {int(id) for id in ids})
             if count:
-                statements.next_revision(connection)
-                erase.set_erasing(connection)
+                erase.set_pending(connection, statements.next_revision(connection))
         self._erase()
         return count
 
     def _erase(self) -> None:
-        if self._file.read(erase.is_erasing):
+        if self._file.read(erase.pending) is not None:
             self._searcher.forget()
-            with sqlite_errors(self.path):
-                erase.finish(self._file.connection, self._file.place, self.info.dim)
+            erase.finish(self._file.connection, self._file.place, self.info.dim)
 
     def get(self, key: int | str) -> Record | None:
         """The image with an id, or with a path; None if there is none."""
@@ -237,7 +232,7 @@ class Gallery:
 
     def search(
         self,
-        query_vectors: npt.NDArray[np.float32],
+        query_vectors: Vectors,
         k: int = 10,
         where: Where | None = None,
         *,
@@ -245,7 +240,7 @@ class Gallery:
         distinct: float | None = None,
         exclude: Collection[int] = (),
         exact: bool = False,
-    ) -> list[list[Hit]]:
+    ) -> Hits:
         """Finds the images most similar to each query.
 
         Args:
@@ -259,7 +254,8 @@ class Gallery:
             exact: Never use the approximate index. There is one only if it was built.
 
         Returns:
-            For each query its hits, best first, equal scores by ascending id.
+            For each query its hits, best first, equal scores by ascending id; a list
+            that also says how approximate the search was (``recall``).
 
         Raises:
             InputError: If the queries have another shape or are zero or not finite,
@@ -268,22 +264,11 @@ class Gallery:
         if k < 1:
             raise InputError(f"k has to be at least 1, not {k}")
         queries = unit_rows(query_vectors, self.info.dim)
-        found = self._searcher.search(
-            queries,
-            k,
-            as_conditions(where),
-            min_score=min_score,
-            distinct=distinct,
-            exclude=exclude,
-            exact=exact,
-        )
+        wanted = Wanted(k, as_conditions(where), min_score, distinct, exclude, exact)
+        found = self._searcher.search(queries, wanted)
         shown = self.paths.shown
-        return [[replace(hit, path=shown(hit.path)) for hit in hits] for hits in found]
-
-    @property
-    def last_recall(self) -> float | None:
-        """Recall of the index that the last search used, None if it was exact."""
-        return self._searcher.last_recall
+        some = ([replace(hit, path=shown(hit.path)) for hit in hits] for hits in found)
+        return Hits(some, found.recall)
 
     @property
     def revision(self) -> int:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.search.vectors import Vectors
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class Record:
 
     path: str
     sha256: str
-    embedding: npt.NDArray[np.float32]
+    embedding: Vectors
     metadata: Mapping[str, Any] | None = None
     id: int | None = None
     added: str | None = None
@@ -59,3 +57,16 @@ class Hit:
     score: float
     path: str
     metadata: Mapping[str, Any]
+
+
+class Hits(list[list[Hit]]):
+    """For each query its hits, best first.
+
+    Attributes:
+        recall: Share of the ten nearest images that the approximate index found, as
+            measured when it was built; None if the search was exact.
+    """
+
+    def __init__(self, hits: Iterable[list[Hit]], recall: float | None) -> None:
+        super().__init__(hits)
+        self.recall = recall

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from sqlite3 import Connection
 
 from contrawarp_edge.core.sqlite.transactions import transaction
-from contrawarp_edge.gallery.ann import ann_index
+from contrawarp_edge.gallery.ann import ann_index, index_file
 from contrawarp_edge.gallery.ann.ann_index import AnnIndex
+from contrawarp_edge.gallery.ann.index_file import AnnFacts
 from contrawarp_edge.gallery.conditions import Condition
 from contrawarp_edge.gallery.embeddings.matrix import Matrix
 from contrawarp_edge.gallery.embeddings.snapshot import DamagedCopyError
-from contrawarp_edge.gallery.records import Hit
+from contrawarp_edge.gallery.records import Hit, Hits
 from contrawarp_edge.gallery.store import row_checks, statements
 from contrawarp_edge.gallery.store.opened import OpenedFile
 from contrawarp_edge.search.distinct import Found, kept_hits
@@ -24,23 +26,30 @@ _SAME_SCORE = 1e-5
 _DISAGREE = "the table and the indices of the gallery say different things of it"
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What a search is for; see ``Gallery.search``."""
+
+    k: int
+    conditions: Collection[Condition]
+    min_score: float | None
+    distinct: float | None
+    exclude: Collection[int]
+    exact: bool
+
+
 class Searcher:
     """Searches one gallery and keeps between searches what makes that quick.
 
     Args:
         file: The gallery, which is open.
         dim: Length D of its embeddings.
-
-    Attributes:
-        last_recall: The measured recall of the index that the last search used, None
-            if it was exact.
     """
 
     def __init__(self, file: OpenedFile, dim: int) -> None:
         self._file = file
         self._path = file.place
         self._dim = dim
-        self.last_recall: float | None = None
         self.forget()
 
     def forget(self) -> None:
@@ -48,6 +57,7 @@ class Searcher:
         self._lineage = self._file.lineage
         self._matrix = Matrix.empty(self._path, self._dim)
         self._index: AnnIndex | None = None
+        self._facts: AnnFacts | None = None
         self._has_seen_rows = False
 
     def matrix(self) -> Matrix:
@@ -55,12 +65,7 @@ class Searcher:
 
         def work(connection: Connection) -> Matrix:
             with transaction(connection, "DEFERRED"):
-                matrix = self._refreshed(connection)
-                try:
-                    matrix.base.check()
-                except DamagedCopyError:
-                    self._matrix = matrix.rebuilt(connection)
-                    self._matrix.base.check()
+                self._matrix = self._refreshed(connection).checked(connection)
                 return self._matrix
 
         return self._file.read(work)
@@ -71,81 +76,62 @@ class Searcher:
         self._matrix = self._matrix.refreshed(connection)
         return self._matrix
 
-    def search(
-        self,
-        queries: Vectors,
-        k: int,
-        conditions: Collection[Condition],
-        *,
-        min_score: float | None,
-        distinct: float | None,
-        exclude: Collection[int],
-        exact: bool,
-    ) -> list[list[Hit]]:
-        """Finds hits for unit queries ``(Q, D)``; see ``Gallery.search``."""
+    def search(self, queries: Vectors, wanted: Wanted) -> Hits:
+        """Finds hits for unit queries ``(Q, D)``."""
 
-        def work(connection: Connection) -> list[list[Hit]]:
+        def work(connection: Connection) -> Hits:
             with transaction(connection, "DEFERRED"):
-                return self._found(
-                    connection,
-                    queries,
-                    k,
-                    conditions,
-                    min_score=min_score,
-                    distinct=distinct,
-                    exclude=exclude,
-                    exact=exact,
-                )
+                return self._found(connection, queries, wanted)
 
         return self._file.read(work)
 
-    def _found(
-        self,
-        connection: Connection,
-        queries: Vectors,
-        k: int,
-        conditions: Collection[Condition],
-        *,
-        min_score: float | None,
-        distinct: float | None,
-        exclude: Collection[int],
-        exact: bool,
-    ) -> list[list[Hit]]:
+    def _found(self, connection: Connection, queries: Vectors, wanted: Wanted) -> Hits:
         matrix = self._refreshed(connection)
-        chosen = self._chosen(connection, conditions) if conditions else None
-        is_exact = exact or chosen is not None or len(matrix) < ann_index.MIN_ROWS
+        chosen, index = None, None
+        if wanted.conditions:
+            chosen = self._chosen(connection, wanted.conditions)
 
-        def attempt(index: AnnIndex | None) -> list[list[Hit]]:
-            def find(wanted: int, rows: Vectors) -> list[Found]:
-                if index is not None and wanted <= ann_index.MAX_HITS:
-                    return index.top_k(self._matrix, rows, wanted)
-                return self._matrix.top_k(rows, wanted, chosen)
+        def attempt(index: AnnIndex | None) -> Hits:
+            def find(k: int, rows: Vectors) -> list[Found]:
+                if index is not None and k <= ann_index.MAX_HITS:
+                    return index.top_k(self._matrix, rows, k)
+                return self._matrix.top_k(rows, k, chosen)
 
-            if min_score is None and distinct is None and not exclude:
-                return self._checked(connection, queries, find(k, queries))
-            found = [
-                kept_hits(
-                    lambda wanted, row=row: find(wanted, row[None])[0],  # type: ignore[misc]
-                    self._matrix.take,
-                    k,
-                    min_score=min_score,
-                    distinct=distinct,
-                    exclude=exclude,
-                )
-                for row in queries
-            ]
-            return self._checked(connection, queries, found)
+            found = self._kept(find, queries, wanted)
+            recall = None
+            if index is not None and wanted.k <= ann_index.MAX_HITS:
+                recall = index.facts.recall
+            return Hits(self._checked(connection, queries, found), recall)
 
         try:
-            index = None if is_exact else self._followed_index(connection, matrix)
-            hits = attempt(index)
+            is_large = len(matrix) >= ann_index.MIN_ROWS
+            if is_large and chosen is None and not wanted.exact:
+                index = self._followed_index(connection, matrix)
+            return attempt(index)
         except DamagedCopyError:  # of the copy, so it is made anew
-            self._matrix, index = matrix.rebuilt(connection), None
-            hits = attempt(index)
-        self.last_recall = (
-            index.facts.recall if index and k <= ann_index.MAX_HITS else None
-        )
-        return hits
+            self._matrix = matrix.rebuilt(connection)
+            return attempt(None)
+
+    def _kept(
+        self,
+        find: Callable[[int, Vectors], list[Found]],
+        queries: Vectors,
+        wanted: Wanted,
+    ) -> list[Found]:
+        """For each query what is found and may stay."""
+        if wanted.min_score is None and wanted.distinct is None and not wanted.exclude:
+            return find(wanted.k, queries)  # all queries at once
+        return [
+            kept_hits(
+                lambda k, row=row: find(k, row[None])[0],  # type: ignore[misc]
+                self._matrix.take,
+                wanted.k,
+                min_score=wanted.min_score,
+                distinct=wanted.distinct,
+                exclude=wanted.exclude,
+            )
+            for row in queries
+        ]
 
     def _chosen(
         self, connection: Connection, conditions: Collection[Condition]
@@ -162,8 +148,12 @@ class Searcher:
     def _followed_index(
         self, connection: Connection, matrix: Matrix
     ) -> AnnIndex | None:
-        if self._index is None or not self._index.is_current(self._path):
-            self._index = ann_index.load(self._path, connection, matrix.dim)
+        facts = index_file.believed_facts(self._path, connection, matrix.dim)
+        if facts is None:
+            self._facts = self._index = None
+        elif facts != self._facts:  # to see whether a file is whole, all of it is read
+            self._facts = facts
+            self._index = ann_index.load(self._path, connection, facts)
         if self._index is not None:
             self._index = self._index.followed(connection, matrix)
         return self._index

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from contrawarp_edge.core.drafts import remove_stale_drafts
-from contrawarp_edge.core.files import atomic_write
+from contrawarp_edge.core.files import atomic_write, storage_errors
+from contrawarp_edge.gallery.store.gallery_file import beside
 
 _SUFFIX = ".uploads"
 _NAME = re.compile(r"[0-9a-f]{64}\.[a-z]+")
@@ -22,7 +23,7 @@ class Uploads:
     """
 
     def __init__(self, gallery: Path) -> None:
-        self._folder = gallery.with_name(f"{gallery.name}{_SUFFIX}").resolve()
+        self._folder = beside(gallery, _SUFFIX)
 
     def path(self, sha256: str, extension: str) -> Path:
         """The place of a file with some content."""
@@ -32,9 +33,10 @@ class Uploads:
         """Writes a file, whole or not at all.
 
         Raises:
-            InputError: If it cannot be written.
+            StorageError: If it cannot be written.
         """
-        self._folder.mkdir(exist_ok=True)
+        with storage_errors(f"{self._folder}: cannot be made"):
+            self._folder.mkdir(exist_ok=True)
         atomic_write(path, data)
 
     def find(self, path: str) -> Path | None:

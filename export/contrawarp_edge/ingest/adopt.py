@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from contrawarp_edge.gallery.gallery import Gallery
-from contrawarp_edge.gallery.paths.places import check_file
 from contrawarp_edge.gallery.records import Record
+from contrawarp_edge.inputs.originals import original_exists
 
 
 @dataclass
@@ -71,6 +71,6 @@ def _has_left(path: str, sha256: str, now: str | None) -> bool:
     if now is not None:
         return now != sha256
     try:
-        return not check_file(path)
+        return not original_exists(path)
     except OSError:
         return False

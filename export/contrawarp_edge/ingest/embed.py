@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from contrawarp_edge.align.rules import aligner_for
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import InputError, NotFoundError
 from contrawarp_edge.gallery.gallery import Gallery
 from contrawarp_edge.gallery.records import Record
 from contrawarp_edge.ingest.adopt import adopt
@@ -110,7 +110,7 @@ def embed_into(
             gallery = stack.enter_context(_opened(gallery_path, embedder))
             align = _as_before(gallery, align)
         elif not gallery_path.parent.is_dir():
-            raise InputError(f"{gallery_path}: its folder does not exist")
+            raise NotFoundError(f"{gallery_path}: its folder does not exist")
         prepare = aligner_for(embedder.info) if align else None
         batches = partial(embedder.embed_files, every=every, prepare=prepare)
         for batch in chain(batches(paths, is_known=is_known), batches(_each(lost))):
@@ -195,12 +195,13 @@ def _store(
                 records.append(record)
     unchanged = set(adopted.unchanged)
     known = [(path, sha256) for path, sha256 in batch.known if path not in unchanged]
-    _delete_outdated_frames(gallery, known + fresh)
     gallery.add(records)
     outcome.embedded += len(fresh)
     outcome.unchanged += len(adopted.unchanged)
     outcome.moved += len(moved)
     outcome.copied += len(adopted.copies)
+    if outdated := _outdated_frames(gallery, known + fresh):
+        gallery.delete(outdated)
     return adopted.lost
 
 
@@ -216,11 +217,13 @@ def _described(gallery: Gallery, record: Record, facts: dict[str, Any]) -> Recor
     return replace(record, metadata={**before, **facts})
 
 
-def _delete_outdated_frames(gallery: Gallery, files: list[tuple[Path, str]]) -> None:
-    """Deletes frames of what a video was before it changed."""
+def _outdated_frames(gallery: Gallery, files: list[tuple[Path, str]]) -> list[int]:
+    """The ids of frames of what videos were before they changed."""
     frames = [(split_frame_path(str(path)), sha256) for path, sha256 in files]
     videos = {(frame[0], sha256) for frame, sha256 in frames if frame is not None}
-    for video, sha256 in videos:
-        rows = gallery.paths.frames(video)
-        if outdated := [id for id, _, stored in rows if stored != sha256]:
-            gallery.delete(outdated)
+    return [
+        id
+        for video, sha256 in videos
+        for id, _, stored in gallery.paths.frames(video)
+        if stored != sha256
+    ]

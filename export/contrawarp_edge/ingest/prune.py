@@ -11,7 +11,8 @@ from pathlib import Path
 
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.gallery.gallery import Gallery
-from contrawarp_edge.gallery.paths.places import absolute, below, check_file
+from contrawarp_edge.gallery.paths.places import absolute, below
+from contrawarp_edge.inputs.originals import has_entries, original_exists
 
 _UNSETTLED = "it is not known from where its path goes on"
 
@@ -74,7 +75,7 @@ def prune(
     for id, path in _images(gallery, roots):
         folder = os.path.dirname(path) or os.curdir
         try:
-            if check_file(path):
+            if original_exists(path):
                 result.kept += 1
                 continue
             why = None
@@ -121,20 +122,12 @@ def _doubt(folder: str, roots: Sequence[str]) -> str | None:
         OSError: If the folder cannot be looked into.
     """
     try:
-        return None if _has_content(folder) else "the folder is empty"
+        return None if has_entries(folder) else "the folder is empty"
     except FileNotFoundError:
         pass
     root = next((one for one in roots if below(folder, one) is not None), folder)
     while len(folder) > len(root) and not os.path.lexists(folder):
         folder = os.path.dirname(folder)
     # If what is left of the way to it is empty, a disk may have been mounted there.
-    is_removed = os.path.lexists(folder) and _has_content(folder)
+    is_removed = os.path.lexists(folder) and has_entries(folder)
     return None if is_removed else "the folder is missing"
-
-
-def _has_content(folder: str) -> bool:
-    try:
-        with os.scandir(folder) as entries:
-            return next(entries, None) is not None
-    except NotADirectoryError:  # a file has taken its place
-        return True

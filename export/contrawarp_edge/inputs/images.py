@@ -12,9 +12,10 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import InputError, NotFoundError
 from contrawarp_edge.core.optional import optional
 from contrawarp_edge.core.regular_files import check_regular
+from contrawarp_edge.core.text import printable
 
 MAX_PIXELS = 64_000_000
 """Larger images are refused before they are decoded (decompression bombs)."""
@@ -26,7 +27,7 @@ CONTACT_SHEET = "contact.png"
 """Its picture of many crops; beside ``FACES_CSV`` it is not one of the images."""
 
 SKIPPED_TSV = "skipped.tsv"
-"""Its list of what it did not use."""
+"""Its list of what it did not use: lines of ``skipped_line``."""
 
 _ABOUT_CROPS = {FACES_CSV, CONTACT_SHEET, SKIPPED_TSV}
 
@@ -90,7 +91,7 @@ def iter_images(
         yield root
         return
     if not root.is_dir():
-        raise InputError(f"{root}: no such file or folder")
+        raise NotFoundError(f"{root}: no such file or folder")
     extensions = image_extensions() if extensions is None else extensions
     seen: set[str] = set()
     unlisted: list[Path] = []
@@ -116,6 +117,17 @@ def iter_images(
             else:
                 on_other(path)
     yield from unlisted
+
+
+def skipped_line(path: Path | str, reason: str) -> str:
+    """A line of ``SKIPPED_TSV``: a path, a tab and a reason."""
+    return f"{printable(path)}\t{printable(reason)}\n"
+
+
+def read_skipped(file: Path) -> dict[str, str]:
+    """Reads a list of such lines; the reasons by path, as ``printable`` shows it."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return dict(line.split("\t", 1) for line in lines)
 
 
 def read_rgb(source: Path | str | BinaryIO, *, name: str | None = None) -> Image.Image:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from contrawarp_edge.core.checksums import sha256_of
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.regular_files import problem_of
 from contrawarp_edge.core.text import is_text
@@ -33,7 +33,6 @@ IsKnown: TypeAlias = Callable[[Path, str], bool]
 _Result = TypeVar("_Result")
 
 _WORKERS = min(8, os.cpu_count() or 1)
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ def _loaded(path: Path, *, decode: bool) -> LoadedFile:
         return LoadedFile(path, problem="a video; --every SECONDS takes its frames")
     try:
         with path.open("rb") as file:
-            sha256 = _sha256(file)
+            sha256 = sha256_of(file)
             if not decode:
                 return LoadedFile(path, sha256)
             file.seek(0)
@@ -132,7 +131,7 @@ def load_video(
         return
     try:
         with path.open("rb") as file:
-            sha256 = _sha256(file)
+            sha256 = sha256_of(file)
         known: set[Path] = set()
         if is_known is not None:
             expected = [Path(frame_path(path, t)) for t in frame_times(path, every)]
@@ -173,20 +172,13 @@ def _failed(path: Path, error: InputError | OSError) -> LoadedFile:
     return LoadedFile(path, problem=problem, may_pass=True)
 
 
-def _sha256(file: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    while chunk := file.read(_CHUNK):
-        digest.update(chunk)
-    return digest.hexdigest()
-
-
 def sha256_of_file(path: Path) -> str | None:
     """The hash of a file that could be loaded, None if it cannot be."""
     if _not_loadable(path):
         return None
     try:
         with path.open("rb") as file:
-            return _sha256(file)
+            return sha256_of(file)
     except OSError:
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import math
 import os
 import stat
 import sys
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import InputError, NotFoundError
 from contrawarp_edge.core.regular_files import check_regular
 from contrawarp_edge.inputs.images import image_extensions, iter_images
 from contrawarp_edge.inputs.others import kind_of
@@ -61,7 +62,7 @@ class Sources:
         for path in self.lists:
             if path != STDIN:
                 _check_list(path)
-        if self.every is not None and not self.every > 0:
+        if self.every is not None and not 0 < self.every < math.inf:
             raise InputError(f"{self.every}: not a time above 0 seconds")
 
     def __iter__(self) -> Iterator[Path]:
@@ -139,7 +140,7 @@ def _mode_of(path: Path) -> int:
     try:
         return path.stat().st_mode
     except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file or folder") from error
+        raise NotFoundError(f"{path}: no such file or folder") from error
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
 

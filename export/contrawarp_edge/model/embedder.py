@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from contrawarp_edge.core.errors import InputError
@@ -25,8 +24,7 @@ from contrawarp_edge.inputs.loading import (
 )
 from contrawarp_edge.model.info import INPUT_NAME, OUTPUT_NAME, ModelInfo
 from contrawarp_edge.model.session import open_session
-
-Embeddings = npt.NDArray[np.float32]
+from contrawarp_edge.search.vectors import Mask, Vectors
 
 # The model turns its input into floats, so large photographs go in few at a time.
 _MAX_BATCH_BYTES = 16 << 20
@@ -49,7 +47,7 @@ class FileBatch:
 
     paths: list[Path]
     sha256: list[str]
-    embeddings: Embeddings
+    embeddings: Vectors
     known: list[tuple[Path, str]]
     failed: list[tuple[Path, str]]
     may_pass: list[Path]
@@ -88,7 +86,7 @@ class Embedder:
             self.path, threads=threads, providers=providers
         )
 
-    def embed(self, images: ImageLike | Iterable[ImageLike]) -> Embeddings:
+    def embed(self, images: ImageLike | Iterable[ImageLike]) -> Vectors:
         """Embeds one image or many, which may differ in size.
 
         Args:
@@ -189,13 +187,13 @@ class Embedder:
             may_pass=[file.path for file in window if file.may_pass],
         )
 
-    def _embed_pixels(self, images: list[Pixels]) -> Embeddings:
+    def _embed_pixels(self, images: list[Pixels]) -> Vectors:
         result = np.empty((len(images), self.info.dim), np.float32)
         for rows in same_shape(images):
             result[rows] = self._run(np.stack([images[row] for row in rows]))
         return result
 
-    def _run(self, batch: Pixels) -> Embeddings:
+    def _run(self, batch: Pixels) -> Vectors:
         try:
             (output,) = self._session.run([OUTPUT_NAME], {INPUT_NAME: batch})
         except Exception as error:  # onnxruntime's errors share no base class
@@ -217,7 +215,7 @@ def same_shape(images: Sequence[Pixels]) -> list[list[int]]:
     return list(groups.values())
 
 
-def is_unit(embeddings: Embeddings) -> npt.NDArray[np.bool_]:
+def is_unit(embeddings: Vectors) -> Mask:
     """Tells for each row of ``(N, D)`` whether it is finite and of length 1."""
     lengths = np.linalg.norm(embeddings.astype(np.float64), axis=1)
     return np.asarray(np.abs(lengths - 1) < 0.01)

@@ -17,6 +17,15 @@ METADATA_PREFIX = "contrawarp."
 """Of the keys of metadata that belong to the contract."""
 
 
+def contract_entries(metadata: Mapping[str, str]) -> dict[str, str]:
+    """The entries of the contract without their prefix; those of other tools not."""
+    return {
+        key.removeprefix(METADATA_PREFIX): value
+        for key, value in metadata.items()
+        if key.startswith(METADATA_PREFIX)
+    }
+
+
 def model_fingerprint(
     model: bytes | memoryview | mmap.mmap, metadata: Mapping[str, str]
 ) -> str:
@@ -37,11 +46,7 @@ def model_fingerprint(
     Raises:
         InputError: If the content is no serialised ONNX model.
     """
-    entries = {
-        key.removeprefix(METADATA_PREFIX): value
-        for key, value in metadata.items()
-        if key.startswith(METADATA_PREFIX)
-    }
+    entries = contract_entries(metadata)
     if entries.get("format_version") == "1":
         return graph_fingerprint(model)
     lines = []

@@ -10,7 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from contrawarp_edge.core.errors import InputError
-from contrawarp_edge.model.fingerprint import METADATA_PREFIX, model_fingerprint
+from contrawarp_edge.model.fingerprint import (
+    METADATA_PREFIX,
+    contract_entries,
+    model_fingerprint,
+)
 
 FORMAT_VERSION = 2
 """Version of the contract that this package writes; it reads none that is newer."""
@@ -111,11 +115,7 @@ class ModelInfo:
             InputError: If entries are missing or malformed, or the format is newer
                 than this package. The message names the file.
         """
-        values = {
-            key.removeprefix(METADATA_PREFIX): value
-            for key, value in metadata.items()
-            if key.startswith(METADATA_PREFIX)
-        }
+        values = contract_entries(metadata)
         if not values:
             raise InputError(
                 f"{source}: not written by contrawarp-export (no {METADATA_PREFIX}* "

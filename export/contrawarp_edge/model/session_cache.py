@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from contrawarp_edge.core.checksums import sha256_of
 from contrawarp_edge.core.drafts import draft_of, remove_stale_drafts
 
 MIN_BYTES = 1 << 20
@@ -113,11 +114,8 @@ def _session(path: Path, chosen: Any) -> Any:
 
 
 def _hash(file: Path) -> str:
-    digest = hashlib.sha256()
     with file.open("rb") as opened:
-        while chunk := opened.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return sha256_of(opened)
 
 
 def _device() -> str:

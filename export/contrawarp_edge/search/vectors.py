@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 import numpy.typing as npt
 
 from contrawarp_edge.core.errors import InputError
 
-Vectors = npt.NDArray[np.float32]
+Vector: TypeAlias = npt.NDArray[np.floating]
+"""``(D,)``, of any length but zero."""
 
+Vectors: TypeAlias = npt.NDArray[np.float32]
+"""``(N, D)``, or one ``(D,)``, of unit length as a rule."""
 
-Rows = npt.NDArray[np.int64]
+Rows: TypeAlias = npt.NDArray[np.int64]
+"""``(N,)``, ids of images or positions of rows."""
 
+Scores: TypeAlias = npt.NDArray[np.float64]
+"""``(N,)``, cosine similarities, -1 to 1."""
 
-Scores = npt.NDArray[np.float64]
-
-
-Mask = npt.NDArray[np.bool_]
+Mask: TypeAlias = npt.NDArray[np.bool_]
+"""``(N,)``, which rows count."""
 
 
 def unit_rows(vectors: npt.ArrayLike, dim: int) -> Vectors:

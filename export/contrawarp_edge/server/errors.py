@@ -9,11 +9,16 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from contrawarp_edge.core.errors import FullError, InputError, StorageError
+from contrawarp_edge.core.errors import (
+    ContrawarpError,
+    FullError,
+    NotFoundError,
+    StorageError,
+)
 from contrawarp_edge.core.text import printable
-from contrawarp_edge.server.service import NotFoundError, ReadonlyError
+from contrawarp_edge.server.service import ReadonlyError
 
-_INPUT_STATUS: dict[type, int] = {
+_STATUS: dict[type, int] = {
     NotFoundError: 404,
     ReadonlyError: 403,
     StorageError: 503,
@@ -25,9 +30,9 @@ _MESSAGE_LENGTH = 500
 def add_error_handlers(app: FastAPI) -> None:
     """Makes an application answer errors with ``{"error": message}``."""
 
-    @app.exception_handler(InputError)
-    async def unusable(request: Request, error: InputError) -> JSONResponse:
-        statuses = (_INPUT_STATUS.get(kind) for kind in type(error).__mro__)
+    @app.exception_handler(ContrawarpError)
+    async def unusable(request: Request, error: ContrawarpError) -> JSONResponse:
+        statuses = (_STATUS.get(kind) for kind in type(error).__mro__)
         return error_response(next(filter(None, statuses), 422), error)
 
     @app.exception_handler(RequestValidationError)

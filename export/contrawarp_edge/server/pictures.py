@@ -13,7 +13,7 @@ from PIL import Image
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.inputs.images import image_formats, read_rgb
 from contrawarp_edge.inputs.loading import Pixels
-from contrawarp_edge.inputs.originals import original_file, read_original
+from contrawarp_edge.inputs.originals import original_file, small_jpeg
 
 UPLOAD_FORMATS = {"AVIF": "avif", "BMP": "bmp", "GIF": "gif", "JPEG": "jpg"}
 UPLOAD_FORMATS |= {"MPO": "jpg", "PNG": "png", "TIFF": "tif", "WEBP": "webp"}
@@ -77,8 +77,4 @@ def encoded(path: str, side: int) -> bytes:
 
 @lru_cache(maxsize=256)
 def _encoded(path: str, changed: int, size: int, side: int) -> bytes:
-    image = read_original(path)
-    image.thumbnail((side, side))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=85)
-    return buffer.getvalue()
+    return small_jpeg(path, side)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
+import numpy as np
 from fastapi import APIRouter, File, Form, Path, Response, UploadFile
 from pydantic import Json, JsonValue
 
 from contrawarp_edge.server import schemas
-from contrawarp_edge.server.service import Service
+from contrawarp_edge.server.service import Example, Service
 
 THUMBNAIL_SIDE = 224
 """Most pixels of height and width of a thumbnail."""
@@ -70,7 +72,8 @@ def api_router(service: Service, gallery_name: str) -> APIRouter:
     @router.post("/search", tags=["search"], responses=_NOT_FOUND)
     async def search(request: schemas.SearchRequest) -> schemas.SearchResult:
         """Search by ids and embeddings, like some and unlike others."""
-        return await service.search(request)
+        like, unlike = _examples(request.like), _examples(request.unlike)
+        return await service.search(like, unlike, request)
 
     @router.post("/search/image", tags=["search"], responses=_NOT_FOUND)
     async def search_image(
@@ -86,18 +89,12 @@ def api_router(service: Service, gallery_name: str) -> APIRouter:
         """Search by uploaded images, and by ids beside them; they are not stored."""
         uploads = [*image, *unlike_image]
         vectors = await service.embed([await file.read() for file in uploads])
-        given = [schemas.Example(embedding=vector.tolist()) for vector in vectors]
-        like = [*given[: len(image)], *(schemas.Example(id=id) for id in like_id)]
-        unlike = [*given[len(image) :], *(schemas.Example(id=id) for id in unlike_id)]
         return await service.search(
-            schemas.SearchRequest(
-                like=like,
-                unlike=unlike,
-                k=k,
-                where=where or {},
-                min_score=min_score,
-                exact=exact,
-            )
+            [*vectors[: len(image)], *like_id],
+            [*vectors[len(image) :], *unlike_id],
+            schemas.SearchOptions(
+                k=k, where=where or {}, min_score=min_score, exact=exact
+            ),
         )
 
     @router.get("/images/{id}", tags=["images"], responses=_NOT_FOUND)
@@ -151,12 +148,16 @@ def api_router(service: Service, gallery_name: str) -> APIRouter:
 
     # No DELETE with a query, since addresses get into logs, and names of people with
     # them.
-    @router.post("/images/delete", tags=["images"])
+    @router.post("/images/delete", tags=["images"], responses=_FULL)
     async def delete_images(request: schemas.DeleteRequest) -> schemas.DeleteResult:
         """Erase all images with some metadata, such as those of a person."""
         return schemas.DeleteResult(deleted=await service.delete_where(request))
 
     return router
+
+
+def _examples(examples: Sequence[schemas.Example]) -> list[Example]:
+    return [np.asarray(e.embedding) if e.id is None else e.id for e in examples]
 
 
 def _jpeg(data: bytes) -> Response:

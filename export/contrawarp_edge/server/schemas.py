@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
+from contrawarp_edge.core.text import is_text
+
 
 def _valid_unicode(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:  # JSON can name halves of a character
-        raise ValueError("not valid Unicode") from error
+    if not is_text(text):  # JSON can name halves of a character
+        raise ValueError("not valid Unicode")
     return text
 
 
@@ -113,15 +113,20 @@ class Example(_Strict):
         return self
 
 
-class SearchRequest(_Strict):
-    """A search by examples from the gallery or from ``/api/embed``."""
+class SearchOptions(_Strict):
+    """Which hits of a search are wanted."""
 
-    like: list[Example] = Field(min_length=1)
-    unlike: list[Example] = []
     k: int = Field(20, ge=1, description="Most hits wanted.")
     where: Where = {}
     min_score: MinScore = None
     exact: Exact = False
+
+
+class SearchRequest(SearchOptions):
+    """A search by examples from the gallery or from ``/api/embed``."""
+
+    like: list[Example] = Field(min_length=1)
+    unlike: list[Example] = []
 
 
 class DeleteRequest(_Strict):

@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from pydantic import BaseModel
 
-from contrawarp_edge.core.errors import FullError, InputError, StorageError
-from contrawarp_edge.gallery.conditions import metadata_fields
+from contrawarp_edge.core.errors import (
+    FullError,
+    InputError,
+    NotFoundError,
+    StorageError,
+)
+from contrawarp_edge.core.files import storage_errors
 from contrawarp_edge.gallery.gallery import Gallery
 from contrawarp_edge.gallery.records import Record
 from contrawarp_edge.gallery.uploads import Uploads
 from contrawarp_edge.inputs.loading import Prepare
-from contrawarp_edge.model.embedder import Embedder, Embeddings
-from contrawarp_edge.search.query import Vector, combined
+from contrawarp_edge.model.embedder import Embedder
+from contrawarp_edge.search.query import combined
+from contrawarp_edge.search.vectors import Vector, Vectors
 from contrawarp_edge.server import pictures, schemas
+from contrawarp_edge.server.fields import Fields
 from contrawarp_edge.server.pool import GalleryPool
 from contrawarp_edge.server.settings import Limits
 
-_FIELDS_SECONDS = 30.0
-_FIELDS_IMAGES = 50_000
-
-
-class NotFoundError(InputError):
-    """There is no image with that id, or its original is gone."""
+Example: TypeAlias = "int | Vector"
+"""The id of an image, or an embedding ``(D,)`` of any length."""
 
 
 class ReadonlyError(InputError):
@@ -68,7 +68,7 @@ class Service:
         self._prepare = prepare
         self._is_writable = writable
         self._writing = threading.Lock()
-        self._fields: tuple[float, list[schemas.MetadataField]] = (-np.inf, [])
+        self._fields = Fields()
 
     @property
     def fingerprint(self) -> str:
@@ -96,37 +96,44 @@ class Service:
         if not is_same:  # its content was written over
             raise StorageError("the gallery was replaced; start the service again")
 
-    async def embed(self, images: Sequence[bytes]) -> Embeddings:
+    async def embed(self, images: Sequence[bytes]) -> Vectors:
         """Embeds uploaded files, float32 ``(N, D)``."""
         self._check_count(len(images))
 
-        def work(gallery: Gallery) -> Embeddings:
+        def work(gallery: Gallery) -> Vectors:
             # One by one, so that no more than one is decoded at a time.
             rows = [self._embed(data)[0] for data in images]
             return np.concatenate([np.empty((0, gallery.info.dim), np.float32), *rows])
 
         return await self._pool.run(work)
 
-    async def search(self, request: schemas.SearchRequest) -> schemas.SearchResult:
-        """Searches by examples, which are not among the hits themselves."""
-        if request.k > self._limits.hits:
+    async def search(
+        self,
+        like: Sequence[Example],
+        unlike: Sequence[Example],
+        options: schemas.SearchOptions,
+    ) -> schemas.SearchResult:
+        """Searches by examples; those of the gallery are not among the hits."""
+        if options.k > self._limits.hits:
             raise InputError(f"k: at most {self._limits.hits} hits can be asked for")
-        self._check_count(len(request.like) + len(request.unlike))
+        self._check_count(len(like) + len(unlike))
 
         def work(gallery: Gallery) -> schemas.SearchResult:
-            query = combined(
-                [_vector(gallery, example) for example in request.like],
-                [_vector(gallery, example) for example in request.unlike],
+            found = gallery.search(
+                combined(
+                    [_vector(gallery, example) for example in like],
+                    [_vector(gallery, example) for example in unlike],
+                ),
+                options.k,
+                options.where,
+                min_score=options.min_score,
+                exclude=[e for e in (*like, *unlike) if isinstance(e, int)],
+                exact=options.exact,
             )
-            named = {e.id for e in (*request.like, *request.unlike)} - {None}
-            wanted = request.k + len(named)
-            (found,) = gallery.search(query, wanted, request.where, exact=request.exact)
-            floor = -2.0 if request.min_score is None else request.min_score
-            hits = [h for h in found if h.score >= floor and h.id not in named]
             return schemas.SearchResult(
-                hits=[schemas.SearchHit(**asdict(hit)) for hit in hits[: request.k]],
+                hits=[schemas.SearchHit(**asdict(hit)) for hit in found[0]],
                 images=len(gallery),
-                recall=gallery.last_recall,
+                recall=found.recall,
             )
 
         return await self._pool.run(work)
@@ -139,7 +146,7 @@ class Service:
                 gallery=gallery_name,
                 images=len(gallery),
                 model=schemas.Model(**_only(schemas.Model, asdict(gallery.info))),
-                fields=self._fields_of(gallery),
+                fields=self._fields.of(gallery),
                 writable=self._is_writable,
                 limits=schemas.RequestLimits(
                     **_only(schemas.RequestLimits, asdict(self._limits))
@@ -224,10 +231,12 @@ class Service:
 
     def _erase(self, gallery: Gallery, ids: Sequence[int]) -> int:
         with self._writing, _changing("cannot delete"):
-            self._fields = (-np.inf, [])
-            return gallery.delete(ids)
+            try:
+                return gallery.delete(ids)
+            finally:
+                self._fields.forget()
 
-    def _embed(self, data: bytes) -> tuple[Embeddings, str]:
+    def _embed(self, data: bytes) -> tuple[Vectors, str]:
         pixels, extension = pictures.decode_upload(data, self._limits.pixels)
         if self._prepare is not None:
             pixels = self._prepare(pixels)
@@ -245,30 +254,16 @@ class Service:
                 "this service only reads its gallery; start it with --allow-add"
             )
 
-    def _fields_of(self, gallery: Gallery) -> list[schemas.MetadataField]:
-        read, fields = self._fields
-        if time.monotonic() - read > _FIELDS_SECONDS:
-            found = islice(gallery.iter_records(), _FIELDS_IMAGES)
-            fields = [
-                schemas.MetadataField(**facts)
-                for facts in metadata_fields(record.metadata or {} for record in found)
-            ]
-            self._fields = (time.monotonic(), fields)
-        return fields
-
 
 @contextmanager
 def _changing(failure: str) -> Iterator[None]:
     """Says of what the machine cannot store that it is not the client's fault."""
-    try:
-        yield
-    except StorageError as error:
-        kind = FullError if isinstance(error, FullError) else StorageError
-        raise kind(f"{failure}: {error}") from error
-    except OSError as error:
-        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        kind = FullError if is_full else StorageError
-        raise kind(f"{failure}: {error.strerror}") from error
+    with storage_errors(failure):
+        try:
+            yield
+        except StorageError as error:
+            kind = FullError if isinstance(error, FullError) else StorageError
+            raise kind(f"{failure}: {error}") from error
 
 
 def _known(gallery: Gallery, id: int) -> Record:
@@ -278,16 +273,15 @@ def _known(gallery: Gallery, id: int) -> Record:
     return record
 
 
-def _vector(gallery: Gallery, example: schemas.Example) -> Vector:
-    if example.id is not None:
-        return _known(gallery, example.id).embedding
-    vector = np.asarray(example.embedding, np.float64)
-    if vector.shape != (gallery.info.dim,):
+def _vector(gallery: Gallery, example: Example) -> Vector:
+    if isinstance(example, int):
+        return _known(gallery, example).embedding
+    if example.shape != (gallery.info.dim,):
         raise InputError(
-            f"an embedding has {len(vector)} numbers; this model's have "
+            f"an embedding has {len(example)} numbers; this model's have "
             f"{gallery.info.dim}"
         )
-    return vector
+    return example
 
 
 def _only(schema: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +14,11 @@ from typing import Any, Literal
 import numpy as np
 
 from contrawarp_edge.core.drafts import draft_of, remove_stale_draft
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import InputError, NotApplicableError, NotFoundError
 from contrawarp_edge.gallery.conditions import metadata_fields
 from contrawarp_edge.gallery.gallery import Gallery
 from contrawarp_edge.gallery.records import Record
-from contrawarp_edge.inputs.originals import read_original
+from contrawarp_edge.inputs.originals import small_jpeg
 from contrawarp_edge.model.embedder import Embedder
 from contrawarp_edge.web import page_files
 
@@ -87,7 +86,7 @@ def build_site(
     with Gallery.open(gallery, readonly=True) as opened, _draft(out) as draft:
         opened.check_model(embedder.info)
         if not len(opened):
-            raise InputError(f"{gallery}: holds no images; embed some first")
+            raise NotApplicableError(f"{gallery}: holds no images; embed some first")
         records = list(opened.iter_records())
         dtype = "<f2" if settings.precision == "float16" else "<f4"
         contents = {
@@ -159,7 +158,7 @@ def _draft(out: Path) -> Iterator[Path]:
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file; give a new folder")
     if not out.absolute().parent.is_dir():
-        raise InputError(f"{out}: its folder does not exist")
+        raise NotFoundError(f"{out}: its folder does not exist")
     with draft_of(out, is_folder=True) as draft:
         remove_stale_draft(draft.path)
         yield draft.path
@@ -184,13 +183,9 @@ def _pictures(records: list[Record], side: int) -> Iterator[bytes | str]:
 
 def _picture(path: str, side: int) -> bytes | str:
     try:
-        image = read_original(path)
+        return small_jpeg(path, side, quality=80)
     except InputError as error:
         return str(error).removeprefix(f"{path}: ")
-    image.thumbnail((side, side))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=80)
-    return buffer.getvalue()
 
 
 def _image_facts(record: Record, visible: bool) -> dict[str, Any]:

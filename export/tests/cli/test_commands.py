@@ -85,7 +85,6 @@ def test_bad_images_are_listed(
         "unchanged": 0,
         "moved": 0,
         "copied": 0,
-        "gone": 0,
         "skipped": [{"path": str(bad), "reason": reason}],
         "not_looked_at": {},
     }
@@ -111,6 +110,15 @@ def test_html(gallery: Path, tmp_path: Path) -> None:
     assert "http://" not in text
     assert "https://" not in text
     assert "<strong>1.000</strong>" in text
+
+
+def test_one_format_at_a_time(gallery: Path, tmp_path: Path) -> None:
+    for command in (["dedupe", gallery], ["cluster", gallery]):
+        one_line_error(run(*command, "--json", "--csv"), "--json and --csv exclude")
+    page = tmp_path / "groups.html"
+    result = run("cluster", gallery, "-k", 2, "--csv", "--html", page)
+    assert result.stdout.splitlines()[0] == "id,group,score,path"
+    assert "2 groups of 40 images" in page.read_text()
 
 
 def test_info(gallery: Path, model: Path) -> None:

@@ -163,8 +163,7 @@ def test_prune(
     assert result.stderr == f"{target}: 5 kept, 2 would go\n"
     assert "3 kept, 1 gone" in run("prune", target, folders[0], folders[0]).stdout
     assert len(paths_in(target)) == 6
-    result = run("embed", model, *folders, "--gallery", target, "--prune")
-    assert "0 embedded, 5 unchanged, 0 skipped, 1 gone" in result.stdout
+    assert "2 kept, 1 gone" in run("prune", target, folders[1]).stdout
 
     away = folders[0].rename(tmp_path / "away")
     for arguments in (
@@ -245,3 +244,25 @@ def test_watch_needs_folders(model: Path, tmp_path: Path, target: Path) -> None:
     assert (result.exit_code, "no such folder" in result.stderr) == (2, True)
     result = run("watch", model, tmp_path, "--gallery", tmp_path / "none" / "g")
     assert (result.exit_code, "folder does not exist" in result.stderr) == (2, True)
+
+
+def test_when_an_index_would_pay(
+    model: Path,
+    tmp_path: Path,
+    target: Path,
+    make_images: MakeImages,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_images(3)
+    command = ["embed", model, tmp_path / "faces", "--gallery", target]
+    assert run(*command).stderr == ""
+    monkeypatch.setattr("contrawarp_edge.gallery.ann.ann_index.MIN_ROWS", 3)
+    line = f"`contrawarp-edge index {target}` would make searches quicker\n"
+    assert run(*command).stderr == line
+
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("contrawarp_edge.ingest.watch.Watcher.run", interrupted)
+    command = ["watch", model, tmp_path / "faces", "--gallery", target]
+    assert run(*command).stderr.endswith(f"ended\n{line}")

@@ -93,3 +93,9 @@ def test_bad_input_removes_nothing(
     assert (result.exit_code, message in result.stderr) == (2, True)
     assert len(paths_in(target)) == len(PATHS)
     assert remove(target.with_name("no.gallery"), "--id", 1).exit_code == 2
+
+
+def test_an_id_that_no_image_can_have(target: Path) -> None:
+    result = remove(target, "--id", 10**20)
+    assert (result.exit_code, "0 images removed" in result.stdout) == (3, True)
+    assert result.stderr == f"has no image with id {10**20}\n"

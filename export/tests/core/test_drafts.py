@@ -13,11 +13,11 @@ import pytest
 
 from contrawarp_edge import Gallery, InputError, ModelInfo, Record
 from contrawarp_edge.core.drafts import (
-    BusyDraftError,
     draft_of,
     remove_stale_draft,
     remove_stale_drafts,
 )
+from contrawarp_edge.core.errors import BusyError
 from contrawarp_edge.core.files import atomic_write
 from contrawarp_edge.gallery.embeddings import matrix
 
@@ -53,7 +53,7 @@ def test_what_a_kill_left_goes_and_what_is_written_stays(tmp_path: Path) -> None
         remove_stale_draft(target)
         remove_stale_drafts(tmp_path)
         assert os.listdir(tmp_path) == [draft]
-        with pytest.raises(BusyDraftError), draft_of(target, seconds=0):
+        with pytest.raises(BusyError), draft_of(target, seconds=0):
             pass
         assert (tmp_path / draft).read_text() == "half"
     assert os.listdir(tmp_path) == [draft]
@@ -82,7 +82,7 @@ def test_folders(tmp_path: Path) -> None:
     target = tmp_path / "a"
     with (
         being_written(target, "folder"),
-        pytest.raises(BusyDraftError),
+        pytest.raises(BusyError),
         draft_of(target, is_folder=True, seconds=0),
     ):
         pass
@@ -144,8 +144,9 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
 KILLED = """
 import os, sys
 sys.path.insert(0, {tests!r})
-from contrawarp_edge import Gallery, matrix
+from contrawarp_edge import Gallery
 from contrawarp_edge.core.drafts import Draft
+from contrawarp_edge.gallery.embeddings import matrix
 Draft.publish = lambda self, target: os._exit(9)
 matrix.MIN_SNAPSHOT_ROWS = 10
 with Gallery.open(sys.argv[1], readonly=True) as gallery:
@@ -190,7 +191,8 @@ def test_a_gallery_that_was_not_finished(
     code = (
         "import os, sys; sys.path.insert(0, sys.argv[1])\n"
         "from conftest import model_info\n"
-        "from contrawarp_edge import Gallery, write_ahead\n"
+        "from contrawarp_edge import Gallery\n"
+        "from contrawarp_edge.core.sqlite import write_ahead\n"
         "write_ahead.stamp = lambda connection: os._exit(9)\n"
         "Gallery.create(sys.argv[2], model_info())\n"
     )

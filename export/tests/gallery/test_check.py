@@ -4,36 +4,17 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from commands import run
 from earlier_galleries import as_version
+from small_galleries import QUERY, READS, opened, records
 
-from contrawarp_edge import Gallery, InputError, ModelInfo, Record
+from contrawarp_edge import Gallery, InputError
 from contrawarp_edge.core.errors import DamagedError
-
-QUERY = np.random.default_rng(7).normal(size=8).astype(np.float32)
-
-
-def records(count: int) -> list[Record]:
-    vectors = np.random.default_rng(0).normal(size=(count, 8)).astype(np.float32)
-    return [
-        Record(f"faces/{row}.png", f"{row:064x}", vector, {"a": row % 2, "b": "text"})
-        for row, vector in enumerate(vectors)
-    ]
-
-
-@pytest.fixture
-def path(tmp_path: Path, info: ModelInfo) -> Path:
-    path = tmp_path / "a.gallery"
-    with Gallery.create(path, info) as gallery:
-        gallery.add(records(60))
-    return path
 
 
 def execute(path: Path, statement: str, *values: object) -> None:
@@ -41,19 +22,6 @@ def execute(path: Path, statement: str, *values: object) -> None:
         connection.execute(statement, values)
 
 
-def opened(path: Path, read: Callable[[Gallery], object]) -> object:
-    with Gallery.open(path, readonly=True) as gallery:
-        return read(gallery)
-
-
-READS: dict[str, Callable[[Gallery], object]] = {
-    "by id": lambda gallery: gallery.get(17),
-    "all": lambda gallery: list(gallery.iter_records()),
-    "paths": lambda gallery: list(gallery.iter_paths()),
-    "search": lambda gallery: gallery.search(QUERY),
-    "filtered": lambda gallery: gallery.search(QUERY, where={"a": 0}),
-    "matrix": lambda gallery: gallery.matrix(),
-}
 CHANGES = {
     "path": "path = 'faces/x.png'",
     "sha256": "sha256 = replace(sha256, '0', '1')",

@@ -1,51 +1,23 @@
-"""What is deleted is in no file any more, also after a kill at any moment."""
+"""What is deleted is in no file any more."""
 
 from __future__ import annotations
 
 import os
 import random
-import signal
-from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import pytest
+from erased import DIM, fill, left, records
 
-from contrawarp_edge import Gallery, InputError, ModelInfo, Record
+from contrawarp_edge import Gallery, InputError, ModelInfo
 from contrawarp_edge.gallery import erase
 from contrawarp_edge.gallery.embeddings import matrix
+from contrawarp_edge.gallery.embeddings.snapshot import snapshot_path
 from contrawarp_edge.gallery.store import gallery_file
 from contrawarp_edge.gallery.uploads import Uploads
-
-DIM = 8
-
-
-def records(count: int, seed: int = 0) -> list[Record]:
-    """Faces whose paths come in no order, as they do when folders are added."""
-    rng, draw = np.random.default_rng(count), random.Random(seed)
-    names = [f"{draw.randrange(16**12):012x}" for _ in range(count)]
-    return [
-        Record(f"faces/{name}.jpg", f"{name:0<64}", vector, {"who": f"who-{name}"})
-        for name, vector in zip(names, rng.normal(size=(count, DIM)), strict=True)
-    ]
-
-
-def needles(record: Record) -> list[bytes]:
-    """What only this image has: its name in all its places, and half its embedding."""
-    unit = record.embedding / np.linalg.norm(record.embedding)
-    data = unit.astype("<f4").tobytes()
-    return [Path(record.path).stem[:12].encode(), data[: DIM * 2], data[DIM * 2 :]]
-
-
-def left(folder: Path, gone: Iterable[Record]) -> list[str]:
-    """The files below a folder that hold anything of some images."""
-    found = [needle for record in gone for needle in needles(record)]
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    contents = {path.name: path.read_bytes() + path.name.encode() for path in files}
-    return [n for n, content in contents.items() if any(x in content for x in found)]
 
 
 @pytest.fixture(autouse=True)
@@ -56,13 +28,6 @@ def small_snapshots(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "faces.gallery"
-
-
-def fill(path: Path, info: ModelInfo, stored: list[Record]) -> None:
-    with Gallery.create(path, info) as gallery:
-        for start in range(0, len(stored), 50):
-            gallery.add(stored[start : start + 50])
-        gallery.search(np.ones(DIM, np.float32))
 
 
 def test_secure_delete_does_not_depend_on_the_system(
@@ -162,62 +127,24 @@ def test_galleries_of_before_are_cleaned(path: Path, info: ModelInfo) -> None:
     assert left(path.parent, [*stored[:100], stored[149]]) == []
 
 
-def test_a_reader_that_stays_is_named(path: Path, info: ModelInfo) -> None:
+def test_what_lies_beside_a_gallery_is_found_by_a_link_too(
+    path: Path, tmp_path: Path, info: ModelInfo
+) -> None:
     stored = records(60)
+    link = tmp_path / "links" / "link.gallery"
+    link.parent.mkdir()
+    link.symlink_to(path)
     fill(path, info, stored)
-    reader, _ = gallery_file.connect(path, readonly=True)
-    with Gallery.open(path) as gallery, closing(reader):
-        gallery.add(records(1))  # only in the log, from which the reader reads
-        reader.execute("BEGIN")
-        reader.execute("SELECT count(*) FROM images").fetchone()
-        gallery._file.connection.execute("PRAGMA busy_timeout = 0")
-        with pytest.raises(InputError, match="another process reads the gallery"):
-            gallery.delete([1])
-        assert gallery.get(1) is None
-        reader.execute("COMMIT")
-        assert gallery.delete([]) == 0
-    assert left(path.parent, stored[:1]) == []
-
-
-def kill_at(moment: str, path: Path) -> None:
-    """Deletes image 7 in another process, which is killed instead of a call."""
-    if (child := os.fork()) == 0:
-
-        def end(*arguments: object, **options: object) -> None:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-        with mock.patch(f"contrawarp_edge.{moment}", end):
-            Gallery.open(path).delete([7])
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == signal.SIGKILL
-
-
-@pytest.mark.skipif(os.name == "nt", reason="no fork")
-@pytest.mark.parametrize(
-    "moment",
-    [
-        "erasing.set_erasing",
-        "erasing.finish",
-        "erasing._sweep",
-        "erasing._empty_log",
-        "erasing._remove_snapshots",
-        "erasing.erase_deleted",
-        "erasing.set_erased",
-    ],
-)
-def test_a_kill_at_any_moment(path: Path, info: ModelInfo, moment: str) -> None:
-    stored = records(60)
-    uploads = Uploads(path)
-    picture = uploads.path(stored[6].sha256, "jpg")
-    uploads.save(picture, b"picture of " + Path(stored[6].path).stem.encode())
-    stored[6] = replace(stored[6], path=str(picture))
-    fill(path, info, stored)
-    kill_at(moment, path)
+    snapshot_path(path).unlink()
+    with Gallery.open(link, readonly=True) as gallery:
+        gallery.search(np.ones(DIM, np.float32))
+    assert os.listdir(link.parent) == ["link.gallery"]
+    assert snapshot_path(path).exists()
+    picture = Uploads(link).path(stored[6].sha256, "jpg")
+    Uploads(link).save(picture, Path(stored[6].path).stem.encode())
     with Gallery.open(path) as gallery:
-        is_there = gallery.get(7) is not None
-    assert is_there == picture.exists() == (moment == "erasing.set_erasing")
-    if not is_there:
-        assert left(path.parent, stored[6:7]) == []
+        gallery.delete([7])
+    assert left(tmp_path, stored[6:7]) == []
 
 
 def test_pictures_of_others_stay(path: Path, info: ModelInfo) -> None:

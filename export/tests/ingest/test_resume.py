@@ -15,20 +15,23 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from contrawarp_edge import Gallery, Record
+from contrawarp_edge import Embedder, Gallery, Record
 from contrawarp_edge.cli import main
+from contrawarp_edge.core.errors import StorageError
+from contrawarp_edge.ingest.embed import Outcome, _store
+from contrawarp_edge.model.embedder import FileBatch
 
 # Writes slowly, so that a kill hits the middle of a transaction.
 SLOW_EMBED = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
-from contrawarp_edge import gallery_sql
 from contrawarp_edge.cli import main
-upsert = gallery_sql.upsert
+from contrawarp_edge.gallery.store import statements
+upsert = statements.upsert
 def slow_upsert(connection, row):
     time.sleep(0.004)
     return upsert(connection, row)
-gallery_sql.upsert = slow_upsert
+statements.upsert = slow_upsert
 main(sys.argv[1:])
 """
 
@@ -119,3 +122,27 @@ def test_two_that_begin_one_gallery(
     monkeypatch.setattr(Gallery, "create", create)
     assert "5 embedded" in embed(["embed", model, tmp_path, "--gallery", path])
     assert {row.path for row in rows(path)} == {"other.png", *map(str, images)}
+
+
+def test_frames_of_videos_that_changed_go_last(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Erasing takes long and may fail, when the batch should be stored already."""
+    embedder = Embedder(model)
+    names = [f"/v/{name}.mp4#t={time}.000" for name in "ab" for time in range(3)]
+    vector = np.ones(embedder.info.dim, np.float32)
+    new = [Path(name) for name in names[::3]]
+    batch = FileBatch(new, ["new"] * 2, np.stack([vector] * 2), [], [], [])
+    with Gallery.create(tmp_path / "a.gallery", embedder.info) as gallery:
+        gallery.add([Record(name, "old", vector) for name in names])
+        deleted: list[list[int]] = []
+
+        def delete(ids: list[int]) -> int:
+            deleted.append(sorted(ids))
+            raise StorageError("another process reads the gallery")
+
+        monkeypatch.setattr(gallery, "delete", delete)
+        with pytest.raises(StorageError):
+            _store(gallery, batch, lambda path: {}, Outcome())
+        assert deleted == [[2, 3, 5, 6]]
+        assert gallery.sha256_of(names[0]) == gallery.sha256_of(names[3]) == "new"

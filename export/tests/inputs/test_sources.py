@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import io
+import math
 import os
 import sys
 import threading
@@ -220,3 +221,9 @@ def test_lists_and_metadata_need_no_temporary_files(
     assert names(lists=[Path("list")]) == ["a/1.png", "c/5.png"]
     (tree / "facts.csv").write_text("path,age\na/1.png,3\n")
     assert MetadataFile(Path("facts.csv"))(Path("a/1.png")) == {"age": 3}
+
+
+@pytest.mark.parametrize("every", [0.0, -1.0, math.inf, math.nan])
+def test_times_between_frames(tmp_path: Path, every: float) -> None:
+    with pytest.raises(InputError, match="not a time above 0 seconds"):
+        Sources([tmp_path], every=every)

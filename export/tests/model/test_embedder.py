@@ -128,13 +128,14 @@ def test_known_files_are_passed_over(
 _EMBEDDING = """
 import os, sys
 import numpy as np
-from contrawarp_edge import Embedder, optimised
+from contrawarp_edge import Embedder
+from contrawarp_edge.model import session_cache
 
 def in_use():
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
-optimised.MIN_BYTES = int(sys.argv[2])
+session_cache.MIN_BYTES = int(sys.argv[2])
 embedder = Embedder(sys.argv[1])
 embedder.embed(np.full((8, 8, 3), 7, np.uint8))
 before = in_use()

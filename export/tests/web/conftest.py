@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from serving.browsing import NewPage, Serve, open_page
 
 from contrawarp_edge import Embedder, Gallery, InputError, Record
 from contrawarp_edge.web.runtime import read_runtime
@@ -159,3 +160,8 @@ def deliver() -> Iterator[Callable[[Path], str]]:
             return f"http://127.0.0.1:{server.server_port}/"
 
         yield start
+
+
+@pytest.fixture
+def page(new_page: NewPage, serve: Serve) -> Any:
+    return open_page(new_page(viewport={"width": 1200, "height": 900}), serve().address)

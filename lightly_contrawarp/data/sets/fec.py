@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.utils.data import Dataset
 
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import InputError, NotFoundError
 from contrawarp_edge.inputs.images import read_rgb
 from lightly_contrawarp.data.face_box import crop_face
 from lightly_contrawarp.data.folders import Transform
@@ -75,9 +75,9 @@ def read_fec_triplets(csv_file: Path, images: Path) -> FecTriplets:
             has all its photos.
     """
     if not csv_file.is_file():
-        raise InputError(f"{csv_file}: no such file")
+        raise NotFoundError(f"{csv_file}: no such file")
     if not images.is_dir():
-        raise InputError(f"{images}: no such folder; it should hold the photos")
+        raise NotFoundError(f"{images}: no such folder; it should hold the photos")
     present = {path.name for path in images.iterdir()}
     positions: dict[FecFace, int] = {}
     triplets, kinds, annotations, missing = [], [], [], []

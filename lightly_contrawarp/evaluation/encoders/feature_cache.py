@@ -15,7 +15,7 @@ import numpy as np
 
 from contrawarp_edge.core.drafts import remove_stale_drafts
 from contrawarp_edge.core.errors import InputError
-from contrawarp_edge.core.files import atomic_write
+from contrawarp_edge.core.files import atomic_write, storage_errors
 from contrawarp_edge.inputs.images import image_extensions
 from lightly_contrawarp.data.labelled import LabelledImages
 from lightly_contrawarp.evaluation.encoders.encoders import Encoder
@@ -42,12 +42,8 @@ class FeatureCache:
     def __init__(self, folder: Path) -> None:
         if folder.exists() and not folder.is_dir():
             raise InputError(f"{folder}: is a file; --cache has to be a folder")
-        try:
+        with storage_errors(f"{folder}: cannot be created"):
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(
-                f"{folder}: cannot be created: {error.strerror}"
-            ) from error
         remove_stale_drafts(folder)
         self.folder = folder
 

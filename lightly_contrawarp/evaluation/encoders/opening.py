@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import InputError, NotApplicableError
 from lightly_contrawarp.evaluation.encoders.encoders import (
     Encoder,
     EncoderInfo,
@@ -103,7 +103,7 @@ def load_encoder(
     """
     if path.suffix.lower() == ".onnx":
         if features != "pooled":
-            raise InputError(
+            raise NotApplicableError(
                 f"{path}: an exported model gives pooled embeddings only; give its "
                 "checkpoint for spatial features"
             )
@@ -136,7 +136,7 @@ def random_encoder(
         InputError: If the network cannot be built by name.
     """
     if like.backbone == "custom":
-        raise InputError(
+        raise NotApplicableError(
             f"{like.source}: is a network of your own, which cannot be built afresh "
             "by its name; leave out --random-init"
         )

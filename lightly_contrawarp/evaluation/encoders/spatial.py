@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import NotApplicableError
 
 GRID = 3
 """Most cells of the grid along each side."""
@@ -90,7 +90,7 @@ def _last_map(backbone: nn.Module, input_size: int) -> tuple[str, tuple[int, int
             if len(shape) == 4:
                 return name, (shape[2], shape[3])
             break
-    raise InputError(
+    raise NotApplicableError(
         f"spatial features: {type(backbone).__name__} has no last feature map larger "
         f"than one cell at {input_size} pixels; use pooled features"
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import NotApplicableError
 from contrawarp_edge.inputs.images import iter_images
 
 SEED = 0
@@ -49,7 +49,7 @@ def draw_sample(folder: Path) -> ImageSample:
     """
     found = list(iter_images(folder))
     if len(found) < 2 * MIN_IMAGES:
-        raise InputError(
+        raise NotApplicableError(
             f"{folder}: {len(found)} images are too few; give at least "
             f"{2 * MIN_IMAGES}, one half to calibrate and the other to compare on"
         )

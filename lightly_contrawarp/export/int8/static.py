@@ -21,7 +21,7 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import NotApplicableError
 from contrawarp_edge.inputs.images import read_rgb
 from contrawarp_edge.inputs.loading import load_files
 from contrawarp_edge.model.info import INPUT_NAME, ModelInfo
@@ -91,7 +91,7 @@ def quantize(
         else:
             readable.append(file.path)
     if len(readable) < MIN_IMAGES:
-        raise InputError(
+        raise NotApplicableError(
             f"only {len(readable)} of {len(paths)} images to calibrate on can be read, "
             f"and {MIN_IMAGES} are needed; the first problem: "
             + (unreadable[0] if unreadable else "none")
@@ -135,7 +135,7 @@ def convolutions_to_quantize(
     """
     convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
     if len(convolutions) <= _FLOAT_CONVOLUTIONS:
-        raise InputError(
+        raise NotApplicableError(
             f"int8 needs a network of convolutions, and {info.backbone} is none"
         )
     return convolutions[_FLOAT_CONVOLUTIONS:]

@@ -9,9 +9,8 @@ from pathlib import Path
 import click
 
 from contrawarp_edge.analysis.cluster import Clusters, cluster
-from contrawarp_edge.cli.options import FILE, Steps, say_missing
+from contrawarp_edge.cli.options import FILE, Steps, check_one_format, say_missing
 from contrawarp_edge.core.command import CleanCommand, print_csv
-from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.files import atomic_write_text
 from contrawarp_edge.core.text import printable
 from contrawarp_edge.gallery.gallery import Gallery
@@ -41,20 +40,19 @@ def cluster_command(
     Spherical k-means. The score of an image is its similarity to the centre of its
     group.
     """
-    if is_json and is_csv:
-        raise InputError("--json and --csv exclude each other")
+    check_one_format(is_json, is_csv)
     steps = Steps()
     with Gallery.open(gallery, readonly=True) as opened:
         say_missing(opened)
         clusters = cluster(opened.matrix(), count, steps)
         steps.clear()
+        rows = [_row(opened, clusters, label) for label in range(count)]
+        if html:
+            page = render(gallery, len(clusters.ids), rows)
+            atomic_write_text(html, page)
         if is_csv:
             print_csv(_csv_rows(opened, clusters))
             return
-        rows = [_row(opened, clusters, label) for label in range(count)]
-    if html:
-        page = render(gallery, len(clusters.ids), rows)
-        atomic_write_text(html, page)
     if is_json:
         click.echo(json.dumps([_facts(row) for row in rows]))
         return

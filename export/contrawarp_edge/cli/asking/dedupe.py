@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from contrawarp_edge.analysis.dedupe import Group, duplicate_groups
-from contrawarp_edge.cli.options import FILE, say_missing
-from contrawarp_edge.core.command import CleanCommand, print_csv
+from contrawarp_edge.cli.options import FILE, check_one_format, say_missing
+from contrawarp_edge.core.command import CleanCommand, FiniteRange, print_csv
 from contrawarp_edge.core.progress import Progress
 from contrawarp_edge.core.text import printable
 from contrawarp_edge.gallery.gallery import Gallery
@@ -20,7 +20,7 @@ from contrawarp_edge.gallery.gallery import Gallery
 @click.argument("gallery", type=FILE)
 @click.option(
     "--min-score",
-    type=click.FloatRange(-1, 1),
+    type=FiniteRange(-1, 1),
     default=0.98,
     show_default=True,
     help="Least similarity of near-duplicates; look which fits your model.",
@@ -35,6 +35,7 @@ def dedupe_command(
     The image embedded first stands for its group; the score of each other one is its
     similarity to that. Nothing is deleted.
     """
+    check_one_format(is_json, is_csv)
     with Gallery.open(gallery, readonly=True) as opened:
         say_missing(opened)
         matrix = opened.matrix()

@@ -10,7 +10,7 @@ import numpy as np
 
 from contrawarp_edge.align.rules import aligner_for
 from contrawarp_edge.cli.options import remembered_model
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import InputError, NotFoundError
 from contrawarp_edge.gallery.conditions import IDENTITY, Condition
 from contrawarp_edge.gallery.gallery import Gallery
 from contrawarp_edge.gallery.records import Record
@@ -46,7 +46,7 @@ def stored(gallery: Gallery, id: int) -> Record:
     """
     record = gallery.get(id)
     if record is None:
-        raise InputError(f"{gallery.path}: has no image with id {id}")
+        raise NotFoundError(f"{gallery.path}: has no image with id {id}")
     return record
 
 

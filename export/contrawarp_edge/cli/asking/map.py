@@ -10,7 +10,7 @@ import numpy as np
 from contrawarp_edge.analysis.projection import pca, tsne
 from contrawarp_edge.cli.options import FILE, say_missing
 from contrawarp_edge.core.command import CleanCommand
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import NotApplicableError
 from contrawarp_edge.core.files import atomic_write_text
 from contrawarp_edge.core.text import printable
 from contrawarp_edge.gallery.gallery import Gallery
@@ -44,7 +44,7 @@ def map_command(
         matrix = opened.matrix()
         ids = matrix.all_ids()
         if not len(ids):
-            raise InputError(f"{gallery}: has no images")
+            raise NotApplicableError(f"{gallery}: has no images")
         rng = np.random.default_rng(0)
         ids = np.sort(rng.choice(ids, min(most, len(ids)), replace=False))
         records = [(int(id), opened.get(int(id))) for id in ids]

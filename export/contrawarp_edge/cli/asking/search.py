@@ -13,17 +13,17 @@ from contrawarp_edge.cli.asking.hits import as_json, as_table, csv_rows
 from contrawarp_edge.cli.options import (
     FILE,
     align_option,
+    check_one_format,
     conditions,
     filter_options,
     say_missing,
 )
-from contrawarp_edge.core.command import CleanCommand, print_csv
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.command import CleanCommand, FiniteRange, print_csv
 from contrawarp_edge.core.files import atomic_write_text
 from contrawarp_edge.gallery.gallery import Gallery
 from contrawarp_edge.pages.hits import Question, render
 
-_SCORE = click.FloatRange(-1, 1)
+_SCORE = FiniteRange(-1, 1)
 
 
 @click.command("search", cls=CleanCommand)
@@ -76,8 +76,7 @@ def search_command(
     `--not`, half of the mean of what is not wanted is taken off before:
     unit(unit(mean(likes)) - 0.5 unit(mean(nots))).
     """
-    if is_json and is_csv:
-        raise InputError("--json and --csv exclude each other")
+    check_one_format(is_json, is_csv)
     likes, unlike = Examples(queries, ids), Examples(nots, not_ids)
     where_all = conditions(where, added_since, added_before)
     with Gallery.open(gallery, readonly=True) as opened:
@@ -92,7 +91,7 @@ def search_command(
             )
         if other_people:
             where_all += whoever_else(opened, likes)
-        (hits,) = opened.search(
+        found = opened.search(
             query_vector(opened, likes, unlike, model, align),
             k,
             where_all,
@@ -101,10 +100,11 @@ def search_command(
             exclude=ids,
             exact=exact,
         )
-        if recall := opened.last_recall:
+        (hits,) = found
+        if found.recall is not None:
             click.echo(
-                f"approximate: {recall:.1%} of the ten nearest were found when the "
-                "index was built; --exact finds all",
+                f"approximate: {found.recall:.1%} of the ten nearest were found when "
+                "the index was built; --exact finds all",
                 err=True,
             )
         if html:

@@ -10,12 +10,13 @@ from contrawarp_edge.align.folder import AlignOutcome, align_into
 from contrawarp_edge.align.rules import Rules
 from contrawarp_edge.cli.options import (
     FILE,
+    SECONDS,
     list_options,
     nothing_found,
     say_passed_over,
     say_skipped,
 )
-from contrawarp_edge.core.command import EXIT_SKIPPED, CleanCommand
+from contrawarp_edge.core.command import EXIT_SKIPPED, CleanCommand, FiniteRange
 from contrawarp_edge.core.progress import Progress
 from contrawarp_edge.core.text import printable
 from contrawarp_edge.inputs.images import CONTACT_SHEET, SKIPPED_TSV
@@ -28,7 +29,7 @@ _DEFAULT = Rules()
 @click.argument("sources", type=FILE, nargs=-1, metavar="[SRC]...")
 @click.argument("folder", type=FILE, metavar="DST")
 @list_options
-@click.option("--every", type=float, metavar="SECONDS", help="Take frames of videos.")
+@click.option("--every", type=SECONDS, metavar="SECONDS", help="Take frames of videos.")
 @click.option(
     "--size",
     type=click.IntRange(16, 1024),
@@ -41,7 +42,7 @@ _DEFAULT = Rules()
 )
 @click.option(
     "--min-eyes",
-    type=click.FloatRange(0),
+    type=FiniteRange(0),
     default=_DEFAULT.min_eyes,
     show_default=True,
     help="Least distance of the eyes in pixels of the photo.",

@@ -21,18 +21,15 @@ from contrawarp_edge.cli.options import (
     say_of_index,
     say_passed_over,
     say_skipped,
-    say_unsure,
 )
 from contrawarp_edge.core.command import EXIT_SKIPPED, CleanCommand
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.files import atomic_write_text
 from contrawarp_edge.core.progress import Progress
 from contrawarp_edge.core.text import printable
-from contrawarp_edge.gallery.ann.background import start_detached
 from contrawarp_edge.gallery.gallery import Gallery
 from contrawarp_edge.ingest.embed import Outcome, embed_into
 from contrawarp_edge.ingest.metadata_file import MetadataFile
-from contrawarp_edge.ingest.prune import Pruned, prune
 from contrawarp_edge.inputs.sources import Sources
 from contrawarp_edge.model.embedder import Embedder
 
@@ -48,9 +45,6 @@ from contrawarp_edge.model.embedder import Embedder
 @align_option
 @metadata_option
 @identity_option
-@click.option(
-    "--prune", "is_pruned", is_flag=True, help="Drop images of IMAGES that are gone."
-)
 @click.option("--report", type=FILE, help="Write what was done and skipped as JSON.")
 @click.pass_context
 def embed_command(
@@ -64,15 +58,13 @@ def embed_command(
     align: bool | None,
     metadata: Path | None,
     identity_pattern: str | None,
-    is_pruned: bool,
     report: Path | None,
 ) -> None:
     """Embed IMAGES, files, whole folders or quoted patterns, into a gallery.
 
     Images that the gallery knows are passed over, so that an interrupted run is
     continued by repeating it. Images that were moved or renamed keep what is known of
-    them. Exit code 3 means that some images were skipped, or not pruned since nobody
-    can tell whether they are gone.
+    them. Exit code 3 means that some images were skipped.
     """
     sources = Sources(images, lists, null=null, every=every)
     table = MetadataFile(metadata) if metadata else None
@@ -94,27 +86,18 @@ def embed_command(
         align=align,
     )
     report_batch.clear()
-    pruned = _prune(gallery, images) if is_pruned else Pruned()
     if report:
-        _write_report(report, gallery, model, sources, outcome, pruned)
+        _write_report(report, gallery, model, sources, outcome)
     if not outcome.done:
         raise nothing_found(sources)
     say_passed_over(sources)
     if outcome.done == len(outcome.failed):
         raise InputError(f"none of the {outcome.done} images could be used")
-    click.echo(
-        f"{printable(gallery)}: {outcome}"
-        + (f", {len(pruned.gone)} gone" if is_pruned else "")
-    )
-    say_unsure(pruned)
+    click.echo(f"{printable(gallery)}: {outcome}")
     if metadata or identity_pattern:
         click.echo(f"metadata for {outcome.described} of {outcome.done} images")
-    if start_detached(gallery):
-        say_of_index(
-            "an index for approximate search is built in the background; until it is "
-            "there, searches are exact"
-        )
-    if outcome.failed or pruned.unsure:
+    say_of_index(gallery)
+    if outcome.failed:
         ctx.exit(EXIT_SKIPPED)
 
 
@@ -165,21 +148,8 @@ def _warn_of_framing(sources: Sources, total: int | None, embedder: Embedder) ->
         click.echo(f"Warning: {text}", err=True)
 
 
-def _prune(gallery: Path, images: tuple[Path, ...]) -> Pruned:
-    folders = [path for path in images if path.is_dir()]
-    if not folders or not gallery.exists():
-        return Pruned()
-    with Gallery.open(gallery) as opened:
-        return prune(opened, folders)
-
-
 def _write_report(
-    report: Path,
-    gallery: Path,
-    model: Path,
-    sources: Sources,
-    outcome: Outcome,
-    pruned: Pruned,
+    report: Path, gallery: Path, model: Path, sources: Sources, outcome: Outcome
 ) -> None:
     facts = {
         "gallery": str(gallery),
@@ -188,7 +158,6 @@ def _write_report(
         "unchanged": outcome.unchanged,
         "moved": outcome.moved,
         "copied": outcome.copied,
-        "gone": len(pruned.gone),
         "skipped": [
             {"path": str(path), "reason": reason} for path, reason in outcome.failed
         ],

@@ -18,10 +18,9 @@ from contrawarp_edge.cli.options import (
     metadata_option,
     say_of_index,
 )
-from contrawarp_edge.core.command import CleanCommand
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.command import CleanCommand, FiniteRange
+from contrawarp_edge.core.errors import InputError, NotFoundError
 from contrawarp_edge.core.text import printable
-from contrawarp_edge.gallery.ann.background import IndexKeeper
 from contrawarp_edge.gallery.gallery import Gallery
 from contrawarp_edge.ingest.embed import Outcome
 from contrawarp_edge.ingest.metadata_file import MetadataFile
@@ -40,7 +39,7 @@ from contrawarp_edge.model.embedder import Embedder
 )
 @click.option(
     "--interval",
-    type=click.FloatRange(min=0.05),
+    type=FiniteRange(min=0.05),
     default=2.0,
     show_default=True,
     help="Seconds between two looks.",
@@ -64,14 +63,13 @@ def watch_command(
     New and changed images are embedded once they have not changed from one look to the
     next; those that were moved or renamed keep what is known of them. Images whose
     files are gone are dropped. A folder that is missing or empty is taken for a disk
-    that is away: nothing is dropped then, nor what cannot be looked at. The index of a
-    large gallery is built meanwhile, if faiss is installed.
+    that is away: nothing is dropped then, nor what cannot be looked at.
     """
     for folder in folders:
         if not folder.is_dir():
-            raise InputError(f"{folder}: no such folder")
+            raise NotFoundError(f"{folder}: no such folder")
     if not gallery.parent.is_dir():
-        raise InputError(f"{gallery}: its folder does not exist")
+        raise NotFoundError(f"{gallery}: its folder does not exist")
     embedder = Embedder(model)
     if gallery.exists():
         with Gallery.open(gallery) as opened:
@@ -88,10 +86,10 @@ def watch_command(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     click.echo(f"watching {', '.join(map(printable, folders))}; Ctrl-C ends", err=True)
     try:
-        with IndexKeeper(gallery, say_of_index):
-            watcher.run(interval, _Reporter(watcher), _say_problem)
+        watcher.run(interval, _Reporter(watcher), _say_problem)
     except KeyboardInterrupt:
         click.echo("ended", err=True)
+        say_of_index(gallery)
 
 
 def _say_problem(error: InputError) -> None:

@@ -9,16 +9,15 @@ import click
 
 from contrawarp_edge.align.rules import aligner_for
 from contrawarp_edge.cli.options import (
+    FILE,
     align_option,
     remembered_model,
     say_missing,
-    say_of_index,
 )
-from contrawarp_edge.core.command import CleanCommand
+from contrawarp_edge.core.command import CleanCommand, FiniteRange
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.optional import required
 from contrawarp_edge.core.text import printable
-from contrawarp_edge.gallery.ann.background import IndexKeeper
 from contrawarp_edge.gallery.gallery import Gallery
 from contrawarp_edge.model.embedder import Embedder
 from contrawarp_edge.server.settings import (
@@ -29,13 +28,12 @@ from contrawarp_edge.server.settings import (
     is_loopback,
 )
 
-_FILE = click.Path(path_type=Path)
 _SHORTEST_TOKEN = 16
 
 
 @click.command("serve", cls=CleanCommand)
-@click.argument("gallery", type=_FILE)
-@click.option("--model", type=_FILE, help="The model, if it is not where it was.")
+@click.argument("gallery", type=FILE)
+@click.option("--model", type=FILE, help="The model, if it is not where it was.")
 @align_option
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
@@ -57,10 +55,10 @@ _SHORTEST_TOKEN = 16
     "browser, without http:// and port.",
 )
 @click.option(
-    "--max-upload-mb", type=click.FloatRange(0.1, 1024), default=16, show_default=True
+    "--max-upload-mb", type=FiniteRange(0.1, 1024), default=16, show_default=True
 )
 @click.option(
-    "--max-megapixels", type=click.FloatRange(0.1, 64), default=24, show_default=True
+    "--max-megapixels", type=FiniteRange(0.1, 64), default=24, show_default=True
 )
 @click.option(
     "--max-requests",
@@ -71,7 +69,7 @@ _SHORTEST_TOKEN = 16
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(0.1, 3600),
+    type=FiniteRange(0.1, 3600),
     default=30,
     show_default=True,
     help="Seconds for one request.",
@@ -93,8 +91,7 @@ def serve_command(
     """Serve GALLERY as a page and as REST, until SIGTERM or Ctrl-C.
 
     Only this machine can reach it, unless another --host is given; a token is needed
-    then. What clients send is searched with and not stored, unless they add it. The
-    index of a large gallery is built meanwhile, if faiss is installed.
+    then. What clients send is searched with and not stored, unless they add it.
     """
     for module in ("fastapi", "uvicorn", "python_multipart"):
         required(module, "serve", f"serve needs {module}")
@@ -132,8 +129,7 @@ def serve_command(
                     err=True,
                 )
 
-        with IndexKeeper(gallery, say_of_index):
-            run(app, listener, limits, on_start)
+        run(app, listener, limits, on_start)
 
 
 def _names(host: str, allowed: tuple[str, ...]) -> frozenset[str]:

@@ -7,22 +7,21 @@ from typing import get_args
 
 import click
 
-from contrawarp_edge.core.command import EXIT_SKIPPED, CleanCommand
+from contrawarp_edge.cli.options import FILE
+from contrawarp_edge.core.command import EXIT_SKIPPED, CleanCommand, FiniteRange
 from contrawarp_edge.core.progress import Progress
 from contrawarp_edge.core.text import printable
 from contrawarp_edge.web.runtime import VERSION, read_runtime
 from contrawarp_edge.web.site import Precision, SiteSettings, build_site
 
-_FILE = click.Path(path_type=Path)
-
 
 @click.command("web", cls=CleanCommand)
-@click.argument("model", type=_FILE)
-@click.argument("gallery", type=_FILE)
-@click.option("--out", type=_FILE, required=True, help="Folder to write.")
+@click.argument("model", type=FILE)
+@click.argument("gallery", type=FILE)
+@click.option("--out", type=FILE, required=True, help="Folder to write.")
 @click.option(
     "--runtime",
-    type=_FILE,
+    type=FILE,
     help="node_modules/onnxruntime-web/dist. If left out, npm is asked for version "
     f"{VERSION}.",
 )
@@ -42,7 +41,7 @@ _FILE = click.Path(path_type=Path)
 )
 @click.option(
     "--max-mb",
-    type=click.FloatRange(1, 10_000),
+    type=FiniteRange(1, 10_000),
     default=200,
     show_default=True,
     help="Most megabytes of the whole site.",

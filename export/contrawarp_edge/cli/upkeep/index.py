@@ -11,7 +11,6 @@ from contrawarp_edge.core.command import CleanCommand
 from contrawarp_edge.core.text import printable
 from contrawarp_edge.gallery.ann.ann_index import MIN_ROWS, RECALL_K
 from contrawarp_edge.gallery.ann.build import build
-from contrawarp_edge.gallery.gallery import Gallery
 
 
 @click.command("index", cls=CleanCommand)
@@ -25,12 +24,11 @@ def index_command(gallery: Path, lists: int | None) -> None:
     """Build an index for approximate search in a large gallery.
 
     Searches go on meanwhile. Images that are embedded later are searched exactly, until
-    a tenth of all has changed; then the index is not used any more. `embed`, `watch`
-    and `serve` build it by themselves, in the background.
+    a tenth of all has changed; then the index is not used any more. `embed` and `watch`
+    say when a new one would pay.
     """
     steps = Steps()
-    with Gallery.open(gallery, readonly=True) as opened:
-        facts = build(opened, lists=lists, on_progress=steps)
+    facts = build(gallery, lists=lists, on_progress=steps)
     steps.clear()
     click.echo(
         f"{printable(gallery)}: {facts.rows:,} images in {facts.lists:,} cells, of "

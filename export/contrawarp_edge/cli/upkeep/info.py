@@ -11,7 +11,7 @@ import click
 
 from contrawarp_edge.cli.options import FILE, say_missing
 from contrawarp_edge.core.command import CleanCommand
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import NotFoundError
 from contrawarp_edge.core.text import printable
 from contrawarp_edge.gallery.ann.state import AnnState, read_state
 from contrawarp_edge.gallery.gallery import Gallery
@@ -33,7 +33,7 @@ def info_command(file: Path, as_json: bool) -> None:
     elif file.is_file():
         facts = {"kind": "model", **asdict(Embedder(file).info)}
     else:
-        raise InputError(f"{file}: no such model or gallery")
+        raise NotFoundError(f"{file}: no such model or gallery")
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from contrawarp_edge.cli.options import FILE, say_unsure
+from contrawarp_edge.cli.options import FILE
 from contrawarp_edge.core.command import EXIT_SKIPPED, CleanCommand
 from contrawarp_edge.core.text import printable
 from contrawarp_edge.gallery.gallery import Gallery
@@ -40,7 +40,8 @@ def prune_command(
     if dry_run:
         for path in result.gone:
             click.echo(printable(path))
-    say_unsure(result)
+    for line in result.doubts():
+        click.echo(printable(line), err=True)
     word = "would go" if dry_run else "gone"
     kept = result.kept + result.unsure.total()
     click.echo(

@@ -8,22 +8,39 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from contrawarp_edge.core.errors import Damage, DamagedError, FullError, StorageError
+from contrawarp_edge.core.errors import (
+    BusyError,
+    Damage,
+    DamagedError,
+    FullError,
+    StorageError,
+)
 from contrawarp_edge.core.sqlite import write_ahead
 from contrawarp_edge.core.sqlite.connections import PlacedConnection
 
 _T = TypeVar("_T")
 
-# What SQLite says of a file, or a part of one, that nobody wrote like that.
-_DAMAGE_CODES = (11, 26)  # SQLITE_CORRUPT, SQLITE_NOTADB
-_DAMAGE_WORDS = ("malformed", "not a database", "decode to UTF-8")
+# What SQLite says of a file, or a part of one, that nobody wrote like that; of one that
+# another process keeps; and of a full disk. Python tells the codes from 3.11 on.
+_KINDS: list[tuple[type[StorageError], set[int], tuple[str, ...]]] = [
+    (DamagedError, {11, 26}, ("malformed", "not a database", "decode to UTF-8")),
+    (BusyError, {5, 6}, ("is locked",)),
+    (FullError, {13}, ("is full",)),
+]
 
 
 @contextmanager
-def sqlite_errors(path: Path) -> Iterator[None]:
+def sqlite_errors(path: Path, failure: str = "") -> Iterator[None]:
     """Turns damage and SQLite's errors, such as a full disk, into ones with the file.
 
     Wrong use of SQLite is a fault of the program and stays what it is.
+
+    Args:
+        path: The file.
+        failure: What the message says before SQLite's reason; the file if empty.
+
+    Raises:
+        StorageError: Of the kind that fits, instead of an ``sqlite3.Error``.
     """
     try:
         yield
@@ -32,16 +49,19 @@ def sqlite_errors(path: Path) -> Iterator[None]:
     except (sqlite3.ProgrammingError, sqlite3.InterfaceError):
         raise
     except sqlite3.Error as error:
-        if _is_damage(error):
+        kind = kind_of(error)
+        if kind is DamagedError:
             raise DamagedError(path, f"is damaged ({error})") from error
-        # Of Python 3.10's errors only the text tells SQLITE_FULL from others.
-        kind = FullError if "is full" in str(error) else StorageError
-        raise kind(f"{path}: {error}") from error
+        raise kind(f"{failure or path}: {error}") from error
 
 
-def _is_damage(error: sqlite3.Error) -> bool:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # since Python 3.11
-    return code in _DAMAGE_CODES or any(word in str(error) for word in _DAMAGE_WORDS)
+def kind_of(error: sqlite3.Error) -> type[StorageError]:
+    """What SQLite's error is for users."""
+    code, text = getattr(error, "sqlite_errorcode", 0) & 0xFF, str(error)
+    for kind, codes, words in _KINDS:
+        if code in codes or any(word in text for word in words):
+            return kind
+    return StorageError
 
 
 def paged(pages: Iterator[_T], path: Path) -> Iterator[_T]:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-import secrets
-import shutil
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from contrawarp_edge.core.checksums import file_checksum
-from contrawarp_edge.core.errors import InputError
-from contrawarp_edge.core.optional import required
-from contrawarp_edge.gallery.ann import ann_index
-from contrawarp_edge.gallery.ann.ann_index import RECALL_K, AnnFacts
-from contrawarp_edge.gallery.ann.lock import BusyError, only_builder, remove_strays
+from contrawarp_edge.core.drafts import Draft
+from contrawarp_edge.core.errors import BusyError, NotApplicableError, StorageError
+from contrawarp_edge.core.files import storage_errors
+from contrawarp_edge.core.sqlite.transactions import transaction
+from contrawarp_edge.gallery.ann import index_file
+from contrawarp_edge.gallery.ann.ann_index import RECALL_K, search_candidates
+from contrawarp_edge.gallery.ann.index_file import AnnFacts
 from contrawarp_edge.gallery.embeddings.matrix import Matrix
-from contrawarp_edge.gallery.gallery import Gallery
+from contrawarp_edge.gallery.store import statements
+from contrawarp_edge.gallery.store.opened import OpenedFile
 from contrawarp_edge.search.vectors import Rows, Vectors
 
 _TRAINING_ROWS_PER_LIST = 40
@@ -37,7 +40,7 @@ class _Sample:
 
 
 def build(
-    gallery: Gallery,
+    gallery: Path,
     *,
     lists: int | None = None,
     on_progress: Callable[[str], None] = lambda step: None,
@@ -49,7 +52,8 @@ def build(
     is stored is that of the other half. An image itself does not count.
 
     Args:
-        gallery: Any number of images; from ``ann.MIN_ROWS`` on, searches use the index.
+        gallery: The file; any number of images. Searches use the index from
+            ``ann_index.MIN_ROWS`` on.
         lists: Number of cells; 4 times the square root of the number of images if None.
         on_progress: Told what is being done.
 
@@ -58,24 +62,42 @@ def build(
 
     Raises:
         BusyError: If another process builds it, or images were deleted meanwhile.
-        InputError: If faiss is missing, or there are too few images, or no room.
+        NotApplicableError: If there are too few images.
+        InputError: If the gallery cannot be read, or faiss is missing.
+        StorageError: If there is no room.
     """
-    required("faiss", "ann", "an index needs faiss")
-    with only_builder(gallery.path):
-        remove_strays(gallery.path)
-        return _build(gallery, lists, on_progress)
+    index_file.required_faiss()
+    with (
+        closing(OpenedFile(gallery, readonly=True)) as file,
+        _explained(gallery),
+        index_file.only_writer(file.place) as draft,
+    ):
+        return _build(file, draft, lists, on_progress)
+
+
+@contextmanager
+def _explained(gallery: Path) -> Iterator[None]:
+    try:
+        with storage_errors(f"{gallery}: its index cannot be written"):
+            yield
+    except RuntimeError as error:  # of faiss, whose first line is the reason
+        reason = str(error).splitlines()[0]
+        message = f"{gallery}: its index cannot be written: {reason}"
+        raise StorageError(message) from error
 
 
 def _build(
-    gallery: Gallery, lists: int | None, on_progress: Callable[[str], None]
+    file: OpenedFile,
+    draft: Draft,
+    lists: int | None,
+    on_progress: Callable[[str], None],
 ) -> AnnFacts:
-    import faiss
-
-    matrix = gallery.matrix()
+    faiss = index_file.required_faiss()
+    matrix, token = file.read(partial(_read, file))
     if lists is None:
         lists = max(1, int(4 * np.sqrt(len(matrix))))
     if len(matrix) < max(_TRAINING_ROWS_PER_LIST * lists // 4, 2 * RECALL_K):
-        raise InputError(f"{gallery.path}: too few images for {lists} cells")
+        raise NotApplicableError(f"{file.path}: too few images for {lists} cells")
     rng = np.random.default_rng(0)
     on_progress(f"finding {lists:,} cells")
     index = faiss.index_factory(matrix.dim, f"IVF{lists},SQ8", faiss.METRIC_L2)
@@ -87,27 +109,46 @@ def _build(
         on_progress(f"adding {done:,} of {len(matrix):,}")
     on_progress("measuring")
     first, second = (_sample(rng, matrix) for _ in range(2))
-    probes = _choose_probes(index, matrix, first, lists)
-    recall = measure(index, matrix, second, probes)
+    probes = _choose_probes(index, first, lists)
+    facts = AnnFacts(
+        revision=matrix.revision,
+        token=token,
+        dim=matrix.dim,
+        rows=len(matrix),
+        lists=lists,
+        probes=probes,
+        recall=measure(index, second, probes),
+        file="",
+        size=0,
+        checksum=0,
+    )
     try:
-        facts = _publish(gallery, index, matrix, probes, recall)
-        is_clean = bool(np.isin(matrix.all_ids(), gallery.matrix().all_ids()).all())
+        facts = index_file.publish(file.place, draft, index, facts)
+        present = file.read(statements.all_ids)
+        is_clean = bool(np.isin(matrix.all_ids(), present).all())
     except FileNotFoundError:  # whoever erases removes unfinished files too
         is_clean = False
     if not is_clean:
-        ann_index.remove_index(gallery.path)
+        index_file.remove_index(file.place)
         raise BusyError(
-            f"{gallery.path}: images were deleted while its index was built; "
+            f"{file.path}: images were deleted while its index was built; "
             "build it again"
         )
     return facts
 
 
-def measure(index: Any, matrix: Matrix, sample: _Sample, probes: int) -> float:
+def _read(file: OpenedFile, connection: sqlite3.Connection) -> tuple[Matrix, str]:
+    """All embeddings, and the mark of their revision."""
+    with transaction(connection, "DEFERRED"):
+        empty = Matrix.empty(file.place, int(file.meta["dim"]))
+        matrix = empty.refreshed(connection).checked(connection)
+        token = statements.token(connection, matrix.revision) or b""
+    return matrix, token.hex()
+
+
+def measure(index: Any, sample: _Sample, probes: int) -> float:
     """Share of the nearest images of a sample that is among the candidates."""
-    candidates = ann_index.search_candidates(
-        index, sample.vectors, RECALL_K + 1, probes
-    )
+    candidates = search_candidates(index, sample.vectors, RECALL_K + 1, probes)
     # Candidates are ranked exactly, so whatever is among them is found.
     shares = [
         np.isin(nearest, found).mean()
@@ -116,9 +157,9 @@ def measure(index: Any, matrix: Matrix, sample: _Sample, probes: int) -> float:
     return float(np.mean(shares))
 
 
-def _choose_probes(index: Any, matrix: Matrix, sample: _Sample, lists: int) -> int:
+def _choose_probes(index: Any, sample: _Sample, lists: int) -> int:
     probes = 1
-    while probes < lists and measure(index, matrix, sample, probes) < _WANTED_RECALL:
+    while probes < lists and measure(index, sample, probes) < _WANTED_RECALL:
         probes *= 2
     return min(probes, lists)
 
@@ -136,38 +177,3 @@ def _sample(rng: np.random.Generator, matrix: Matrix) -> _Sample:
         rows[rows != id][:RECALL_K] for id, (rows, _) in zip(ids, found, strict=True)
     ]
     return _Sample(ids, vectors, nearest)
-
-
-def _publish(
-    gallery: Gallery, index: Any, matrix: Matrix, probes: int, recall: float
-) -> AnnFacts:
-    import faiss
-
-    path = gallery.path.with_name(f"{gallery.path.name}-index-{secrets.token_hex(4)}")
-    try:
-        path.touch()
-        shutil.copymode(gallery.path, path)
-        faiss.write_index(index, str(path))
-        facts = AnnFacts(
-            revision=matrix.revision,
-            token=gallery.mark(matrix.revision),
-            dim=matrix.dim,
-            rows=len(matrix),
-            lists=index.nlist,
-            probes=probes,
-            recall=recall,
-            file=path.name,
-            size=path.stat().st_size,
-            checksum=file_checksum(path),
-        )
-        ann_index.write_facts(gallery.path, facts)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            path.unlink()
-        if isinstance(error, (OSError, RuntimeError)) and not isinstance(
-            error, FileNotFoundError
-        ):
-            reason = str(error).splitlines()[0]
-            raise InputError(f"{path}: cannot be written: {reason}") from error
-        raise
-    return facts

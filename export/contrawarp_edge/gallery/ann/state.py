@@ -9,8 +9,8 @@ from sqlite3 import Connection
 
 from contrawarp_edge.core.optional import how_to_install, optional
 from contrawarp_edge.core.sqlite.transactions import transaction
-from contrawarp_edge.gallery.ann import ann_index
-from contrawarp_edge.gallery.ann.ann_index import AnnFacts
+from contrawarp_edge.gallery.ann import ann_index, index_file
+from contrawarp_edge.gallery.ann.index_file import AnnFacts
 from contrawarp_edge.gallery.store import statements
 from contrawarp_edge.gallery.store.opened import OpenedFile
 
@@ -26,13 +26,21 @@ class AnnState:
         images: Number of images in the gallery.
         facts: Of an index that is whole and of this gallery; None if there is none.
         newer: How many of the images were embedded after it was built.
-        is_used: Whether searches use it.
     """
 
     images: int
     facts: AnnFacts | None
     newer: int
-    is_used: bool
+
+    @property
+    def is_used(self) -> bool:
+        """Whether searches use it."""
+        return (
+            self.facts is not None
+            and self.images >= ann_index.MIN_ROWS
+            and not index_file.is_outgrown(self.facts, self.images, self.newer)
+            and has_faiss()
+        )
 
     @property
     def is_needed(self) -> bool:
@@ -70,14 +78,11 @@ def read_state(gallery: Path) -> AnnState:
     def work(connection: Connection) -> AnnState:
         with transaction(connection, "DEFERRED"):
             images = statements.count(connection)
-            facts = ann_index.believed_facts(gallery, connection, dim)
+            facts = index_file.believed_facts(file.place, connection, dim)
+            if facts is not None and not index_file.is_whole(file.place, facts):
+                facts = None
             newer = statements.count(connection, facts.revision) if facts else 0
-            is_used = (
-                facts is not None
-                and images >= ann_index.MIN_ROWS
-                and ann_index.opened(gallery, connection, facts) is not None
-            )
-        return AnnState(images, facts, newer, is_used)
+        return AnnState(images, facts, newer)
 
     with closing(file):
         return file.read(work)

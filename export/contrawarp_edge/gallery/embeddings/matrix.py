@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from contrawarp_edge.gallery.embeddings import snapshot
-from contrawarp_edge.gallery.embeddings.snapshot import Snapshot
+from contrawarp_edge.gallery.embeddings.snapshot import DamagedCopyError, Snapshot
 from contrawarp_edge.gallery.store import statements
 from contrawarp_edge.search.nearest import merge, top_k
 from contrawarp_edge.search.vectors import Mask, Rows, Scores, Vectors
@@ -73,6 +73,23 @@ class Matrix:
         if matrix._is_far_behind(connection, total):
             return self.rebuilt(connection)
         return matrix._followed(connection, total)
+
+    def checked(self, connection: sqlite3.Connection) -> Matrix:
+        """The matrix, or one made anew, after every row was compared with its sum.
+
+        Args:
+            connection: Inside the transaction in which the matrix was refreshed.
+
+        Raises:
+            Damage: If a row of the gallery is damaged.
+        """
+        try:
+            self.base.check()
+        except DamagedCopyError:
+            anew = self.rebuilt(connection)
+            anew.base.check()
+            return anew
+        return self
 
     def rebuilt(self, connection: sqlite3.Connection) -> Matrix:
         """The matrix of the present state, with nothing taken from earlier copies."""

@@ -23,8 +23,9 @@ import numpy as np
 
 from contrawarp_edge.core.checksums import Words, block_sums
 from contrawarp_edge.core.drafts import draft_of
-from contrawarp_edge.core.errors import Damage
+from contrawarp_edge.core.errors import BusyError, Damage
 from contrawarp_edge.gallery.store import statements
+from contrawarp_edge.gallery.store.gallery_file import beside
 from contrawarp_edge.search.vectors import Mask, Rows, Vectors
 
 _MAGIC = b"contrawarp-vectors-2\n"
@@ -100,7 +101,7 @@ def _block_words(dim: int) -> int:
 
 def snapshot_path(gallery: Path) -> Path:
     """Where the snapshot of a gallery is."""
-    return gallery.with_name(f"{gallery.name}-vectors")
+    return beside(gallery, "-vectors")
 
 
 def load(gallery: Path, connection: sqlite3.Connection, dim: int) -> Snapshot | None:
@@ -151,7 +152,12 @@ def write(gallery: Path, connection: sqlite3.Connection, dim: int) -> Snapshot |
     """
     path = snapshot_path(gallery)
     try:
+        before = _stamp(path)
         with draft_of(path) as draft:
+            if _stamp(path) != before:  # another has written one while we waited
+                found = load(gallery, connection, dim)
+                if found and found.revision == statements.revision(connection):
+                    return found
             # Faces of a private gallery stay private.
             shutil.copymode(gallery, draft.path)
             with draft.path.open("wb") as file:
@@ -162,8 +168,17 @@ def write(gallery: Path, connection: sqlite3.Connection, dim: int) -> Snapshot |
                 snapshot = _map(file, connection, dim)
             draft.publish(path)
         return snapshot
-    except OSError:
+    except (OSError, BusyError):
         return None
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """By which it shows that a file was replaced."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def _map(file: BinaryIO, connection: sqlite3.Connection, dim: int) -> Snapshot | None:

@@ -19,7 +19,7 @@ from contrawarp_edge.gallery.paths.places import (
     is_there,
     shown,
 )
-from contrawarp_edge.gallery.store import row_format, statements
+from contrawarp_edge.gallery.store import meta_table, row_checks, row_format, statements
 from contrawarp_edge.gallery.store.opened import OpenedFile
 from contrawarp_edge.inputs.video import frame_path, split_frame_path
 
@@ -84,14 +84,14 @@ class GalleryPaths:
     @property
     def model(self) -> Path | None:
         """Where the model was when images were last embedded with it, if known."""
-        stored = self._file.read(statements.model_path)
+        stored = self._file.read(meta_table.entries).get("model_path")
         return None if stored is None else Path(self.places.absolute(stored))
 
     @model.setter
     def model(self, path: Path) -> None:
         stored = self.places.stored(path)
         with self._file.writing() as connection:
-            settling.write_entry(connection, "model_path", stored)
+            meta_table.set_entries(connection, {"model_path": stored})
 
     def settle(self) -> None:
         """Makes relative paths relative to the gallery's folder, if they are not."""
@@ -193,24 +193,29 @@ def _all_frames(video: str) -> str:
 def _twins(
     connection: Connection, sha256: str, time: float | None
 ) -> list[tuple[int, str]]:
-    """Id and stored path of some images with a hash, and a time in their video."""
+    """Id and stored path of some images with a hash, and a time in their video.
+
+    Raises:
+        Damage: If one of them is damaged.
+    """
     found: list[tuple[int, str]] = []
     after = ""
     while sha256 and len(found) < _MOST_TWINS:
         clause = "WHERE sha256 = ? AND path > ? ORDER BY path LIMIT 1"
-        rows = [*statements.stored_paths(connection, clause, (sha256, after))]
+        rows = row_checks.select(connection, clause, (sha256, after))
         if not rows:
             break
-        ((id, after),) = rows
+        after = rows[0].path.decode()
         if frame := split_frame_path(after):
             # Of each video one row is enough, however many frames it has.
             after = _all_frames(frame[0]) + _LAST
             if time is not None:
                 clause = "WHERE path = ? AND sha256 = ?"
                 values = (frame_path(frame[0], time), sha256)
-                found += statements.stored_paths(connection, clause, values)
+                rows = row_checks.select(connection, clause, values)
+                found += [(row.id, row.path.decode()) for row in rows]
         elif time is None:
-            found.append((id, after))
+            found.append((rows[0].id, after))
     return found
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from contrawarp_edge.inputs.video import split_frame_path
+from contrawarp_edge.inputs.originals import original_exists
 
 
 def absolute(path: Path | str) -> str:
@@ -48,31 +48,10 @@ def below(path: str, folder: str) -> str | None:
     return path[len(start) :] if is_below else None
 
 
-def check_file(path: str) -> bool:
-    """Whether the file behind a path is there, a link or a frame's video too.
-
-    Returns:
-        True if it is there, False if it is not.
-
-    Raises:
-        OSError: If that cannot be known, for want of permission or of the disk.
-    """
-    frame = split_frame_path(path)
-    for name in [path] if frame is None else [path, frame[0]]:
-        try:
-            os.lstat(name)
-            return True
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except ValueError as error:  # a zero byte
-            raise OSError(str(error)) from error
-    return False
-
-
 def is_there(path: str) -> bool:
     """Whether the file behind a path can be seen."""
     try:
-        return check_file(path)
+        return original_exists(path)
     except OSError:
         return False
 
@@ -126,7 +105,7 @@ class Places:
         """Where the file is behind a stored path."""
         if os.path.isabs(stored):
             return os.path.normpath(stored)
-        candidates = [_joined(base, stored) for base in self.bases]
+        candidates = [joined(base, stored) for base in self.bases]
         if len(candidates) > 1:
             return next(filter(is_there, candidates), candidates[0])
         return candidates[0]
@@ -163,7 +142,8 @@ def _relatives(full: str, base: str) -> Iterator[str]:
         yield os.path.relpath(full, base)
 
 
-def _joined(base: str, stored: str) -> str:
+def joined(base: str, stored: str) -> str:
+    """Where a stored path leads to from a folder."""
     return os.path.normpath(os.path.join(base, stored))
 
 

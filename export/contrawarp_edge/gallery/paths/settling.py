@@ -8,24 +8,21 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from sqlite3 import Connection
 
+from contrawarp_edge.core.text import as_text
 from contrawarp_edge.gallery.paths.places import (
     Places,
     absolute,
     gallery_folder,
     is_there,
+    joined,
     same_folder,
 )
-from contrawarp_edge.gallery.store import schema, statements
-
-
-def as_text(path: str) -> str:
-    """A path as SQLite can hold it: names of folders may be no valid UTF-8."""
-    return path.encode(errors="replace").decode()
+from contrawarp_edge.gallery.store import meta_table, statements
 
 
 def folder_entry(gallery: Path) -> dict[str, str]:
     """What the meta table says about a new gallery's folder."""
-    return {"folder": as_text(gallery_folder(gallery))}
+    return {"folder": gallery_folder(gallery)}
 
 
 def places_of(gallery: Path, meta: Mapping[str, str]) -> Places:
@@ -49,11 +46,7 @@ def places_of(gallery: Path, meta: Mapping[str, str]) -> Places:
 
 def read(connection: Connection, gallery: Path) -> Places:
     """Where the images of a gallery may be by what its file says now."""
-    return places_of(gallery, _meta(connection))
-
-
-def _meta(connection: Connection) -> dict[str, str]:
-    return schema.entries(connection)
+    return places_of(gallery, meta_table.entries(connection))
 
 
 def settle(connection: Connection, gallery: Path) -> Places:
@@ -70,7 +63,7 @@ def settle(connection: Connection, gallery: Path) -> Places:
     Returns:
         Where its images are; settled, unless there is none of them.
     """
-    meta = _meta(connection)
+    meta = meta_table.entries(connection)
     places = places_of(gallery, meta)
     if places.is_settled:  # another process was quicker
         return places
@@ -84,16 +77,11 @@ def settle(connection: Connection, gallery: Path) -> Places:
         if (new := wanted.stored(path)) != old
     }
     _rename(connection, renamed)
+    changed = {"folder": places.folder}
     if (model := meta.get("model_path")) is not None:
-        write_entry(connection, "model_path", wanted.stored(places.absolute(model)))
-    write_entry(connection, "folder", as_text(places.folder))
+        changed["model_path"] = wanted.stored(places.absolute(model))
+    meta_table.set_entries(connection, changed)
     return wanted
-
-
-def write_entry(connection: Connection, key: str, value: str) -> None:
-    """Writes an entry of the meta table."""
-    entry = (key, as_text(value))
-    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", entry)
 
 
 def _targets(
@@ -107,7 +95,7 @@ def _targets(
             known.append((id, stored, stored))
             continue
         for base in places.bases:
-            if is_there(full := os.path.normpath(os.path.join(base, stored))):
+            if is_there(full := joined(base, stored)):
                 known.append((id, stored, full))
                 votes[base] += 1
                 break
@@ -116,7 +104,7 @@ def _targets(
     if unknown and not votes:
         return None
     base = votes.most_common(1)[0][0] if votes else places.folder
-    return known + [(id, old, os.path.join(base, old)) for id, old in unknown]
+    return known + [(id, old, joined(base, old)) for id, old in unknown]
 
 
 def _rename(connection: Connection, renamed: Mapping[int, tuple[str, str]]) -> None:

@@ -9,7 +9,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from contrawarp_edge.core.drafts import draft_path
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import BusyError, InputError, NotFoundError
+from contrawarp_edge.core.files import storage_errors
 from contrawarp_edge.core.locking import locked_folder
 from contrawarp_edge.core.sqlite import write_ahead
 from contrawarp_edge.core.sqlite.connections import PlacedConnection, place_of
@@ -34,13 +35,19 @@ def create(path: Path, meta: Mapping[str, str], dim: int) -> None:
         dim: Length D of the embeddings.
 
     Raises:
-        InputError: If something is there already or the folder cannot be written.
+        InputError: If something is there already.
+        NotFoundError: If there is no such folder.
+        StorageError: If the folder cannot be written.
     """
     if not path.parent.is_dir():
-        raise InputError(f"{path}: its folder does not exist")
+        raise NotFoundError(f"{path}: its folder does not exist")
     folder = path.parent.resolve()
     target = folder / path.name
-    with locked_folder(folder), sqlite_errors(path):
+    with (
+        locked_folder(folder),
+        sqlite_errors(path),
+        storage_errors(f"{path}: cannot be written"),
+    ):
         if os.path.lexists(target):
             raise InputError(f"{path}: is there already")
         draft = draft_path(target)  # a killed run's if there is one: we have the lock
@@ -52,8 +59,6 @@ def create(path: Path, meta: Mapping[str, str], dim: int) -> None:
             _publish(draft, target)
         except FileExistsError as error:
             raise InputError(f"{path}: is there already") from error
-        except OSError as error:
-            raise InputError(f"{path}: cannot be written: {error.strerror}") from error
         finally:
             with suppress(OSError):
                 _remove(draft)
@@ -95,12 +100,17 @@ def connect(path: Path, *, readonly: bool) -> tuple[PlacedConnection, dict[str, 
         The connection, in autocommit mode, and the meta table.
 
     Raises:
-        InputError: If the file is missing or no gallery. Nothing is created then.
+        InputError: If the file is no gallery. Nothing is created then.
+        NotFoundError: If there is none.
+        StorageError: If it cannot be opened.
     """
-    if not path.is_file():
-        problem = "is a folder" if path.is_dir() else "no such gallery"
-        raise InputError(f"{path}: {problem}; `contrawarp-edge embed` makes galleries")
-    file = path.resolve()
+    with storage_errors(f"{path}: cannot be opened"):
+        if not path.is_file():
+            advice = "`contrawarp-edge embed` makes galleries"
+            if path.is_dir():
+                raise InputError(f"{path}: is a folder; {advice}")
+            raise NotFoundError(f"{path}: no such gallery; {advice}")
+        file = path.resolve()
     with sqlite_errors(path):
         if not write_ahead.is_foreign(file):
             connection, meta = _open_live(path, readonly)
@@ -131,16 +141,12 @@ def remove_log_of_none(path: Path) -> None:
 
 
 def _remove_foreign_log(file: Path) -> None:
-    try:
-        with locked_folder(file.parent):
-            # Another process may have done so, and begun a log of its own.
-            if write_ahead.is_foreign(file):
-                write_ahead.remove_log(file)
-    except OSError as error:
-        raise InputError(
-            f"{write_ahead.log_path(file)}: is of another gallery and cannot be "
-            f"removed: {error.strerror}"
-        ) from error
+    log = write_ahead.log_path(file)
+    failure = f"{log}: is of another gallery and cannot be removed"
+    with storage_errors(failure), locked_folder(file.parent):
+        # Another process may have done so, and begun a log of its own.
+        if write_ahead.is_foreign(file):
+            write_ahead.remove_log(file)
 
 
 def _open_live(path: Path, readonly: bool) -> tuple[PlacedConnection, dict[str, str]]:
@@ -164,7 +170,7 @@ def _open_alone(path: Path) -> tuple[PlacedConnection, dict[str, str]]:
     if write_ahead.holds_nothing(file) or write_ahead.is_foreign(file):
         return connection, meta
     connection.close()
-    raise InputError(f"{path}: another process is just beginning to write; try again")
+    raise BusyError(f"{path}: another process is just beginning to write; try again")
 
 
 def _open(path: Path, mode: str) -> tuple[PlacedConnection, dict[str, str]]:
@@ -194,7 +200,17 @@ def _open(path: Path, mode: str) -> tuple[PlacedConnection, dict[str, str]]:
             connection.place = place
             return connection, meta
         connection.close()
-    raise InputError(f"{path}: keeps changing; try again")
+    raise BusyError(f"{path}: keeps changing; try again")
+
+
+def beside(gallery: Path, suffix: str) -> Path:
+    """A file or folder that belongs to a gallery.
+
+    It lies beside the file itself, also if the gallery is named by a link: all who use
+    the gallery have to find the same.
+    """
+    file = gallery.resolve()
+    return file.with_name(f"{file.name}{suffix}")
 
 
 def is_sqlite(path: Path) -> bool:

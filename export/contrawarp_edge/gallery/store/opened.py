@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from contrawarp_edge.core.errors import InputError, MovedError
+from contrawarp_edge.core.errors import BusyError, InputError, MovedError
 from contrawarp_edge.core.sqlite.connections import PlacedConnection
 from contrawarp_edge.core.sqlite.transactions import sqlite_errors, transaction
 from contrawarp_edge.gallery.store import gallery_file, statements
@@ -66,7 +66,8 @@ class OpenedFile:
             What it returned.
 
         Raises:
-            InputError: If the file is damaged or keeps changing.
+            BusyError: If the file keeps changing.
+            DamagedError: If it is damaged.
             MovedError: If it is gone, or is another that cannot be used instead.
         """
         with sqlite_errors(self.path):
@@ -81,14 +82,14 @@ class OpenedFile:
                     raise
                 if not place.is_immutable or place.is_current():
                     return result
-        raise InputError(f"{self.path}: keeps changing while it is read; try again")
+        raise BusyError(f"{self.path}: keeps changing while it is read; try again")
 
     @contextmanager
     def writing(self) -> Iterator[PlacedConnection]:
         """A transaction that writes, undone if the block raises.
 
         Raises:
-            InputError: If the file cannot be written.
+            StorageError: If the file cannot be written.
             MovedError: If it is no longer where it was opened.
         """
         with sqlite_errors(self.path), transaction(self.connection, "IMMEDIATE"):

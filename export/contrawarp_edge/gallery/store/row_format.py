@@ -51,7 +51,7 @@ def find(connection: Connection, key: int | str) -> Record | None:
     """
     if isinstance(key, str):
         return _to_record(_row_of(connection, key))
-    if abs(int(key)) >> 63:  # more than SQLite can look for
+    if not statements.can_be_id(key):
         return None
     rows = row_checks.select(connection, "WHERE id = ?", (int(key),))
     return _to_record(rows[0] if rows else None)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from contrawarp_edge.core.errors import DamagedError, InputError
 from contrawarp_edge.core.sqlite.transactions import transaction
-from contrawarp_edge.gallery.store import row_checks
+from contrawarp_edge.gallery.store import meta_table, row_checks
 from contrawarp_edge.model.info import ModelInfo
 
 SCHEMA_VERSION = 3
@@ -68,7 +68,7 @@ def make_tables(
     for statement in filter(str.strip, tables.split(";")):
         connection.execute(statement)
     connection.execute("INSERT INTO history VALUES (0, randomblob(16))")
-    connection.executemany("INSERT INTO meta VALUES (?, ?)", whole.items())
+    meta_table.set_entries(connection, whole)
 
 
 def read_meta(connection: sqlite3.Connection, path: Path) -> dict[str, str]:
@@ -79,7 +79,7 @@ def read_meta(connection: sqlite3.Connection, path: Path) -> dict[str, str]:
         DamagedError: If what it says of its model is damaged.
     """
     try:
-        meta = entries(connection)
+        meta = meta_table.entries(connection)
         version, _ = int(meta["schema_version"]), int(meta["dim"])
     except sqlite3.OperationalError as error:
         if "no such" not in str(error):  # table or column
@@ -101,17 +101,6 @@ def read_meta(connection: sqlite3.Connection, path: Path) -> dict[str, str]:
     return meta
 
 
-def entries(connection: sqlite3.Connection) -> dict[str, str]:
-    """The meta table, whatever damage made of it."""
-    # As bytes, because damaged text may be none.
-    query = "SELECT CAST(key AS BLOB), CAST(value AS BLOB) FROM meta"
-    return {
-        key.decode(errors="replace"): value.decode(errors="replace")
-        for key, value in connection.execute(query)
-        if key is not None and value is not None
-    }
-
-
 def _checksum(meta: Mapping[str, object]) -> str:
     """CRC-32 of the entries that stay as they were when the gallery was made."""
     text = "\n".join(f"{key}={meta.get(key)}" for key in _CHECKED)
@@ -128,26 +117,25 @@ def complete(connection: sqlite3.Connection, meta: Mapping[str, str]) -> None:
 def upgrade(connection: sqlite3.Connection) -> None:
     """Brings a gallery of an earlier version up to date, in one step."""
     with transaction(connection, "IMMEDIATE"):
-        meta = entries(connection)
+        meta = meta_table.entries(connection)
         if int(meta["schema_version"]) < 2:
-            _add_history(connection)
+            _add_history(connection, meta)
         if int(meta["schema_version"]) < 3:  # else another process was quicker
             connection.execute(_BY_CONTENT)
             row_checks.add_checksums(connection)
-            meta["schema_version"] = str(SCHEMA_VERSION)
-            meta["checksum"] = _checksum(meta)
-            changed = [(key, meta[key]) for key in ("schema_version", "checksum")]
-            connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", changed)
+            changed = {"schema_version": str(SCHEMA_VERSION)}
+            changed["checksum"] = _checksum({**meta, **changed})
+            meta_table.set_entries(connection, changed)
 
 
-def _add_history(connection: sqlite3.Connection) -> None:
+def _add_history(connection: sqlite3.Connection, meta: Mapping[str, str]) -> None:
     """Gives a gallery of version 1, which had no random marks, its history."""
     connection.execute(_HISTORY)
     connection.execute(
         "INSERT INTO history SELECT CAST(value AS INTEGER), randomblob(16) FROM meta "
         "WHERE key = 'revision'"
     )
-    connection.execute("DELETE FROM meta WHERE key = 'revision'")
+    meta_table.remove_entry(connection, "revision", meta["revision"])
 
 
 def facts_of(info: ModelInfo, *, aligned: bool) -> dict[str, str]:

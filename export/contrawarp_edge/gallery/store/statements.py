@@ -116,17 +116,17 @@ def page_of_paths(
     return [(row.id, row.path.decode(), row.sha256.decode()) for row in rows]
 
 
-def model_path(connection: sqlite3.Connection) -> str | None:
-    """The stored path of the model, None if it is not known."""
-    query = "SELECT value FROM meta WHERE key = 'model_path'"
-    row = connection.execute(query).fetchone()
-    return None if row is None else str(row[0])
+def can_be_id(id: int) -> bool:
+    """Whether SQLite can look for a number."""
+    return -(1 << 63) <= int(id) < 1 << 63
 
 
 def has_id(connection: sqlite3.Connection, id: int) -> bool:
     """Whether there is an image with an id, be it damaged or not."""
+    if not can_be_id(id):
+        return False
     query = "SELECT 1 FROM images WHERE id = ?"
-    return connection.execute(query, (id,)).fetchone() is not None
+    return connection.execute(query, (int(id),)).fetchone() is not None
 
 
 def has_path(connection: sqlite3.Connection, path: str) -> bool:

@@ -37,7 +37,7 @@ class Guard:
 
     In this order: host, origin, token, size and time of the body, number of requests,
     time to the response. A refusal is JSON like every other error. Every response gets
-    the security headers. ``HEAD`` is ``GET`` without the body.
+    the security headers. ``HEAD`` is answered as ``GET``.
 
     Args:
         app: The service.
@@ -55,13 +55,9 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets a request through, or answers it with a refusal."""
-        if scope["type"] == "lifespan":
+        if scope["type"] != "http":  # nothing is served over websockets
             await self.app(scope, receive, send)
             return
-        if scope["type"] != "http":
-            await send({"type": "websocket.close", "code": 1008})
-            return
-        head = scope["method"] == "HEAD"
         started = False
 
         async def send_with_headers(message: Message) -> None:
@@ -72,13 +68,13 @@ class Guard:
                 for name, value in _HEADERS.items():
                     headers[name] = value
                 headers.setdefault("cache-control", "no-store")
-            elif head:
-                message = {**message, "body": b""}
             await send(message)
 
         try:
             check_access(scope, self._access)
-            asked = {**scope, "method": "GET"} if head else scope
+            # The server itself leaves the body of the answer out.
+            method = "GET" if scope["method"] == "HEAD" else scope["method"]
+            asked = {**scope, "method": method}
             await self._bounded(asked, receive, send_with_headers)
         except Refusal as refusal:
             if started:  # the client is too slow for its answer: uvicorn hangs up

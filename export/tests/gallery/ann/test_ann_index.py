@@ -15,9 +15,11 @@ from click.testing import CliRunner
 
 from contrawarp_edge import Gallery, InputError, ModelInfo, Record
 from contrawarp_edge.cli import main
-from contrawarp_edge.gallery.ann import ann_index
-from contrawarp_edge.gallery.ann.ann_index import facts_path, read_facts
+from contrawarp_edge.core.errors import FullError, StorageError
+from contrawarp_edge.gallery.ann import ann_index, index_file
 from contrawarp_edge.gallery.ann.build import build
+from contrawarp_edge.gallery.ann.index_file import facts_path, read_facts
+from contrawarp_edge.gallery.ann.state import read_state
 from contrawarp_edge.gallery.embeddings import matrix
 
 pytest.importorskip("faiss")
@@ -45,16 +47,15 @@ def path(
     path = tmp_path / "faces.gallery"
     with Gallery.create(path, replace(info, dim=DIM)) as gallery:
         gallery.add(records(3000))
-        build(gallery, lists=60)
+    build(path, lists=60)
     return path
 
 
 def overlap(gallery: Gallery, count: int = 100) -> float:
     some = queries(count)
     approximate = gallery.search(some)
-    assert gallery.last_recall is not None
     exact = gallery.search(some, exact=True)
-    assert gallery.last_recall is None
+    assert (approximate.recall is None, exact.recall is None) == (False, True)
     for hits, wanted in zip(approximate, exact, strict=True):
         scores = {hit.id: hit.score for hit in wanted}
         assert all(scores.get(hit.id, hit.score) == hit.score for hit in hits)
@@ -86,8 +87,9 @@ def test_later_images_are_searched_exactly(path: Path) -> None:
         gallery.add(late)
         gallery.delete(range(1, 101))
         for record in late:
-            (hit, *_) = gallery.search(record.embedding, k=3)[0]
-            assert (hit.path, gallery.last_recall is None) == (record.path, False)
+            found = gallery.search(record.embedding, k=3)
+            hit = found[0][0]
+            assert (hit.path, found.recall is None) == (record.path, False)
             assert hit.score == pytest.approx(1, abs=1e-6)
         hits = gallery.search(queries(50), k=20)
         assert all(hit.id > 100 for some in hits for hit in some)
@@ -97,11 +99,9 @@ def test_later_images_are_searched_exactly(path: Path) -> None:
 def test_too_many_later_images(path: Path) -> None:
     with Gallery.open(path) as gallery:
         gallery.add(records(400, start=3000))
-        gallery.search(queries(1))
-        assert gallery.last_recall is None
-        build(gallery, lists=60)
-        gallery.search(queries(1))
-        assert gallery.last_recall is not None
+        assert gallery.search(queries(1)).recall is None
+        build(path, lists=60)
+        assert gallery.search(queries(1)).recall is not None
     left = [file.name for file in path.parent.glob("faces.gallery-index-*")]
     assert len(left) == 1  # the index before is gone
 
@@ -109,25 +109,22 @@ def test_too_many_later_images(path: Path) -> None:
 def test_too_many_are_gone(path: Path) -> None:
     with Gallery.open(path) as gallery:
         gallery.delete(range(1, 251))
-        gallery.search(queries(1))
-        assert gallery.last_recall is not None
+        assert gallery.search(queries(1)).recall is not None
         gallery.delete(range(251, 2401))  # few of the candidates are left
-        (hits,) = gallery.search(queries(1), k=30)
-        assert (len(hits), gallery.last_recall) == (30, None)
+        found = gallery.search(queries(1), k=30)
+        assert (len(found[0]), found.recall) == (30, None)
 
 
 def test_when_search_is_exact(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Gallery.open(path, readonly=True) as gallery:
         for settings in ({"where": {"a": 1}}, {"exact": True}, {"k": 1001}):
-            gallery.search(queries(1), **settings)
-            assert gallery.last_recall is None
+            assert gallery.search(queries(1), **settings).recall is None
         distinct = gallery.search(queries(1)[0], distinct=0.9, min_score=0.1)
-        assert gallery.last_recall is not None
+        assert distinct.recall is not None
         exact = gallery.search(queries(1)[0], distinct=0.9, min_score=0.1, exact=True)
         assert len({h.id for h in distinct[0]} & {h.id for h in exact[0]}) >= 7
         monkeypatch.setattr(ann_index, "MIN_ROWS", 3001)
-        gallery.search(queries(1))
-        assert gallery.last_recall is None
+        assert gallery.search(queries(1)).recall is None
 
 
 @pytest.mark.parametrize(
@@ -147,25 +144,28 @@ def test_a_wrong_index_is_not_used(
         other = tmp_path / "other"
         with Gallery.create(other, replace(info, dim=DIM)) as gallery:
             gallery.add(records(3000, seed=3))
-            build(gallery, lists=60)
+        build(other, lists=60)
         facts_path(path).write_text(facts_path(other).read_text())
     elif kind == "no file":
         file.unlink()
     else:
-        ann_index.write_facts(path, replace(read_facts(path), file="../a"))
+        stored = json.loads(facts_path(path).read_text())
+        facts = replace(read_facts(path), file="../a")
+        stored |= {"file": facts.file, "facts_checksum": index_file._checksum(facts)}
+        facts_path(path).write_text(json.dumps(stored))
+        assert read_facts(path) == facts
     with Gallery.open(path, readonly=True) as gallery:
         hits = gallery.search(queries(3))
-        assert gallery.last_recall is None
+        assert hits.recall is None
         assert hits == gallery.search(queries(3), exact=True)
 
 
 def test_without_faiss(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "faiss", None)
     with Gallery.open(path, readonly=True) as gallery:
-        gallery.search(queries(1))
-        assert gallery.last_recall is None
-        with pytest.raises(InputError, match=r"contrawarp-edge\[ann\]"):
-            build(gallery)
+        assert gallery.search(queries(1)).recall is None
+    with pytest.raises(InputError, match=r"contrawarp-edge\[ann\]"):
+        build(path)
 
 
 @pytest.mark.parametrize("seen", ["outgrown", "small", "none", "no faiss", "neither"])
@@ -215,3 +215,81 @@ def test_command(path: Path, tmp_path: Path, info: ModelInfo) -> None:
     result = CliRunner().invoke(main, ["index", str(tmp_path / "empty")])
     assert result.exit_code == 2
     assert "too few images" in result.stderr
+
+
+def test_whether_an_index_is_whole_is_looked_at_once(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That reads all of its file."""
+    looks = []
+    real = index_file.file_checksum
+    monkeypatch.setattr(
+        index_file, "file_checksum", lambda file: looks.append(file) or real(file)
+    )
+    for damage in (False, True):
+        if damage:
+            file = path.with_name(read_facts(path).file)
+            size = file.stat().st_size
+            file.unlink()  # it may be mapped still
+            file.write_bytes(bytes(size))
+        with Gallery.open(path, readonly=True) as gallery:
+            for _ in range(5):
+                recall = gallery.search(queries(1)).recall
+                assert (recall is None) == damage
+    assert len(looks) == 2
+
+
+def test_one_builder_at_a_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stray = path.with_name("faces.gallery-index-0123abcd")
+    mine = path.with_name("faces.gallery-index-of-mine")
+    for file in (stray, mine):
+        file.touch()
+    before = read_facts(path)
+    with index_file.only_writer(path):
+        result = CliRunner().invoke(main, ["index", str(path)])
+        assert result.exit_code == 2
+        assert result.stderr == f"Error: {path}: its index is being built\n"
+    assert read_facts(path) == before
+    assert (stray.exists(), mine.exists()) == (False, True)
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left"), RuntimeError("full")])
+def test_an_index_that_cannot_be_written(
+    path: Path, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = sorted(path.parent.iterdir())
+
+    def write(index: object, file: str) -> None:
+        Path(file).write_bytes(b"half")
+        raise error
+
+    monkeypatch.setattr("faiss.write_index", write)
+    kind = FullError if isinstance(error, OSError) else StorageError
+    with pytest.raises(kind, match=r"faces\.gallery: its index cannot be written: "):
+        build(path, lists=60)
+    assert sorted(path.parent.iterdir()) == files
+
+
+def test_when_an_index_is_needed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def is_needed() -> bool:
+        return read_state(path).is_needed
+
+    assert not is_needed()
+    with Gallery.open(path) as gallery:
+        gallery.add(records(300, start=3000))
+        state = read_state(path)
+        assert (state.images, state.newer, state.is_needed) == (3300, 300, False)
+        gallery.add(records(60, start=3300))
+        assert is_needed()
+    build(path, lists=60)
+    file = path.with_name(read_facts(path).file)
+    content = file.read_bytes()
+    for damaged in (content[:-1], bytes(len(content))):
+        file.write_bytes(damaged)
+        assert is_needed()
+    file.write_bytes(content)
+    assert not is_needed()
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    assert is_needed()
+    monkeypatch.setattr(ann_index, "MIN_ROWS", 4000)
+    assert not is_needed()

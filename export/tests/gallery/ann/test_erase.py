@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from contrawarp_edge import Gallery, ModelInfo, Record
-from contrawarp_edge.gallery.ann import ann_index, build
-from contrawarp_edge.gallery.ann.ann_index import read_facts
-from contrawarp_edge.gallery.ann.lock import BusyError, only_builder
+from contrawarp_edge.core.errors import BusyError
+from contrawarp_edge.gallery.ann import ann_index, build, index_file
+from contrawarp_edge.gallery.ann.index_file import only_writer, read_facts
 from contrawarp_edge.gallery.embeddings import matrix
 
 faiss = pytest.importorskip("faiss")
@@ -26,7 +26,7 @@ def path(tmp_path: Path, info: ModelInfo, monkeypatch: pytest.MonkeyPatch) -> Pa
     vectors = np.random.default_rng(0).normal(size=(ROWS, DIM)).astype(np.float32)
     with Gallery.create(path, info) as gallery:
         gallery.add(Record(f"{n}.png", "", vector) for n, vector in enumerate(vectors))
-        build.build(gallery, lists=8)
+    build.build(path, lists=8)
     return path
 
 
@@ -55,17 +55,15 @@ def test_it_is_written_anew(path: Path) -> None:
     stray.write_bytes(path.with_name(before[0]).read_bytes())
     with Gallery.open(path) as gallery:
         query = gallery.get(100).embedding  # type: ignore[union-attr]
-        gallery.search(query)
-        assert gallery.last_recall is not None
+        assert gallery.search(query).recall is not None
         gallery.delete([7, 100])
         assert indexed(path) == set(range(1, ROWS + 1)) - {7, 100}
         assert beside(path) != before
-        assert len(beside(path)) == 3  # facts, lock and the file itself
-        (hits,) = gallery.search(query, k=20)
-        assert gallery.last_recall is not None
-        expected = gallery.search(query, k=20, exact=True)[0]
-        assert hits[0] == expected[0]
-    assert path.with_name("faces.gallery-index.lock").stat().st_size == 0
+        assert len(beside(path)) == 2  # facts and the file itself
+        found = gallery.search(query, k=20)
+        assert found.recall is not None
+        expected = gallery.search(query, k=20, exact=True)
+        assert found[0][0] == expected[0][0]
 
 
 @pytest.mark.parametrize("kind", ["no faiss", "outgrown", "being built", "damaged"])
@@ -80,15 +78,15 @@ def test_or_it_goes(path: Path, kind: str) -> None:
             with mock.patch.dict("sys.modules", {"faiss": None}):
                 gallery.delete(ids)
         elif kind == "being built":
-            with only_builder(path):
+            with only_writer(path):
                 gallery.delete(ids)
         else:
             gallery.delete(ids)
-        assert beside(path) == ["faces.gallery-index.lock"]
+        assert beside(path) == []
         assert len(gallery.search(np.ones(DIM, np.float32))[0]) == 10
 
 
-@pytest.mark.parametrize("moment", ["measure", "_publish", "after"])
+@pytest.mark.parametrize("moment", ["measure", "publish", "after"])
 def test_what_is_deleted_while_it_is_built(
     path: Path, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,8 +98,9 @@ def test_what_is_deleted_while_it_is_built(
             with Gallery.open(path) as other:
                 other.delete([7])
 
-    name = "_publish" if moment == "after" else moment
-    real = getattr(build, name)
+    name = "publish" if moment == "after" else moment
+    place = build if moment == "measure" else index_file
+    real = getattr(place, name)
 
     def with_deletion(*arguments: object) -> object:
         if moment != "after":
@@ -111,10 +110,7 @@ def test_what_is_deleted_while_it_is_built(
             delete()
         return result
 
-    monkeypatch.setattr(build, name, with_deletion)
-    with (
-        Gallery.open(path, readonly=True) as gallery,
-        pytest.raises(BusyError, match="deleted while its index was built"),
-    ):
-        build.build(gallery, lists=8)
-    assert beside(path) == ["faces.gallery-index.lock"]
+    monkeypatch.setattr(place, name, with_deletion)
+    with pytest.raises(BusyError, match="deleted while its index was built"):
+        build.build(path, lists=8)
+    assert beside(path) == []

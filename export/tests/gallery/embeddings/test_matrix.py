@@ -219,7 +219,8 @@ def test_is_as_private_as_the_gallery(path: Path) -> None:
 READER = """
 import sys, time
 import numpy as np
-from contrawarp_edge import Gallery, matrix
+from contrawarp_edge import Gallery
+from contrawarp_edge.gallery.embeddings import matrix
 matrix.MIN_SNAPSHOT_ROWS = 50
 query = np.ones(8, np.float32)
 seen, end = 0, time.monotonic() + 300
@@ -271,3 +272,25 @@ def test_gallery_of_an_earlier_version(path: Path, version: int) -> None:
     with Gallery.open(path, readonly=True) as gallery:
         assert len(gallery.matrix()) == 203
         assert len(list(gallery.iter_records())) == 203
+
+
+def test_who_waits_for_another_takes_its_copy(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot_path(path).unlink()
+    written = []
+    write, draft_of = snapshot._write, snapshot.draft_of
+
+    def counted(*arguments: object) -> None:
+        written.append(arguments)
+        write(*arguments)  # type: ignore[arg-type]
+
+    def waited(target: Path) -> object:
+        monkeypatch.setattr(snapshot, "draft_of", draft_of)
+        assert searched(path) == from_scratch(path)  # is quicker
+        return draft_of(target)
+
+    monkeypatch.setattr(snapshot, "_write", counted)
+    monkeypatch.setattr(snapshot, "draft_of", waited)
+    assert searched(path) == from_scratch(path)
+    assert len(written) == 1

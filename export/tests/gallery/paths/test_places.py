@@ -13,7 +13,6 @@ from contrawarp_edge.gallery.paths import places
 from contrawarp_edge.gallery.paths.places import (
     Places,
     absolute,
-    check_file,
     gallery_folder,
     shown,
 )
@@ -124,18 +123,3 @@ def test_a_link_to_a_gallery(there: Path) -> None:
 )
 def test_prefix(there: Path, folder: str, prefix: str) -> None:
     assert Places.settled(str(there)).prefix(folder) == prefix
-
-
-def test_check_file(there: Path) -> None:
-    (there / "clip.mp4").touch()
-    (there / "odd.mp4#t=1.000").touch()
-    (there / "dangling.jpg").symlink_to("nowhere")
-    for name in ("clip.mp4", "clip.mp4#t=1.000", "odd.mp4#t=1.000", "dangling.jpg"):
-        assert check_file(name), name
-    for name in ("a.jpg", "b.mp4#t=1.000", "clip.mp4/a.jpg", "p/a.jpg"):
-        assert not check_file(name), name
-    for name in ("a\0b", "a" * 300, "loop/a"):
-        if name == "loop/a":
-            (there / "loop").symlink_to("loop")
-        with pytest.raises(OSError):  # noqa: PT011 which one is not said
-            check_file(name)

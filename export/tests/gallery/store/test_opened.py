@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from contrawarp_edge import Gallery, InputError, ModelInfo, Record
+from contrawarp_edge.core.errors import MovedError, StorageError
 from contrawarp_edge.gallery.store import gallery_file
 from contrawarp_edge.gallery.store.opened import OpenedFile
 from contrawarp_edge.gallery.store.statements import count
@@ -243,3 +244,19 @@ def test_mounts(path: Path, tmp_path: Path, script: str) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_folder_that_may_not_be_entered(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*arguments: object, **options: object) -> os.stat_result:
+        raise PermissionError(13, "Permission denied")
+
+    with Gallery.open(path, readonly=True) as reader:
+        monkeypatch.setattr(os, "stat", refused)
+        with pytest.raises(MovedError, match=r"faces\.gallery: .*Permission denied"):
+            len(reader)
+        with pytest.raises(StorageError, match=r"faces\.gallery: .*Permission denied"):
+            Gallery.open(path)
+        monkeypatch.undo()
+        assert len(reader) == 20
