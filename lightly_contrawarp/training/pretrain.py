@@ -154,7 +154,6 @@ def pretrain(
     return PretrainResult(out / LAST, scan, skipped_list)
 
 
-
 def is_first_process() -> bool:
     """Whether this is the process that writes and speaks: each device has its own."""
     return not getattr(rank_zero_only, "rank", 0)
