@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.ranges import check_range
 from lightly_contrawarp.loss.cosines import (
     Pair,
     check_shapes,
@@ -18,7 +19,6 @@ from lightly_contrawarp.loss.cosines import (
     split_diagonal,
     unit,
 )
-from lightly_contrawarp.loss.ranges import check_range
 
 
 class NegativeForm(str, Enum):

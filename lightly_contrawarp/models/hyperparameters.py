@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.ranges import check_range
 from lightly_contrawarp.loss.contrawarp_loss import Contrast, NegativesFrom
-from lightly_contrawarp.loss.ranges import check_range
 
 _RANGES = {
     "num_negatives": (0, math.inf),
