@@ -62,7 +62,8 @@ def batch_of_one(image: Image.Image | Tensor) -> Tensor:
         InputError: If a tensor has another shape.
     """
     if isinstance(image, Image.Image):
-        image = TF.pil_to_tensor(to_rgb(image))
+        pixels: Tensor = TF.pil_to_tensor(to_rgb(image))
+        return pixels[None]
     if image.ndim != 3 or image.shape[0] not in (1, 3):
         raise InputError(
             f"a tensor image must be [1 or 3, H, W], got {list(image.shape)}"

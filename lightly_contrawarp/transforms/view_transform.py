@@ -164,5 +164,6 @@ class ContraWarpViewTransform:
     def _picture(self, image: Image.Image | Tensor) -> Image.Image:
         """The view before it is normalised, of 8 bits."""
         settings = replace(self.settings, normalize=None)
-        picture: Image.Image = TF.to_pil_image(self._make(image, settings))
+        pixels = self._make(image, settings).mul(255).round().byte()
+        picture: Image.Image = TF.to_pil_image(pixels)
         return picture
