@@ -21,11 +21,13 @@ from lightly_contrawarp.loss.cosines import unit
 from lightly_contrawarp.models.target_network import TargetNetwork
 from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransform
 from lightly_contrawarp.transforms.bumps import WarpParameters
+from lightly_contrawarp.transforms.pixels import to_unit_range
 from lightly_contrawarp.transforms.sampling_grid import (
     identity_affine,
     sample,
     sampling_grid,
 )
+from lightly_contrawarp.transforms.views import View, draw_views, show_views
 
 _CLASSES = 7  # of FER2013, and of the drawn faces
 
@@ -182,16 +184,21 @@ class _Apart(TargetNetwork):
 
 
 class _ResampledTwice(ContraWarpBatchTransform):
-    def _looks(self, source: Tensor, affine: Tensor, warp: WarpParameters) -> Tensor:
-        looks = []
-        for view, face in enumerate(self.transform.faces):
-            one = WarpParameters(*(x[:, view : view + 1] for x in warp))
-            seen = source
-            if face:
-                seen = warped(source, WarpParameters(*(x[:, 0] for x in one)))
-            still = one.stilled()
-            looks.append(super()._looks(seen, affine[:, view : view + 1], still))
-        return torch.cat(looks, dim=2)
+    def views(
+        self,
+        images: Tensor,
+        warps: Sequence[WarpParameters],
+        neighbours: tuple[Tensor, Sequence[WarpParameters]] | None = None,
+    ) -> list[Tensor]:
+        settings, (still, *drawn) = self.transform, warps
+        source = to_unit_range(images)
+        faces = [source, *(warped(source, one) for one in drawn)]
+        views = [
+            View(view.settings, face, still)
+            for view, face in zip(settings.transforms, settings.faces, strict=True)
+        ]
+        flips = settings.draw_flips(len(images))
+        return show_views(faces, views, draw_views(faces, views, flips))
 
 
 class WarpBefore(Learner):

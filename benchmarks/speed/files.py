@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightly.transforms.utils import IMAGENET_NORMALIZE
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
@@ -132,9 +133,7 @@ def contenders(
 
     def plain(images: Tensor) -> list[Tensor]:
         view = TF.resize(images, [SIZE, SIZE]) / 255
-        assert batched.normalize is not None
-        view = TF.normalize(view, batched.normalize["mean"], batched.normalize["std"])
-        return [view] * _VIEWS
+        return [TF.normalize(view, **IMAGENET_NORMALIZE)] * _VIEWS
 
     return {
         PLAIN: lambda: [step(plain(images)) for images in placed(decoding)],

@@ -36,14 +36,14 @@ def measure(scale: Scale, device: str) -> Part:
     part = Part()
     for side, batch in settings(scale):
         with limited_threads(1):
-            times = _race(in_process(drawn(batch, side), side, device), scale, device)
+            times = _race(in_process(decoded(batch, side), side, device), scale, device)
         times[_WARPED] = [seconds / 2 for seconds in times[_WARPED]]
         part.tables.append(_table_in_process(scale, side, batch, device, times))
     for workers in worker_counts(scale.most_workers)[1:]:
         count = workers * scale.images
         side, batch = middle(scale.sizes), min(64, count)
         with limited_threads(workers):
-            calls = with_workers(drawn(count, side), side, batch, workers, device)
+            calls = with_workers(decoded(count, side), side, batch, workers, device)
             times = _race(calls, scale, device)
         part.tables.append(
             table_of_times(
@@ -67,7 +67,7 @@ def settings(scale: Scale) -> list[tuple[int, int]]:
     return sorted(by_batch | {(side, middle(scale.batches)) for side in scale.sizes})
 
 
-def drawn(count: int, side: int) -> list[Image.Image]:
+def decoded(count: int, side: int) -> list[Image.Image]:
     """Faces as training decodes them for views of a side."""
     faces = DrawnFaces(count, min(8, count), size=decoded_side(side))
     return [faces[index][0] for index in range(count)]

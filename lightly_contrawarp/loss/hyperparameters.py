@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from contrawarp_edge.core.errors import InputError
-from lightly_contrawarp.loss.ranges import check_range
+from contrawarp_edge.core.ranges import check_range
 
 _T = TypeVar("_T")
 

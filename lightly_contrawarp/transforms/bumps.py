@@ -50,6 +50,12 @@ class WarpParameters(NamedTuple):
         return self._replace(vectors=torch.zeros_like(self.vectors))
 
 
+def still_bumps(batch: int) -> WarpParameters:
+    """A batch of warps that leave all as it is, of one bump each."""
+    center = torch.zeros(batch, 1, 2)
+    return WarpParameters(center, torch.ones(batch, 1), torch.zeros_like(center))
+
+
 def bump_field(points: Tensor, parameters: WarpParameters) -> Tensor:
     """Evaluates the displacement of each warp at given points.
 
@@ -60,16 +66,12 @@ def bump_field(points: Tensor, parameters: WarpParameters) -> Tensor:
     Returns:
         ``d(points)``, float ``[B, P, 2]``.
     """
-    return displacement_planes(points[..., 0], points[..., 1], parameters).mT
-
-
-def displacement_planes(x: Tensor, y: Tensor, parameters: WarpParameters) -> Tensor:
-    """``d`` at points given as ``[B or 1, P]`` twice, as planes ``[B, 2, P]``."""
     centers, radii, vectors = parameters
-    dx, dy = x[:, None] - centers[..., :1], y[:, None] - centers[..., 1:]
+    x, y = points[:, None].unbind(-1)
+    dx, dy = x - centers[..., :1], y - centers[..., 1:]
     q2 = (dx.square() + dy.square()) / radii[..., None].square()
     weights = (1 - q2).clamp_min(0).square()
-    return -(vectors.mT @ weights)
+    return -(vectors.mT @ weights).mT
 
 
 def lipschitz_bound(parameters: WarpParameters) -> Tensor:

@@ -8,9 +8,17 @@ from lightly.transforms.multi_view_transform import MultiViewTransform
 from PIL import Image
 from torch import Tensor
 
+from contrawarp_edge.core.ranges import check_range
 from lightly_contrawarp.transforms.bumps import WarpParameters
 from lightly_contrawarp.transforms.local_warp import LocalWarp
+from lightly_contrawarp.transforms.pixels import batch_of_one
 from lightly_contrawarp.transforms.view_transform import ContraWarpViewTransform
+from lightly_contrawarp.transforms.views import (
+    View,
+    draw_views,
+    float32_by_default,
+    show_views,
+)
 
 
 class ContraWarpTransform(MultiViewTransform):  # type: ignore[misc]
@@ -32,6 +40,8 @@ class ContraWarpTransform(MultiViewTransform):  # type: ignore[misc]
         [0, 1]. Other integers, NaN and other ranges raise ``InputError``.
     Output of this transform:
         List of float32 Tensors ``[3, input_size, input_size]``.
+
+    All views of an image share the order of the jitter steps.
 
     - [0]: ContraWarping, 2023, https://arxiv.org/abs/2303.09034
 
@@ -64,7 +74,8 @@ class ContraWarpTransform(MultiViewTransform):  # type: ignore[misc]
 
         Args:
             input_size: Height and width of the default views in pixels.
-            num_negatives: Number of warped faces an image, K; 0 leaves BYOL's views.
+            num_negatives: Number of warped faces an image, K, at least 0, which leaves
+                BYOL's views.
             paired: Whether each warped face comes in two views instead of one.
             share_flip: Whether all views of an image share one draw of the flips; if
                 not, an asymmetric warp and its mirror image mean the same.
@@ -73,10 +84,9 @@ class ContraWarpTransform(MultiViewTransform):  # type: ignore[misc]
             view_2_transform: Settings of the second view and of unpaired negatives.
 
         Raises:
-            ValueError: If ``num_negatives`` is negative.
+            InputError: If ``num_negatives`` is negative.
         """
-        if num_negatives < 0:
-            raise ValueError(f"num_negatives must be at least 0, got {num_negatives}")
+        check_range("num_negatives", num_negatives, 0)
         first = view_1_transform or ContraWarpViewTransform(input_size)
         second = view_2_transform or ContraWarpViewTransform(input_size)
         self.num_negatives = num_negatives
@@ -99,20 +109,28 @@ class ContraWarpTransform(MultiViewTransform):  # type: ignore[misc]
         """Makes all views of one image.
 
         Args:
-            image: The face, cropped by the crop contract.
+            image: The face, cropped by the crop contract: PIL image of any mode, or
+                tensor ``[1 or 3, H, W]`` of uint8, of uint16 (0 to 65535) or floating
+                with values in [0, 1].
             landmarks: Its landmarks, to warp around instead of the contract's, float
                 ``[P, 2]`` as for :meth:`LocalWarp.draw`; with a neighbour those of
                 both, ``[2, P, 2]``.
-            neighbour: Another frame of the same face, of the same size, for the second
-                view of each pair.
+            neighbour: Another frame of the same face, for the second view of each
+                pair; like ``image``.
 
         Returns:
-            ``2 + K`` views, or ``2 (1 + K)`` if paired.
+            ``2 + K`` views, or ``2 (1 + K)`` if paired, each float32
+            ``[3, input_size, input_size]``.
+
+        Raises:
+            InputError: If a tensor has another shape, type or range.
+            ValueError: If ``landmarks`` has another shape.
         """
         warps = self.draw_warps(1, None if landmarks is None else landmarks[None])
         second = None if neighbour is None else (neighbour, warps[-1])
         return self.views(image, warps[0], second)
 
+    @float32_by_default()
     def draw_warps(
         self, batch: int, landmarks: Tensor | None = None
     ) -> list[list[WarpParameters]]:
@@ -135,6 +153,16 @@ class ContraWarpTransform(MultiViewTransform):  # type: ignore[misc]
             drawn = [self.warp.draw_frames(frames) for _ in range(count)]
         return [[still.stilled(), *warps] for still, *warps in zip(*drawn, strict=True)]
 
+    def draw_flips(self, batch: int) -> Tensor | None:
+        """Draws the flips that all views of an image share.
+
+        Returns:
+            Float32 ``[batch, 2]`` of +1 or -1, horizontal and vertical; ``None`` if
+            each view has its own.
+        """
+        geometry = self.transforms[0].settings.geometry
+        return geometry.draw_flips(batch) if self.share_flip else None
+
     def views(
         self,
         image: Image.Image | Tensor,
@@ -144,22 +172,55 @@ class ContraWarpTransform(MultiViewTransform):  # type: ignore[misc]
         """Makes all views of one image with given warps.
 
         Args:
-            image: The face, cropped by the crop contract.
+            image: As for calling the transform.
             warps: The ``1 + K`` warps to show, each of a batch of one.
             neighbour: Another frame and its ``1 + K`` warps, for the second view of
                 each pair; the image itself if ``None``.
 
         Returns:
-            The views, in the order of ``faces``.
+            As for calling the transform, in the order of ``faces``.
         """
-        flips = None
-        if self.share_flip:
-            flips = self.transforms[0].geometric.geometry.draw_flips(1)
-        shown = [(image, warps), neighbour or (image, warps)]
-        views = []
-        for view, face, frame in zip(
-            self.transforms, self.faces, self.frames, strict=True
-        ):
-            picture, moved = shown[frame]
-            views.append(view(picture, moved[face], flips))
-        return views
+        second = None
+        if neighbour is not None:
+            second = batch_of_one(neighbour[0]), neighbour[1]
+        views = self.batch_views(batch_of_one(image), warps, second)
+        return [view[0] for view in views]
+
+    @float32_by_default()
+    def batch_views(
+        self,
+        images: Tensor,
+        warps: Sequence[WarpParameters],
+        neighbours: tuple[Tensor, Sequence[WarpParameters]] | None = None,
+        check_values: bool = True,
+    ) -> list[Tensor]:
+        """Makes all views of a batch of images with given warps.
+
+        Args:
+            images: ``[B, 1 or 3, H, W]`` of uint8, of uint16 (0 to 65535), or floating
+                with values in [0, 1].
+            warps: The ``1 + K`` warps to show, each of a batch of B.
+            neighbours: Another frame of each face and its ``1 + K`` warps, for the
+                second view of each pair; the images themselves if ``None``.
+            check_values: Whether to look at floating values; a GPU is waited for then.
+
+        Returns:
+            Float32 ``[B, 3, input_size, input_size]`` for each view, in the order of
+            ``faces``.
+
+        Raises:
+            InputError: If images are of another type or range.
+        """
+        shown = [(images, warps), *([neighbours] if neighbours else [])]
+        frames = [picture for picture, _ in shown]
+        views = [
+            View(transform.settings, frame, shown[frame][1][face])
+            for transform, face, frame in zip(
+                self.transforms,
+                self.faces,
+                self.frames if neighbours else [0] * len(self.faces),
+                strict=True,
+            )
+        ]
+        flips = self.draw_flips(len(images))
+        return show_views(frames, views, draw_views(frames, views, flips), check_values)

@@ -1,7 +1,6 @@
 """Global geometry of a view: crop, flips and rotation as one affine map.
 
-Everything is vectorised over the batch and drawn from torch's generator, so that the
-per-image and the batched transform share it.
+Everything is vectorised over the batch and drawn from torch's generator.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ class GlobalGeometry:
     rr_degrees: float | tuple[float, float] | None = 6.0
 
     def draw_flips(self, batch: int) -> Tensor:
-        """Draws flips: ``[batch, 2]`` of +1 or -1, horizontal and vertical."""
+        """Draws flips: float32 ``[batch, 2]`` of +1 or -1, horizontal and vertical."""
         chances = torch.tensor([self.hf_prob, self.vf_prob])
         return 1.0 - 2.0 * (torch.rand(batch, 2) < chances).float()
 

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from contrawarp_edge.align.crop import FACE_CROP, CropContract
+from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.ranges import check_interval, check_range
 from lightly_contrawarp.transforms.bumps import (
     WarpParameters,
     limit_to_bijection,
@@ -31,14 +33,14 @@ class LocalWarp(nn.Module):
     for; :meth:`strength_of` tells what was applied.
 
     Attributes:
-        num_bumps: Bumps of one warp.
-        strength: Range of one bump's displacement, in inter-ocular distances.
-        radius: Range of one bump's radius, in inter-ocular distances.
+        num_bumps: Bumps of one warp, at least 1.
+        strength: Range of one bump's displacement, in inter-ocular distances, from 0.
+        radius: Range of one bump's radius, in inter-ocular distances, above 0.
         around: Where bumps sit on a face whose landmarks are not given:
             ``"landmarks"`` near eyes, brows, nose and mouth of the crop contract,
             ``"box"`` anywhere in its face box.
         jitter: Standard deviation of a centre about its landmark, in inter-ocular
-            distances.
+            distances, at least 0.
         crop: The crop contract of the images.
 
     Examples:
@@ -62,17 +64,15 @@ class LocalWarp(nn.Module):
         """Stores the settings.
 
         Raises:
-            ValueError: If a range is not increasing, or a value makes no sense.
+            InputError: If a range does not increase, or a value is outside of its own.
         """
         super().__init__()
-        if num_bumps < 1:
-            raise ValueError(f"num_bumps must be at least 1, got {num_bumps}")
-        if not 0 <= strength[0] <= strength[1]:
-            raise ValueError(f"strength must be 0 <= low <= high, got {strength}")
-        if not 0 < radius[0] <= radius[1]:
-            raise ValueError(f"radius must be 0 < low <= high, got {radius}")
+        check_range("num_bumps", num_bumps, 1)
+        check_interval("strength", strength, 0)
+        check_interval("radius", radius, 0, low_open=True)
+        check_range("jitter", jitter, 0)
         if around not in ("landmarks", "box"):
-            raise ValueError(f"around must be 'landmarks' or 'box', got {around!r}")
+            raise InputError(f"around must be 'landmarks' or 'box', got {around!r}")
         self.num_bumps = num_bumps
         self.strength = strength
         self.radius = radius

@@ -1,11 +1,14 @@
-"""What numbers the pixels of a tensor may be."""
+"""What images may be: their kinds, and the numbers of their pixels."""
 
 from __future__ import annotations
 
 import torch
+from PIL import Image
 from torch import Tensor
+from torchvision.transforms.v2 import functional as TF
 
 from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.inputs.images import to_rgb
 
 _BEYOND = 0.25
 """How far resizing with overshoot takes a value beyond 0 or 1."""
@@ -44,3 +47,25 @@ def to_unit_range(images: Tensor, check_values: bool = True) -> Tensor:
                 f"{high:g}; divide by 255, or leave out an earlier normalisation"
             )
     return values.clamp(0, 1)
+
+
+def batch_of_one(image: Image.Image | Tensor) -> Tensor:
+    """An image as a batch.
+
+    Args:
+        image: PIL image of any mode, or tensor ``[1 or 3, H, W]`` of any type.
+
+    Returns:
+        ``[1, 1 or 3, H, W]``; of a PIL image RGB, uint8.
+
+    Raises:
+        InputError: If a tensor has another shape.
+    """
+    if isinstance(image, Image.Image):
+        pixels: Tensor = TF.pil_to_tensor(to_rgb(image))
+        return pixels[None]
+    if image.ndim != 3 or image.shape[0] not in (1, 3):
+        raise InputError(
+            f"a tensor image must be [1 or 3, H, W], got {list(image.shape)}"
+        )
+    return image[None]

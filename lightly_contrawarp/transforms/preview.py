@@ -49,9 +49,9 @@ def preview_sheet(
     width = len(titles) * (_TILE + _GAP) + _GAP
     height = len(faces) * (_TILE + _GAP) + _HEAD
     sheet = Image.new("RGB", (width, height), "white")
-    draw = ImageDraw.Draw(sheet)
+    brush = ImageDraw.Draw(sheet)
     for column, title in enumerate(titles):
-        draw.text((_GAP + column * (_TILE + _GAP), 5), title, fill="#333333")
+        brush.text((_GAP + column * (_TILE + _GAP), 5), title, fill="#333333")
     for row, (face, landmarks) in enumerate(faces):
         square = face.resize((_TILE, _TILE), Image.Resampling.LANCZOS)
         own = None if landmarks is None else landmarks[None]
@@ -71,9 +71,9 @@ def preview_sheet(
 def _with_points(face: Image.Image, landmarks: Tensor | None) -> Image.Image:
     """The face with its own landmarks marked."""
     image = face.copy()
-    draw = ImageDraw.Draw(image)
+    brush = ImageDraw.Draw(image)
     for x, y in [] if landmarks is None else (landmarks * _TILE).tolist():
-        draw.ellipse((x - 2, y - 2, x + 2, y + 2), fill=_OWN)
+        brush.ellipse((x - 2, y - 2, x + 2, y + 2), fill=_OWN)
     return image
 
 
@@ -87,27 +87,27 @@ def _with_arrows(
     warped: Tensor = transform.warp(TF.pil_to_tensor(face), warp)
     image: Image.Image = TF.to_pil_image(warped)
     ticks = (torch.arange(_ARROWS) + 0.5) / _ARROWS
-    _draw_arrows(image, torch.cartesian_prod(ticks, ticks), warp, _FIELD)
+    _paint_arrows(image, torch.cartesian_prod(ticks, ticks), warp, _FIELD)
     if landmarks is not None:
-        _draw_arrows(image, landmarks, warp, _OWN)
+        _paint_arrows(image, landmarks, warp, _OWN)
     return image
 
 
-def _draw_arrows(
+def _paint_arrows(
     image: Image.Image, start: Tensor, warp: WarpParameters, colour: str
 ) -> None:
-    """Draws how a warp moves points ``[N, 2]``, where it does."""
+    """Paints how a warp moves points ``[N, 2]``, where it does."""
     end = warp_points(start[None], warp)[0]
-    draw = ImageDraw.Draw(image)
+    brush = ImageDraw.Draw(image)
     for tail, head in zip(start * _TILE, end * _TILE, strict=True):
         step = head - tail
         if step.norm() < 1:
             continue
-        draw.line([*tail.tolist(), *head.tolist()], fill=colour, width=1)
+        brush.line([*tail.tolist(), *head.tolist()], fill=colour, width=1)
         barb = head - step * min(1.0, 4 / float(step.norm()))
         side = torch.stack([-step[1], step[0]]) / step.norm() * 1.5
         tip = [head, barb + side, barb - side]
-        draw.polygon([tuple(point.tolist()) for point in tip], fill=colour)
+        brush.polygon([tuple(point.tolist()) for point in tip], fill=colour)
 
 
 def _to_image(view: Tensor) -> Image.Image:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lightly_contrawarp.transforms.bumps import WarpParameters, displacement_planes
+from lightly_contrawarp.transforms.bumps import WarpParameters, bump_field
 
 _COARSE = 32  # nodes of the coarse field a side, two of them beyond the image
 
@@ -75,7 +75,7 @@ def coarse_source(affine: Tensor, parameters: WarpParameters | None = None) -> T
     """
     source = affine @ _coarse_nodes(affine.dtype, affine.device)
     if parameters is not None:
-        source = source + displacement_planes(source[:, 0], source[:, 1], parameters)
+        source = source + bump_field(source.mT, parameters).mT
     return (2 * source - 1).reshape(-1, 2, _COARSE, _COARSE)
 
 

@@ -1,110 +1,28 @@
-"""One view of a face: geometry in a single resampling, then colour."""
+"""One view of a face, with the settings of Lightly's BYOL views."""
 
 from __future__ import annotations
 
 import copy
-import math
-from typing import TypeVar
+from dataclasses import replace
 
-import torch
 from lightly.transforms.torchvision_v2_compatibility import torchvision_transforms as T
 from lightly.transforms.utils import IMAGENET_NORMALIZE
-from PIL import Image, ImageFilter
+from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
-from contrawarp_edge.inputs.images import to_rgb
-from lightly_contrawarp.transforms.bumps import WarpParameters
+from lightly_contrawarp.transforms.bumps import WarpParameters, still_bumps
+from lightly_contrawarp.transforms.colour.photometry import Photometry
 from lightly_contrawarp.transforms.global_geometry import GlobalGeometry
 from lightly_contrawarp.transforms.local_warp import LocalWarp
-from lightly_contrawarp.transforms.pixels import to_unit_range
-from lightly_contrawarp.transforms.sampling_grid import sample, sampling_grid
-
-ImageOrTensor = TypeVar("ImageOrTensor", Image.Image, Tensor)
-
-
-class GeometricView:
-    """Crop, flips, rotation and a local warp in one resampling.
-
-    A PIL image stays a PIL image, now RGB of ``input_size``; a tensor becomes float32
-    ``[3, input_size, input_size]`` in [0, 1].
-    """
-
-    def __init__(
-        self, input_size: int, geometry: GlobalGeometry, warp: LocalWarp | None = None
-    ) -> None:
-        self.input_size = input_size
-        self.geometry = geometry
-        self.warp = warp
-
-    def __call__(
-        self,
-        image: Image.Image | Tensor,
-        parameters: WarpParameters | None = None,
-        flips: Tensor | None = None,
-    ) -> Image.Image | Tensor:
-        """Draws the global geometry and applies it, together with a local warp.
-
-        Args:
-            image: PIL image of any mode, or tensor ``[C, H, W]``, C 1 or 3, of uint8,
-                of uint16 (0 to 65535) or floating with values in [0, 1].
-            parameters: One warp to apply; if ``None``, one is drawn from ``warp``, or
-                the face is left as it is.
-            flips: Flips to use, ``[1, 2]``; drawn if ``None``.
-
-        Returns:
-            The view, of the kind of the input.
-
-        Raises:
-            ValueError: If a tensor has another shape, type or range.
-        """
-        width, height = _size_of(image)
-        affine = self.geometry.draw(1, aspect=width / height, flips=flips)
-        if parameters is None and self.warp is not None:
-            parameters = self.warp.draw(1)
-        extent = affine[0, :, :2].norm(dim=1) * torch.tensor([width, height])
-        source = _to_float(image, float(self.input_size / extent.min()))
-        grid = sampling_grid(affine, (self.input_size, self.input_size), parameters)
-        view = sample(source[None], grid)[0]
-        if isinstance(image, Tensor):
-            return view
-        pixels = view.mul(255).round_().clamp_(0, 255).byte()
-        return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
-
-
-class RandomBlur:
-    """Gaussian blur of a PIL image or a tensor, drawn from torch's generator."""
-
-    def __init__(self, prob: float, sigmas: tuple[float, float]) -> None:
-        self.prob = prob
-        self.sigmas = sigmas
-
-    def __call__(self, image: ImageOrTensor) -> ImageOrTensor:
-        """Blurs with probability ``prob``; standard deviation in pixels."""
-        chance, position = torch.rand(2).tolist()
-        if chance >= self.prob:
-            return image
-        sigma = self.sigmas[0] + position * (self.sigmas[1] - self.sigmas[0])
-        if isinstance(image, Image.Image):
-            return image.filter(ImageFilter.GaussianBlur(sigma))
-        size = 2 * math.ceil(3 * sigma) + 1
-        blurred: Tensor = TF.gaussian_blur(image, [size, size], [sigma, sigma])
-        return blurred
-
-
-class RandomSolarize:
-    """Inverts the bright half of the values of a PIL image or a tensor."""
-
-    def __init__(self, prob: float) -> None:
-        self.prob = prob
-
-    def __call__(self, image: ImageOrTensor) -> ImageOrTensor:
-        """Solarises with probability ``prob`` at the threshold of half of the range."""
-        if torch.rand(1).item() >= self.prob:
-            return image
-        scale = isinstance(image, Tensor) and image.is_floating_point()
-        solarized: ImageOrTensor = TF.solarize(image, 128 / 255 if scale else 128)
-        return solarized
+from lightly_contrawarp.transforms.pixels import batch_of_one
+from lightly_contrawarp.transforms.views import (
+    View,
+    ViewSettings,
+    draw_views,
+    float32_by_default,
+    show_views,
+)
 
 
 class ContraWarpViewTransform:
@@ -165,41 +83,45 @@ class ContraWarpViewTransform:
                 ``a`` means ``(-a, a)``, ``None`` means 90 degrees exactly.
             normalize: ``mean`` and ``std`` of the final normalization, or ``None``.
             warp: Draws a warp for each call that is given none.
+
+        Raises:
+            InputError: If a probability, a jitter or ``sigmas`` is outside of its
+                range.
         """
-        geometry = GlobalGeometry(min_scale, hf_prob, vf_prob, rr_prob, rr_degrees)
-        self.geometric = GeometricView(input_size, geometry, warp)
-        self.cj_prob = cj_prob
-        self.jitter = T.ColorJitter(
-            brightness=cj_strength * cj_bright,
-            contrast=cj_strength * cj_contrast,
-            saturation=cj_strength * cj_sat,
-            hue=cj_strength * cj_hue,
-        )
-        self.random_gray_scale = random_gray_scale
         default = (0.1 * input_size / 112, 2.0 * input_size / 112)
-        self.blur = RandomBlur(gaussian_blur, sigmas or default)
-        self.solarize = RandomSolarize(solarization_prob)
-        self.normalize = normalize
-        steps = [
-            T.RandomApply([self.jitter], p=cj_prob),
-            T.RandomGrayscale(p=random_gray_scale),
-            self.blur,
-            self.solarize,
-            T.ToTensor(),
-        ]
-        if normalize:
+        self.warp = warp
+        self.settings = ViewSettings(
+            input_size,
+            GlobalGeometry(min_scale, hf_prob, vf_prob, rr_prob, rr_degrees),
+            Photometry(
+                jitter_prob=cj_prob,
+                brightness=cj_strength * cj_bright,
+                contrast=cj_strength * cj_contrast,
+                saturation=cj_strength * cj_sat,
+                hue=cj_strength * cj_hue,
+                gray_prob=random_gray_scale,
+                blur_prob=gaussian_blur,
+                sigmas=sigmas or default,
+                solarize_prob=solarization_prob,
+            ),
+            normalize,
+        )
+
+    @property
+    def transform(self) -> T.Compose:
+        """The view in the steps that Lightly's ``plot_augmented_images`` takes apart.
+
+        It shows pictures, and so leaves out what follows the first step.
+        """
+        steps = [self._picture, T.ToTensor()]
+        if normalize := self.settings.normalize:
             steps.append(T.Normalize(mean=normalize["mean"], std=normalize["std"]))
-        self.photometric = T.Compose(steps)
-        self.transform = T.Compose([self.geometric, *steps])
+        return T.Compose(steps)
 
     def with_warp(self, warp: LocalWarp) -> ContraWarpViewTransform:
         """The same view, but of the locally warped face."""
         view = copy.copy(self)
-        steps = self.transform.transforms
-        view.geometric = GeometricView(
-            self.geometric.input_size, self.geometric.geometry, warp
-        )
-        view.transform = T.Compose([view.geometric, *steps[1:]])
+        view.warp = warp
         return view
 
     def __call__(
@@ -208,36 +130,40 @@ class ContraWarpViewTransform:
         parameters: WarpParameters | None = None,
         flips: Tensor | None = None,
     ) -> Tensor:
-        """Makes one view; see :class:`GeometricView` for the arguments."""
-        view: Tensor = self.photometric(self.geometric(image, parameters, flips))
-        return view
+        """Makes one view.
 
+        Args:
+            image: PIL image of any mode, or tensor ``[C, H, W]``, C 1 or 3, of uint8,
+                of uint16 (0 to 65535) or floating with values in [0, 1].
+            parameters: One warp to apply; if ``None``, one is drawn from ``warp``, or
+                the face is left as it is.
+            flips: Flips to use, ``[1, 2]`` of +1 or -1; drawn if ``None``.
 
-def _size_of(image: Image.Image | Tensor) -> tuple[int, int]:
-    """Width and height in pixels."""
-    if isinstance(image, Image.Image):
-        return image.width, image.height
-    if image.ndim != 3 or image.shape[0] not in (1, 3):
-        raise ValueError(
-            f"a tensor image must be [1 or 3, H, W], got {list(image.shape)}"
-        )
-    return image.shape[2], image.shape[1]
+        Returns:
+            Float32 ``[3, input_size, input_size]``.
 
+        Raises:
+            InputError: If a tensor has another shape, type or range.
+        """
+        return self._make(image, self.settings, parameters, flips)
 
-def _to_float(image: Image.Image | Tensor, scale: float) -> Tensor:
-    """RGB float32 in [0, 1], shrunk with antialiasing if ``scale`` is below 1.
+    @float32_by_default()
+    def _make(
+        self,
+        image: Image.Image | Tensor,
+        settings: ViewSettings,
+        warp: WarpParameters | None = None,
+        flips: Tensor | None = None,
+    ) -> Tensor:
+        if warp is None:
+            warp = self.warp.draw(1) if self.warp else still_bumps(1)
+        frames, views = [batch_of_one(image)], [View(settings, 0, warp)]
+        (view,) = show_views(frames, views, draw_views(frames, views, flips))
+        return view[0]
 
-    ``grid_sample`` reads four pixels only, so a source with much more detail than the
-    view would alias.
-    """
-    width, height = _size_of(image)
-    if isinstance(image, Image.Image):
-        image = to_rgb(image)
-    elif image.dtype != torch.uint8:
-        image = to_unit_range(image)
-    if scale < 0.95:
-        size = [max(1, round(height * scale)), max(1, round(width * scale))]
-        image = TF.resize(image, size, antialias=True)
-    tensor = image if isinstance(image, Tensor) else TF.pil_to_tensor(image)
-    values = to_unit_range(tensor) if tensor.dtype == torch.uint8 else tensor
-    return values.expand(3, -1, -1)
+    def _picture(self, image: Image.Image | Tensor) -> Image.Image:
+        """The view before it is normalised, of 8 bits."""
+        settings = replace(self.settings, normalize=None)
+        pixels = self._make(image, settings).mul(255).round().byte()
+        picture: Image.Image = TF.to_pil_image(pixels)
+        return picture

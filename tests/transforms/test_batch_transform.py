@@ -1,48 +1,66 @@
-"""The batched views against the per-image ones."""
+"""Batches of views: each image and view has what was drawn for it."""
 
 import pytest
 import torch
+from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as TF
 
 from contrawarp_edge.align.crop import FACE_CROP
+from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp import ContraWarpTransform, ContraWarpViewTransform, LocalWarp
 from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransform
 from lightly_contrawarp.transforms.sampling_grid import sample, sampling_grid
 
 SIZE = 48
+STILL = {
+    "cj_prob": 0,
+    "random_gray_scale": 0,
+    "gaussian_blur": 0,
+    "min_scale": 1.0,
+    "hf_prob": 0,
+    "rr_prob": 0,
+    "normalize": None,
+}
 
 
-@pytest.mark.parametrize("paired", [False, True])
-def test_statistics_agree_with_the_per_image_path(
-    paired: bool, faces: torch.Tensor
-) -> None:
+def test_statistics_are_those_of_torchvisions_transforms(faces: torch.Tensor) -> None:
     torch.manual_seed(0)
-    per_image = ContraWarpTransform(SIZE, 1, paired)
-    batched = ContraWarpBatchTransform(per_image)
+    sigmas = (0.1, 1.5)
+    view = ContraWarpViewTransform(SIZE, rr_prob=0, sigmas=sigmas, normalize=None)
+    transform = ContraWarpTransform(
+        num_negatives=0, view_1_transform=view, view_2_transform=view
+    )
+    reference = v2.Compose(
+        [
+            v2.RandomResizedCrop(SIZE, scale=(0.5, 1.0)),
+            v2.RandomHorizontalFlip(),
+            v2.RandomApply([v2.ColorJitter(0.4, 0.4, 0.2, 0.1)], p=0.8),
+            v2.RandomGrayscale(0.2),
+            v2.RandomApply([v2.GaussianBlur(9, sigmas)], p=0.5),
+        ]
+    )
     repeated = faces[:4].repeat(60, 1, 1, 1)
-    slow = [torch.stack(v) for v in zip(*map(per_image, repeated), strict=True)]
+    expected = torch.stack([reference(face / 255) for face in repeated])
+    batched = ContraWarpBatchTransform(transform)
     # The order of the colour steps is one draw for a batch.
-    fast = [torch.cat(v) for v in zip(*map(batched, repeated.split(20)), strict=True)]
-    assert len(slow) == len(fast) == (4 if paired else 3)
-    for one, other in zip(slow, fast, strict=True):
-        assert one.shape == other.shape
+    ours = [torch.cat(v) for v in zip(*map(batched, repeated.split(20)), strict=True)]
+    ours.append(torch.stack([view(face) for face in repeated]))
+    for views in ours:
+        assert views.shape == expected.shape
         for statistic in (
             lambda x: x.mean((1, 2, 3)),
             lambda x: x.std((1, 2, 3)),
             lambda x: (x[..., 1:] - x[..., :-1]).abs().mean((1, 2, 3)),  # sharpness
             lambda x: (x[:, 0] - x[:, 2]).abs().mean((1, 2)),  # colour
         ):
-            a, b = statistic(one), statistic(other)
+            a, b = statistic(expected), statistic(views)
             spread = float(a.std()) + 1e-3
             assert abs(float(a.mean() - b.mean())) < 0.25 * spread
             assert 0.7 < float(b.std() / spread) < 1.4
 
 
 def test_without_randomness_it_is_the_resized_image(faces: torch.Tensor) -> None:
-    still = ContraWarpViewTransform(
-        64, cj_prob=0, random_gray_scale=0, gaussian_blur=0, min_scale=1.0,
-        hf_prob=0, rr_prob=0, normalize=None,
-    )  # fmt: skip
+    still = ContraWarpViewTransform(64, **STILL)
     transform = ContraWarpTransform(
         num_negatives=1,
         warp=LocalWarp(strength=(0, 0)),
@@ -92,7 +110,7 @@ def test_what_a_cpu_makes_at_a_time_does_not_matter(
     drawn = []
     for values in (1, 5 * 6 * 3 * SIZE**2, 10**9):
         monkeypatch.setattr(
-            "lightly_contrawarp.transforms.batch_transform._VALUES_AT_A_TIME", values
+            "lightly_contrawarp.transforms.views._VALUES_AT_A_TIME", values
         )
         torch.manual_seed(3)
         larger = TF.resize(faces, [2 * SIZE, 3 * SIZE])  # than any view shows
@@ -113,7 +131,7 @@ def test_every_view_is_that_of_its_own_warp_and_affine(faces: torch.Tensor) -> N
     torch.manual_seed(4)
     views = batched.views(faces[:3], warps)
     torch.manual_seed(4)
-    geometry = plain.geometric.geometry
+    geometry = plain.settings.geometry
     flips = geometry.draw_flips(3)
     for view, face in zip(views, transform.faces, strict=True):
         grid = sampling_grid(geometry.draw(3, 1.0, flips), (SIZE, SIZE), warps[face])
@@ -132,13 +150,28 @@ def test_autocast_does_not_touch_views(faces: torch.Tensor) -> None:
         assert torch.equal(one, other)
 
 
-def test_views_have_to_agree() -> None:
-    views = [ContraWarpViewTransform(size) for size in (32, 48)]
+def test_views_may_differ_in_size_and_normalisation(faces: torch.Tensor) -> None:
+    plain = {**STILL, "hf_prob": 1.0}
     transform = ContraWarpTransform(
-        view_1_transform=views[0], view_2_transform=views[1]
+        warp=LocalWarp(strength=(0, 0)),
+        view_1_transform=ContraWarpViewTransform(64, **plain),
+        view_2_transform=ContraWarpViewTransform(
+            32, **{**plain, "normalize": {"mean": [0.5] * 3, "std": [0.25] * 3}}
+        ),
     )
-    with pytest.raises(ValueError, match="same input_size and normalize"):
-        ContraWarpBatchTransform(transform)
+    flipped = faces[:3].flip(-1) / 255
+    halved = TF.resize(flipped, [32, 32], antialias=True)
+    expected = [flipped, (halved - 0.5) / 0.25] * 2
+    views = ContraWarpBatchTransform(transform)(faces[:3])
+    for view, picture in zip(views, expected, strict=True):
+        torch.testing.assert_close(view, picture, atol=1e-4, rtol=0)
+
+
+def test_a_cpu_batch_is_looked_at_whatever_came_before(faces: torch.Tensor) -> None:
+    batched = ContraWarpBatchTransform(ContraWarpTransform(SIZE))
+    batched._range_is_known = True  # as after a batch on a GPU
+    with pytest.raises(InputError, match="divide by 255"):
+        batched(faces[:2].float())
 
 
 def test_wrong_shape() -> None:
@@ -155,13 +188,10 @@ def test_wrong_shape() -> None:
     ("num_negatives", "paired"), [(0, True), (2, True), (2, False)]
 )
 @pytest.mark.parametrize("guided", [False, True])
-def test_neighbours_get_the_views_of_the_per_image_path(
+def test_second_views_show_the_neighbours_warped_alike(
     num_negatives: int, paired: bool, guided: bool, faces: torch.Tensor
 ) -> None:
-    still = ContraWarpViewTransform(
-        64, cj_prob=0, random_gray_scale=0, gaussian_blur=0, min_scale=1.0,
-        hf_prob=0, rr_prob=0, normalize=None,
-    )  # fmt: skip
+    still = ContraWarpViewTransform(64, **STILL)
     transform = ContraWarpTransform(
         num_negatives=num_negatives,
         paired=paired,
@@ -176,12 +206,8 @@ def test_neighbours_get_the_views_of_the_per_image_path(
     torch.manual_seed(6)
     warps = transform.draw_warps(3, landmarks)
     assert len(warps) == (2 if guided else 1)
-    for row in range(3):
-        first, second = (
-            [warp.select(slice(row, row + 1)) for warp in frame]
-            for frame in (warps[0], warps[-1])
-        )
-        expected = transform.views(images[row], first, (others[row], second))
-        assert len(expected) == len(views)
-        for one, other in zip(views, expected, strict=True):
-            torch.testing.assert_close(one[row], other, atol=1e-4, rtol=0)
+    sources = images / 255, others / 255
+    for view, face, frame in zip(views, transform.faces, transform.frames, strict=True):
+        warp = warps[frame if guided else 0][face]
+        expected = transform.warp(sources[frame], warp)
+        torch.testing.assert_close(view, expected, atol=1e-4, rtol=0)

@@ -1,5 +1,7 @@
 """ContraWarpTransform: Lightly's contract, kinds of images, what views share."""
 
+import pickle
+
 import matplotlib
 import pytest
 import torch
@@ -159,6 +161,27 @@ def test_plot_augmented_images(pil_faces: list[Image.Image]) -> None:
     assert len(figure.axes) == 2 * 5
     shown = figure.axes[4].get_images()[0].get_array()
     assert shown.shape == (32, 32, 3)
+
+
+def test_what_is_plotted_is_the_view(pil_faces: list[Image.Image]) -> None:
+    view = ContraWarpViewTransform(48, warp=LocalWarp())
+    made = []
+    for make in (view, view.transform):
+        torch.manual_seed(8)
+        made.append(make(pil_faces[0]))
+    # A bit in 255 is 0.02, normalised.
+    torch.testing.assert_close(made[1], made[0], atol=0.01, rtol=0)
+
+
+def test_a_pickled_transform_makes_the_same_views(
+    pil_faces: list[Image.Image],
+) -> None:
+    transform = transform_of(ContraWarpViewTransform(48), num_negatives=2)
+    views = []
+    for one in (transform, pickle.loads(pickle.dumps(transform))):
+        torch.manual_seed(3)
+        views.append(torch.stack(one(pil_faces[0])))
+    assert torch.equal(*views)
 
 
 def test_a_view_with_a_warp_of_its_own(faces: torch.Tensor) -> None:

@@ -154,7 +154,11 @@ def test_a_warp_is_weakened_in_all_frames_alike() -> None:
         {"num_bumps": 0},
         {"strength": (0.3, 0.1)},
         {"strength": (-0.1, 0.1)},
+        {"strength": (0.3, float("inf"))},
         {"radius": (0.0, 0.1)},
+        {"radius": (0.5, float("inf"))},
+        {"radius": (float("nan"), 0.5)},
+        {"jitter": -0.1},
         {"around": "ears"},
     ],
 )

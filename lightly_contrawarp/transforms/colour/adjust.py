@@ -1,99 +1,21 @@
-"""Colour changes of a batch of views: drawn in one place, applied in another."""
+"""The colour changes of a batch, done as they were drawn."""
 
 from __future__ import annotations
-
-import math
-from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from kornia.filters import gaussian_blur2d
 from torch import Tensor
 
-from lightly_contrawarp.transforms.view_transform import ContraWarpViewTransform
+from lightly_contrawarp.transforms.colour.photometry import (
+    NEUTRAL,
+    PhotometryParameters,
+)
 
 _LUMA = (0.299, 0.587, 0.114)
-_HUE = 3
+_COLOURS = (2, 3)  # steps that leave grey images alone: saturation and hue
 
 
-class Photometry(NamedTuple):
-    """Drawn colour changes of a batch of images; all tensors are on the CPU.
-
-    Attributes:
-        order: Order of brightness (0), contrast (1), saturation (2) and hue (3), for
-            the whole batch.
-        factors: Brightness, contrast and saturation factor, and hue shift as a
-            fraction of the circle, float ``[..., 4]``; those that change nothing where
-            an image is not jittered.
-        gray: Which images lose their colour, ``[...]``.
-        sigma: Standard deviation of the blur in pixels, ``[...]``; 0 for none.
-        solarized: Which images are solarised, ``[...]``.
-        blur_radius: How far a blur reaches in pixels.
-    """
-
-    order: list[int]
-    factors: Tensor
-    gray: Tensor
-    sigma: Tensor
-    solarized: Tensor
-    blur_radius: int
-
-    def select(self, index: slice | tuple[slice, list[int]]) -> Photometry:
-        """The changes of some of the images, or of some views of them."""
-        return self._replace(
-            factors=self.factors[index],
-            gray=self.gray[index],
-            sigma=self.sigma[index],
-            solarized=self.solarized[index],
-        )
-
-
-def draw_photometry(views: Sequence[ContraWarpViewTransform], batch: int) -> Photometry:
-    """Draws the colour changes of some views of each image of a batch.
-
-    Args:
-        views: Settings of ``V`` views.
-        batch: Number of images.
-
-    Returns:
-        Changes of ``[batch, V]`` images.
-    """
-    drawn = [_draw(view, batch) for view in views]
-    factors, gray, sigma, solarized = (
-        torch.stack(parts, dim=1) for parts in zip(*drawn, strict=True)
-    )
-    order = torch.randperm(4).tolist()
-    radius = math.ceil(3 * max(view.blur.sigmas[1] for view in views))
-    return Photometry(order, factors, gray, sigma, solarized, radius)
-
-
-def _draw(
-    view: ContraWarpViewTransform, batch: int
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    jittered = torch.rand(batch) < view.cj_prob
-
-    def factor(bounds: tuple[float, float] | None, neutral: float) -> Tensor:
-        low, high = bounds or (neutral, neutral)
-        drawn = low + (high - low) * torch.rand(batch)
-        return torch.where(jittered, drawn, torch.full_like(drawn, neutral))
-
-    jitter, (low, high) = view.jitter, view.blur.sigmas
-    factors = [
-        factor(jitter.brightness, 1.0),
-        factor(jitter.contrast, 1.0),
-        factor(jitter.saturation, 1.0),
-        factor(jitter.hue, 0.0),
-    ]
-    blurred = torch.rand(batch) < view.blur.prob
-    return (
-        torch.stack(factors, dim=-1),
-        torch.rand(batch) < view.random_gray_scale,
-        (low + (high - low) * torch.rand(batch)) * blurred,
-        torch.rand(batch) < view.solarize.prob,
-    )
-
-
-def apply_photometry_(images: Tensor, drawn: Photometry) -> Tensor:
+def adjust_(images: Tensor, drawn: PhotometryParameters) -> Tensor:
     """Applies drawn colour changes in place.
 
     What has to be done is decided by the drawn values, which are on the CPU, so that
@@ -108,8 +30,8 @@ def apply_photometry_(images: Tensor, drawn: Photometry) -> Tensor:
     """
     is_gray = images.shape[1] == 1
     for step in drawn.order:
-        factor, neutral = drawn.factors[..., step], float(step != _HUE)
-        if (factor != neutral).any() and not (is_gray and step in (2, _HUE)):
+        factor = drawn.factors[..., step]
+        if (factor != NEUTRAL[step]).any() and not (is_gray and step in _COLOURS):
             wide = to_device(factor, images.device)[:, None, ..., None, None]
             _ADJUST[step](images, wide)
     looks = images.movedim(1, -3)  # [B, ..., C, H, W]

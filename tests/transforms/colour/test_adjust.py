@@ -6,16 +6,12 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as TF
 
-from lightly_contrawarp import ContraWarpViewTransform
-from lightly_contrawarp.transforms.photometry import (
-    Photometry,
-    apply_photometry_,
-    draw_photometry,
-)
+from lightly_contrawarp.transforms.colour.adjust import adjust_
+from lightly_contrawarp.transforms.colour.photometry import PhotometryParameters
 
 
-def photometry(**changes: object) -> Photometry:
-    neutral = Photometry(
+def photometry(**changes: object) -> PhotometryParameters:
+    neutral = PhotometryParameters(
         order=[0, 1, 2, 3],
         factors=torch.tensor([1.0, 1.0, 1.0, 0.0]).repeat(3, 1),
         gray=torch.zeros(3, dtype=torch.bool),
@@ -32,7 +28,7 @@ def batch(faces: torch.Tensor) -> torch.Tensor:
 
 
 def test_neutral_photometry_changes_nothing(batch: torch.Tensor) -> None:
-    assert torch.equal(apply_photometry_(batch.clone(), photometry()), batch)
+    assert torch.equal(adjust_(batch.clone(), photometry()), batch)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +48,7 @@ def test_each_image_is_adjusted_as_by_torchvision(
 ) -> None:
     factors = photometry().factors
     factors[:, step] = torch.tensor(values)
-    actual = apply_photometry_(batch.clone(), photometry(factors=factors))
+    actual = adjust_(batch.clone(), photometry(factors=factors))
     expected = torch.stack(
         [adjust(image, value) for image, value in zip(batch, values, strict=True)]
     )
@@ -61,39 +57,23 @@ def test_each_image_is_adjusted_as_by_torchvision(
 
 def test_gray_blur_and_solarize_as_by_torchvision(batch: torch.Tensor) -> None:
     chosen = torch.tensor([True, False, True])
-    gray = apply_photometry_(batch.clone(), photometry(gray=chosen))
+    gray = adjust_(batch.clone(), photometry(gray=chosen))
     torch.testing.assert_close(
         gray[0], TF.rgb_to_grayscale(batch[0], 3), atol=2e-3, rtol=0
     )
     assert torch.equal(gray[1], batch[1])
-    blurred = apply_photometry_(
-        batch.clone(), photometry(sigma=torch.tensor([0.7, 0, 1.5]))
-    )
+    blurred = adjust_(batch.clone(), photometry(sigma=torch.tensor([0.7, 0, 1.5])))
     expected = TF.gaussian_blur(batch[2], [11, 11], [1.5, 1.5])
     torch.testing.assert_close(blurred[2], expected, atol=2e-3, rtol=0)
     assert torch.equal(blurred[1], batch[1])
-    solarized = apply_photometry_(batch.clone(), photometry(solarized=chosen))
+    solarized = adjust_(batch.clone(), photometry(solarized=chosen))
     expected = TF.solarize((batch[0] * 255).byte(), 128) / 255
     torch.testing.assert_close(solarized[0], expected, atol=1e-5, rtol=0)
     assert torch.equal(solarized[1], batch[1])
 
 
-def test_drawn_parameters_have_the_ranges_of_the_view() -> None:
-    torch.manual_seed(0)
-    view = ContraWarpViewTransform(
-        112, cj_prob=0.5, gaussian_blur=0.3, solarization_prob=0.2
-    )
-    drawn = draw_photometry([view], 4000)
-    on = drawn.factors[..., 0] != 1
-    assert on.float().mean().item() == pytest.approx(0.5, abs=0.03)
-    for factor, (low, high) in zip(
-        drawn.factors.unbind(-1),
-        [(0.6, 1.4), (0.6, 1.4), (0.8, 1.2), (-0.1, 0.1)],
-        strict=True,
-    ):
-        assert factor.min().item() == pytest.approx(low, abs=0.01)
-        assert factor.max().item() == pytest.approx(high, abs=0.01)
-    assert (drawn.sigma > 0).float().mean().item() == pytest.approx(0.3, abs=0.03)
-    assert drawn.sigma.max().item() == pytest.approx(2.0, abs=0.01)
-    assert drawn.solarized.float().mean().item() == pytest.approx(0.2, abs=0.03)
-    assert drawn.gray.float().mean().item() == pytest.approx(0.2, abs=0.03)
+def test_a_blur_wider_than_the_picture_stays_within_it() -> None:
+    picture = torch.rand(1, 3, 7, 9).repeat(3, 1, 1, 1)
+    drawn = photometry(sigma=torch.full((3,), 4.0), blur_radius=12)
+    expected = TF.gaussian_blur(picture[0], [7, 7], [4.0, 4.0])
+    torch.testing.assert_close(adjust_(picture, drawn)[0], expected)

@@ -40,3 +40,29 @@ def check_range(
     if math.isfinite(high):
         wanted += f" and at most {high:g}"
     raise InputError(f"{name} must be {wanted}, got {value}")
+
+
+def check_interval(
+    name: str, bounds: tuple[float, float], low: float, *, low_open: bool = False
+) -> None:
+    """Refuses two numbers that are not the ends of a range within another.
+
+    Args:
+        name: What the range is called.
+        bounds: Its ends, the lower one first; they may be the same.
+        low: Smallest value.
+        low_open: Whether ``low`` itself is outside.
+
+    Raises:
+        InputError: The message names both.
+
+    Examples:
+        >>> check_interval("radius", (0.5, 0.9), 0, low_open=True)
+        >>> check_interval("strength", (0.3, 0.1), 0)
+        Traceback (most recent call last):
+        contrawarp_edge.core.errors.InputError: strength must rise, got (0.3, 0.1)
+    """
+    for bound in bounds:
+        check_range(name, bound, low, low_open=low_open)
+    if bounds[0] > bounds[1]:
+        raise InputError(f"{name} must rise, got {bounds}")

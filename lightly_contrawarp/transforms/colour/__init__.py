@@ -1,0 +1,1 @@
+"""The colours of a view: how they are to change is drawn first, then done."""

@@ -1,0 +1,126 @@
+"""The colour changes of a view: their ranges, and drawing them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from contrawarp_edge.core.ranges import check_interval, check_range
+
+NEUTRAL = (1.0, 1.0, 1.0, 0.0)
+"""Factors of brightness, contrast and saturation, and a hue shift: no change."""
+
+
+@dataclass(frozen=True)
+class Photometry:
+    """Ranges of the colour changes.
+
+    Attributes:
+        jitter_prob: Probability that brightness, contrast, saturation and hue change.
+        brightness: Largest difference of the factor from 1, at least 0.
+        contrast: As for brightness.
+        saturation: As for brightness.
+        hue: Largest shift either way, as a fraction of the circle, at most 0.5.
+        gray_prob: Probability that the colour goes.
+        blur_prob: Probability of Gaussian blur.
+        sigmas: Range of the blur's standard deviation in pixels.
+        solarize_prob: Probability that the bright half of the values is inverted.
+
+    Raises:
+        InputError: If one is outside of its range.
+    """
+
+    jitter_prob: float
+    brightness: float
+    contrast: float
+    saturation: float
+    hue: float
+    gray_prob: float
+    blur_prob: float
+    sigmas: tuple[float, float]
+    solarize_prob: float
+
+    def __post_init__(self) -> None:
+        for name in ("jitter_prob", "gray_prob", "blur_prob", "solarize_prob"):
+            check_range(name, getattr(self, name), 0, 1)
+        for name in ("brightness", "contrast", "saturation"):
+            check_range(name, getattr(self, name), 0)
+        check_range("hue", self.hue, 0, 0.5)
+        check_interval("sigmas", self.sigmas, 0)
+
+    def factor_ranges(self) -> Tensor:
+        """Lowest and highest values of what ``NEUTRAL`` lists, float32 ``[2, 4]``."""
+        amounts = (self.brightness, self.contrast, self.saturation)
+        low = [*(max(0.0, 1 - amount) for amount in amounts), -self.hue]
+        high = [*(1 + amount for amount in amounts), self.hue]
+        return torch.tensor([low, high])
+
+
+class PhotometryParameters(NamedTuple):
+    """Drawn colour changes of images; all tensors are on the CPU.
+
+    Attributes:
+        order: Order of brightness (0), contrast (1), saturation (2) and hue (3), for
+            all of them.
+        factors: Brightness, contrast and saturation factor, and hue shift as a
+            fraction of the circle, float32 ``[..., 4]``; those of ``NEUTRAL`` where an
+            image is not jittered.
+        gray: Which images lose their colour, bool ``[...]``.
+        sigma: Standard deviation of the blur in pixels, float32 ``[...]``; 0 for none.
+        solarized: Which images are solarised, bool ``[...]``.
+        blur_radius: How far a blur reaches in pixels.
+    """
+
+    order: list[int]
+    factors: Tensor
+    gray: Tensor
+    sigma: Tensor
+    solarized: Tensor
+    blur_radius: int
+
+    def select(self, index: slice | tuple[slice, list[int]]) -> PhotometryParameters:
+        """The changes of some of the images, or of some views of them."""
+        return self._replace(
+            factors=self.factors[index],
+            gray=self.gray[index],
+            sigma=self.sigma[index],
+            solarized=self.solarized[index],
+        )
+
+
+def draw_photometry(views: Sequence[Photometry], batch: int) -> PhotometryParameters:
+    """Draws the colour changes of some views of each image of a batch.
+
+    Args:
+        views: Ranges of ``V`` views.
+        batch: Number of images, ``B``.
+
+    Returns:
+        Changes of ``[B, V]`` images.
+    """
+    drawn = [_draw(view, batch) for view in views]
+    factors, gray, sigma, solarized = (
+        torch.stack(parts, dim=1) for parts in zip(*drawn, strict=True)
+    )
+    order = torch.randperm(len(NEUTRAL)).tolist()
+    radius = math.ceil(3 * max(view.sigmas[1] for view in views))
+    return PhotometryParameters(order, factors, gray, sigma, solarized, radius)
+
+
+def _draw(view: Photometry, batch: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    jitter, *place, blur, gray, width, solarize = torch.rand(9, batch)
+    low, high = view.factor_ranges()
+    factors = low + (high - low) * torch.stack(place, dim=-1)
+    jittered = (jitter < view.jitter_prob)[:, None]
+    least, most = view.sigmas
+    return (
+        torch.where(jittered, factors, torch.tensor(NEUTRAL)),
+        gray < view.gray_prob,
+        (least + (most - least) * width) * (blur < view.blur_prob),
+        solarize < view.solarize_prob,
+    )

@@ -1,0 +1,238 @@
+"""All views of a batch of images: drawn on the CPU, made where the images are."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional as TF
+
+from lightly_contrawarp.transforms.bumps import WarpParameters
+from lightly_contrawarp.transforms.colour.adjust import adjust_, to_device
+from lightly_contrawarp.transforms.colour.photometry import (
+    Photometry,
+    PhotometryParameters,
+    draw_photometry,
+)
+from lightly_contrawarp.transforms.global_geometry import GlobalGeometry
+from lightly_contrawarp.transforms.pixels import to_unit_range
+from lightly_contrawarp.transforms.sampling_grid import coarse_source, sample, upsample
+
+_VALUES_AT_A_TIME = 1 << 21
+"""What a CPU works on at a time: 8 MB, which stay in its cache."""
+
+_NEARLY_WHOLE = 0.95
+"""Images that are to be shrunk by less are read as they are."""
+
+
+@dataclass(frozen=True)
+class ViewSettings:
+    """What a view is drawn from.
+
+    Attributes:
+        input_size: Height and width of the view in pixels.
+        geometry: Ranges of crop, flips and rotation.
+        photometry: Ranges of the colour changes.
+        normalize: ``mean`` and ``std`` of the three channels, or ``None``.
+    """
+
+    input_size: int
+    geometry: GlobalGeometry
+    photometry: Photometry
+    normalize: dict[str, list[float]] | None
+
+
+class View(NamedTuple):
+    """A view to make of each image of a batch.
+
+    Attributes:
+        settings: What it is drawn from.
+        frame: Which of the given frames it shows.
+        warp: A warp of each image, of as many bumps as those of the other views.
+    """
+
+    settings: ViewSettings
+    frame: int
+    warp: WarpParameters
+
+
+class ViewParameters(NamedTuple):
+    """What was drawn for ``V`` views of each of ``B`` images, on the CPU.
+
+    Attributes:
+        affine: Maps from a view to its frame, float32 ``[B, V, 2, 3]``.
+        photometry: Colour changes of ``[B, V]`` images.
+    """
+
+    affine: Tensor
+    photometry: PhotometryParameters
+
+
+@contextmanager
+def float32_by_default() -> Iterator[None]:
+    """Draws in 32 bits also where a trainer computes in others (``bf16-true``)."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def draw_views(
+    frames: Sequence[Tensor], views: Sequence[View], flips: Tensor | None = None
+) -> ViewParameters:
+    """Draws geometry and colours from torch's global generator.
+
+    Args:
+        frames: One or more pictures of each face, ``[B, C, H, W]``.
+        views: The views to draw.
+        flips: Flips that all views of an image share, ``[B, 2]`` of +1 or -1; each
+            view has its own if ``None``.
+
+    Returns:
+        Parameters of ``[B, V]`` views. Only the order of the jitter steps is one for
+        all.
+    """
+    batch = len(frames[0])
+    affine = [
+        view.settings.geometry.draw(batch, _aspect(frames[view.frame]), flips)
+        for view in views
+    ]
+    photometry = draw_photometry([view.settings.photometry for view in views], batch)
+    return ViewParameters(torch.stack(affine, dim=1), photometry)
+
+
+@torch.no_grad()
+def show_views(
+    frames: Sequence[Tensor],
+    views: Sequence[View],
+    drawn: ViewParameters,
+    check_values: bool = True,
+) -> list[Tensor]:
+    """Makes views as they were drawn.
+
+    Args:
+        frames: As for :func:`draw_views`; C 1 or 3, of uint8, of uint16 (0 to 65535),
+            or floating with values in [0, 1]. Grey ones stay one channel until the
+            end, which halves the time.
+        views: The views to make. Those of one size that need their frame in about the
+            same size are made together.
+        drawn: Their parameters.
+        check_values: Whether to look at floating values; a GPU is waited for then.
+
+    Returns:
+        For each view, float32 ``[B, 3, input_size, input_size]``.
+
+    Raises:
+        InputError: If images are of another type, or of another range.
+    """
+    together = defaultdict(list)
+    for place, view in enumerate(views):
+        size = view.settings.input_size
+        scale = _scale(frames[view.frame], drawn.affine[:, place], size)
+        half_octave = min(0, math.ceil(2 * math.log2(scale)))
+        together[view.frame, size, half_octave].append(place)
+    made: dict[int, Tensor] = {}
+    # In 16 bits, a sampling grid would be off by half a pixel.
+    with torch.autocast(frames[0].device.type, enabled=False):
+        for (frame, *_), places in together.items():
+            chosen = [views[place] for place in places]
+            some = ViewParameters(
+                drawn.affine[:, places],
+                drawn.photometry.select((slice(None), places)),
+            )
+            looks = _show(frames[frame], chosen, some, check_values)
+            made.update(zip(places, looks, strict=True))
+    return [made[place] for place in range(len(views))]
+
+
+def _show(
+    images: Tensor, views: Sequence[View], drawn: ViewParameters, check_values: bool
+) -> Tensor:
+    """Views ``[V, B, 3, S, S]`` of one size and of the same images."""
+    size = views[0].settings.input_size
+    bumps = zip(*(view.warp for view in views), strict=True)
+    warp = WarpParameters(*(torch.stack(part, dim=1) for part in bumps))
+    scale = _scale(images, drawn.affine, size)
+    source_size = [max(1, round(scale * side)) for side in images.shape[-2:]]
+    out = torch.empty(len(views), len(images), 3, size, size, device=images.device)
+    for part in _parts(images, len(views) * size**2):
+        source = to_unit_range(images[part], check_values)
+        if scale < _NEARLY_WHOLE:
+            source = TF.resize(source, source_size, antialias=True)
+        looks = _resample(source, drawn.affine[part], warp.select(part), size)
+        adjust_(looks, drawn.photometry.select(part))
+        out[:, part] = looks.movedim(2, 0)
+    for view, look in zip(views, out, strict=True):
+        _normalize_(look, view.settings.normalize)
+    return out
+
+
+def _aspect(images: Tensor) -> float:
+    """Width over height."""
+    return images.shape[-1] / images.shape[-2]
+
+
+def _parts(images: Tensor, pixels: int) -> list[slice]:
+    """The images to work on at a time: all, but for a CPU."""
+    count = len(images)
+    if images.device.type == "cpu":
+        count = max(1, _VALUES_AT_A_TIME // (images.shape[1] * pixels))
+    return [slice(i, i + count) for i in range(0, len(images), count)]
+
+
+def _scale(images: Tensor, affine: Tensor, size: int) -> float:
+    """The scale at which no image has fewer pixels than a view shows of it.
+
+    ``grid_sample`` reads four pixels only, so a source with much more detail than the
+    view would alias.
+
+    Args:
+        images: ``[B, C, H, W]``.
+        affine: The maps of views of them, ``[B, ..., 2, 3]``.
+        size: Height and width of the views.
+    """
+    height, width = images.shape[-2:]
+    extent = affine[..., :2].norm(dim=-1) * affine.new_tensor([width, height])
+    return size / float(extent.amin())
+
+
+def _resample(
+    source: Tensor, affine: Tensor, warp: WarpParameters, size: int
+) -> Tensor:
+    """Applies global geometry and warp in one resampling.
+
+    Args:
+        source: Float ``[B, C, H, W]``.
+        affine: Maps of the views, ``[B, V, 2, 3]``, on the CPU.
+        warp: Warps ``[B, V, ...]``, on the CPU.
+        size: Height and width of a view.
+
+    Returns:
+        Float ``[B, C, V, size, size]`` in [0, 1].
+    """
+    views = affine.shape[1]
+    affine, *bumps = (
+        to_device(drawn.flatten(0, 1), source.device) for drawn in (affine, *warp)
+    )
+    coarse = coarse_source(affine, WarpParameters(*bumps))
+    # All views of an image as one tall picture, which reads the image once.
+    coarse = coarse.reshape(-1, views, *coarse.shape[1:]).transpose(1, 2)
+    planes = upsample(coarse, (size, size)).flatten(2, 3)
+    looks = sample(source, planes.permute(0, 2, 3, 1))
+    return looks.reshape(*looks.shape[:2], views, size, size)
+
+
+def _normalize_(images: Tensor, normalize: dict[str, list[float]] | None) -> None:
+    """Normalises ``[B, 3, S, S]`` in place, with numbers that no GPU waits for."""
+    if normalize:
+        numbers = zip(normalize["mean"], normalize["std"], strict=True)
+        for channel, (mean, std) in enumerate(numbers):
+            images[:, channel].sub_(mean).div_(std)
