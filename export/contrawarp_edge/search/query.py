@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contrawarp_edge.core.errors import InputError
-from contrawarp_edge.model.embedder import Embeddings
+from contrawarp_edge.search.vectors import Vectors
 
 Vector = npt.NDArray[np.floating]
 
@@ -18,7 +18,7 @@ UNLIKE_WEIGHT = 0.5
 
 def combined(
     like: Sequence[Vector] | Vector, unlike: Sequence[Vector] | Vector = ()
-) -> Embeddings:
+) -> Vectors:
     """Combines examples: the mean direction of the ones less half that of the others.
 
     ``unit(unit(mean(like)) - 0.5 * unit(mean(unlike)))``, after each vector was given
