@@ -3,8 +3,8 @@
 ``earlier.tar.xz`` holds a run of ``contrawarp pretrain`` on drawn faces, what
 ``contrawarp evaluate --json`` said of its checkpoint, models exported in the format
 versions 1 and 2, galleries of the faces in ``faces/test`` in the schema versions 1 to
-3, and the hits of a search in the first of them. The versions of that time wrote it all;
-then the weights were rounded, so that it is small.
+3, and the hits of a search in the first of them. The versions of that time wrote it;
+the weights were rounded before, so that it is small.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def test_a_checkpoint_is_evaluated_as_it_was(earlier: Path) -> None:
     )
     assert after["encoder"]["fingerprint"] == before["encoder"]["fingerprint"]
     assert before.keys() <= after.keys()
-    # Another machine may round otherwise, by which one of the 14 faces may change sides.
+    # Another machine may round otherwise, and one of the 14 faces change sides.
     accuracy = before["linear_probe"]["accuracy"]
     assert after["linear_probe"]["accuracy"] == pytest.approx(accuracy, abs=0.08)
 
