@@ -10,7 +10,6 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from benchmarks.page import number
 from benchmarks.speed.__main__ import main
 from benchmarks.speed.files import contenders as file_contenders
 from benchmarks.speed.growth import Line, Panel, panels_of, summarise
@@ -26,6 +25,7 @@ from benchmarks.speed.step import contenders as step_contenders
 from benchmarks.speed.step import table_of as step_table
 from benchmarks.speed.table import BOUND, OTHER, OURS, Growth, table_of_times
 from benchmarks.speed.timing import Spread, limited_threads, race, ratio
+from benchmarks.wording import number
 from helpers import Clock
 from lightly_contrawarp.data.folders import ImageScan
 

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.regular_files import check_regular
+from lightly_contrawarp.evaluation.report.templates import render
 from lightly_contrawarp.evaluation.tables import Table
 from lightly_contrawarp.export.exported_file import ExportedFile
 from lightly_contrawarp.export.int8.report import Int8Report
@@ -56,16 +55,9 @@ def render_card(
         int8: What quantisation changed, if there is an int8 model.
         measured: Results on labelled images.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("lightly_contrawarp", "export/model_card"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["markdown"] = _markdown
-    environment.filters["cell"] = _cell
-    return environment.get_template("card.md.j2").render(
+    return render(
+        "export/model_card/card.md.j2",
+        filters={"markdown": _markdown, "cell": _cell},
         mark=MARK,
         info=info,
         preprocessing=PREPROCESSING,
