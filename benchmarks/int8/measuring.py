@@ -93,7 +93,7 @@ def _export(
     images = sample.held_out[:_PARITY_IMAGES]
     report = export(checkpoint, request, lambda: [read_rgb(one) for one in images]).int8
     assert report is not None  # it was asked for
-    info = report.fp32.info
+    info = Embedder(path).info
     if report.calibrated_on:
         chosen, other = BOTH, WEIGHTS
         made = quantize_weights(path, info)

@@ -10,9 +10,10 @@ from typing import Any
 from benchmarks.int8.measuring import BOTH, FP32, WEIGHTS
 from benchmarks.int8.runs import RESULT
 from benchmarks.int8.scale import Scale
-from benchmarks.page import number, render, say_all, spread
+from benchmarks.wording import number, say_all, spread
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.files import atomic_write_text
+from lightly_contrawarp.evaluation.report.templates import render
 from lightly_contrawarp.evaluation.tables import with_interval
 from lightly_contrawarp.export.int8.report import ENOUGH_OVERLAP, MIN_OVERLAP
 
@@ -40,8 +41,9 @@ def write_results(scale: Scale, folder: Path, target: Path) -> str:
     keys = ("commit", "versions", "hardware", "vnni", "seeds")
     trained = [result["training"] for result in results]
     text = render(
-        Path(__file__).parent,
-        {"number": number, "spread": spread, "within": _within},
+        "RESULTS.md.j2",
+        root=Path(__file__).parent,
+        filters={"number": number, "spread": spread, "within": _within},
         scale=scale,
         results=results,
         facts={key: say_all(results, key) for key in keys},

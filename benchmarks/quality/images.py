@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
 from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.files import atomic_write
 from contrawarp_edge.core.progress import Progress
 from contrawarp_edge.inputs.images import FACES_CSV
 from lightly_contrawarp.data.faces_csv import facts_of, read_faces_csv
@@ -84,9 +86,9 @@ def load_faces(root: Path, cache: Path, limit: int | None) -> tuple[Images, Imag
             parts[f"{part}_pixels"] = images.pixels.numpy()
             parts[f"{part}_labels"] = images.labels.numpy()
         cache.parent.mkdir(parents=True, exist_ok=True)
-        with cache.with_suffix(".tmp").open("wb") as file:
-            np.savez(file, allow_pickle=False, **parts)
-        cache.with_suffix(".tmp").replace(cache)
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, **parts)
+        atomic_write(cache, buffer.getbuffer())
     with np.load(cache) as parts:
         train, validation = (
             Images(*(torch.from_numpy(parts[f"{part}_{key}"])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+
+from lightly_contrawarp.evaluation.report.pictures import svg
 
 Curve = Sequence[tuple[float, float]]
 
@@ -22,25 +22,20 @@ def plot_curves(curves: Mapping[str, Sequence[Curve]]) -> bytes:
     Returns:
         An SVG file.
     """
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "curves"}):
-        figure = Figure(figsize=(9, 4.5), layout="constrained")
-        axes = figure.subplots()
-        styles = ["-", "--", ":"]
-        shown = {k: [c for c in v if c] for k, v in curves.items()}
-        for index, (name, runs) in enumerate(shown.items()):
-            if not runs:
-                continue
-            epochs = [epoch for epoch, _ in runs[0]]
-            values = 100 * np.array([[value for _, value in run] for run in runs])
-            color = f"C{index % 10}"
-            axes.plot(epochs, values.mean(0), styles[index // 10], color=color,
-                      marker=".", label=name)  # fmt: skip
-            axes.fill_between(
-                epochs, values.min(0), values.max(0), color=color, alpha=0.12
-            )
-        axes.set(xlabel="epoch", ylabel="accuracy of the quick probe, %")
-        axes.grid(alpha=0.3)
-        figure.legend(loc="outside right upper", fontsize=8, frameon=False)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
+    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    axes = figure.subplots()
+    styles = ["-", "--", ":"]
+    shown = {k: [c for c in v if c] for k, v in curves.items()}
+    for index, (name, runs) in enumerate(shown.items()):
+        if not runs:
+            continue
+        epochs = [epoch for epoch, _ in runs[0]]
+        values = 100 * np.array([[value for _, value in run] for run in runs])
+        color = f"C{index % 10}"
+        axes.plot(epochs, values.mean(0), styles[index // 10], color=color,
+                  marker=".", label=name)  # fmt: skip
+        axes.fill_between(epochs, values.min(0), values.max(0), color=color, alpha=0.12)
+    axes.set(xlabel="epoch", ylabel="accuracy of the quick probe, %")
+    axes.grid(alpha=0.3)
+    figure.legend(loc="outside right upper", fontsize=8, frameon=False)
+    return svg(figure).encode()

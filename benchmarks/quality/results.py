@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from benchmarks.page import render, say_all
 from benchmarks.quality.plot import plot_curves
 from benchmarks.quality.runs import PARTS, Task, all_tasks
 from benchmarks.quality.scales import Scale
+from benchmarks.wording import say_all
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.files import atomic_write, atomic_write_text
+from lightly_contrawarp.evaluation.report.templates import render
 
 _PERCENT = ("linear", "mean_class", "macro_f1", "knn20", "spatial", "tells_warped",
             "emotion", "same_person_share", "p10_others")  # fmt: skip
@@ -100,8 +101,9 @@ def write_results(scale: Scale, folder: Path, target: Path) -> str:
     parts = {part: _rows(tasks, done, part) for part in PARTS}
     runs = [run for run in done.values() if run is not None]
     text = render(
-        Path(__file__).parent,
-        {"cell": _cell, "gain": _gain},
+        "RESULTS.md.j2",
+        root=Path(__file__).parent,
+        filters={"cell": _cell, "gain": _gain},
         scale=scale,
         parts=parts,
         facts={key: say_all(runs, key) for key in ("commit", "hardware", "versions")},

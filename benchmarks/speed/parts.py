@@ -25,7 +25,7 @@ class Kind:
     """A part of the benchmark.
 
     Attributes:
-        name: Module in this package, and name on the command line.
+        name: Module in `races`, and name on the command line.
         title: What is measured.
         devices: Where it can be measured.
     """
@@ -69,7 +69,7 @@ def measure_parts(
 def _measure(
     kind: Kind, device: str, folder: Path, smoke: bool, data: Path | None
 ) -> None:
-    module = importlib.import_module(f"benchmarks.speed.{kind.name}")
+    module = importlib.import_module(f"benchmarks.speed.races.{kind.name}")
     extra = {"data": data} if kind.name == "files" else {}
     start = time.perf_counter()
     part: Part = module.measure(SCALES["smoke" if smoke else device], device, **extra)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmarks.speed.growth import Line, Panel
 from benchmarks.speed.table import BOUND, OTHER, OURS
+from lightly_contrawarp.evaluation.report.pictures import svg
 
 _COLUMNS = 3
 _WIDTH, _HEIGHT, _LEGEND_LINE = 12.0, 3.0, 0.22  # inches
@@ -43,16 +42,13 @@ def plot_growth(parts: Mapping[str, Sequence[Panel]]) -> bytes:
         + 0.3  # the title
         for title, panels in parts.items()
     ]
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "growth"}):
-        figure = Figure(figsize=(_WIDTH, sum(heights)), layout="constrained")
-        rows = figure.subfigures(
-            len(parts), 1, squeeze=False, height_ratios=heights, hspace=0.02
-        )
-        for row, (title, panels) in zip(rows[:, 0], parts.items(), strict=True):
-            _draw_part(row, title, panels, styles[title])
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
+    figure = Figure(figsize=(_WIDTH, sum(heights)), layout="constrained")
+    rows = figure.subfigures(
+        len(parts), 1, squeeze=False, height_ratios=heights, hspace=0.02
+    )
+    for row, (title, panels) in zip(rows[:, 0], parts.items(), strict=True):
+        _draw_part(row, title, panels, styles[title])
+    return svg(figure).encode()
 
 
 def styles_of(panels: Sequence[Panel]) -> dict[str, dict[str, str]]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmarks.page import number, render, say_all, spread
 from benchmarks.speed.growth import Panel, panels_of
 from benchmarks.speed.parts import KINDS, NAMES, read_results
 from benchmarks.speed.plot import plot_growth
+from benchmarks.wording import number, say_all, spread
 from contrawarp_edge.core.files import atomic_write, atomic_write_text
+from lightly_contrawarp.evaluation.report.templates import render
 
 _DEVICES = {"cpu": "CPU", "cuda": "GPU"}
 
@@ -40,8 +41,14 @@ def write_results(folder: Path, target: Path) -> str:
     ]
     growths = growths_of(results)
     text = render(
-        Path(__file__).parent,
-        {"number": number, "signed": signed, "spread": spread, "verdict": verdict},
+        "RESULTS.md.j2",
+        root=Path(__file__).parent,
+        filters={
+            "number": number,
+            "signed": signed,
+            "spread": spread,
+            "verdict": verdict,
+        },
         parts=parts,
         names=",".join(NAMES),
         facts={

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from lightly_contrawarp.export.bundle import Exported
+    from lightly_contrawarp.export.exported_file import ExportedFile
 
 _PATH = click.Path(path_type=Path)
 _PARITY_IMAGES = 16
@@ -152,11 +153,33 @@ def _check_target(option: str, path: Path | None) -> None:
         raise InputError(f"{path.parent}: no such folder to write {path.name} to")
 
 
-def _tell(exported: Exported) -> None:
-    for line in exported.lines:
-        click.echo(line)
-    if exported.int8:
-        click.echo(f"\n{exported.int8.to_text()}")
+def _tell(done: Exported) -> None:
+    info = done.encoder
+    if file := done.weights:
+        click.echo(f"{file.path}: {info.name}, weights, {_size(file)}")
+    if file := done.onnx:
+        click.echo(
+            f"{file.path}: {info.name}, {info.input_size} px, {info.dim} dimensions, "
+            f"{_size(file)}, fingerprint {file.fingerprint[:12]}"
+        )
+    if parity := done.parity:
+        click.echo(
+            f"parity with PyTorch on {parity.images} images: largest difference "
+            f"{parity.max_difference:.1e}, lowest cosine {parity.min_cosine:.7f}"
+        )
+    if done.int8:
+        file = done.int8.int8
+        click.echo(
+            f"{file.path}: int8, {_size(file)}, fingerprint {file.fingerprint[:12]}"
+        )
+    if done.card:
+        click.echo(f"{done.card}: model card")
+    if done.int8:
+        click.echo(f"\n{done.int8.to_text()}")
+
+
+def _size(file: ExportedFile) -> str:
+    return f"{file.size / 1e6:.1f} MB"
 
 
 def _parity_images(folder: Path | None) -> list[Image.Image]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.files import atomic_write
 from lightly_contrawarp.cli.option_types import setting_option
 
 
@@ -42,6 +43,7 @@ def preview_command(
     import torch
 
     from lightly_contrawarp.data.sample_faces import sample_faces
+    from lightly_contrawarp.evaluation.report.pictures import encoded
     from lightly_contrawarp.transforms.contrawarp_transform import ContraWarpTransform
     from lightly_contrawarp.transforms.preview import preview_sheet
 
@@ -49,5 +51,5 @@ def preview_command(
     transform = ContraWarpTransform(input_size, num_negatives, paired)
     sheet = preview_sheet(sample_faces(folder, rows, seed), transform)
     out.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(out, format="PNG")
+    atomic_write(out, encoded(sheet, "PNG"))
     click.echo(f"{out}: {sheet.width} x {sheet.height} pixels")

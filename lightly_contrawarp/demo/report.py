@@ -17,7 +17,8 @@ from contrawarp_edge import Embedder, Gallery
 from contrawarp_edge.core.files import atomic_write_text
 from lightly_contrawarp.data.sample_faces import sample_faces
 from lightly_contrawarp.demo.steps import DemoFiles, DemoSettings, read_json
-from lightly_contrawarp.evaluation.report.html import data_uri, render, svg
+from lightly_contrawarp.evaluation.report.pictures import data_uri, svg
+from lightly_contrawarp.evaluation.report.templates import render
 from lightly_contrawarp.evaluation.tables import tables
 from lightly_contrawarp.training.settings import PretrainSettings
 from lightly_contrawarp.transforms.contrawarp_transform import ContraWarpTransform

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
-from torch import nn
 
 from contrawarp_edge.core.errors import InputError
-from contrawarp_edge.core.files import Stage, staged_files
+from contrawarp_edge.core.files import staged_files
+from lightly_contrawarp.export.exported_file import ExportedFile
 from lightly_contrawarp.export.int8.build import LabelledParts, int8_path, stage_int8
 from lightly_contrawarp.export.int8.calibration import ImageSample
 from lightly_contrawarp.export.int8.report import Int8Report
 from lightly_contrawarp.export.model_card import (
-    CardFile,
     check_replaceable,
     read_evaluation,
     render_card,
     select_results,
 )
-from lightly_contrawarp.export.onnx_model import stage_onnx
+from lightly_contrawarp.export.onnx_model import Parity, stage_onnx
 from lightly_contrawarp.export.safetensors_file import (
     to_safetensors,
     weights_fingerprint,
@@ -70,16 +69,34 @@ class Exported:
     """What was written.
 
     Attributes:
-        lines: A line or two about each file.
-        files: The model files.
+        encoder: What it was made of.
+        weights: The weights alone.
+        onnx: The fp32 model.
+        parity: How far it agrees with PyTorch.
         int8: What quantisation changed, if there is an int8 model.
-        unreadable: A line for each image that was left out.
+        card: The model card.
     """
 
-    lines: list[str] = field(default_factory=list)
-    files: list[CardFile] = field(default_factory=list)
+    encoder: BackboneInfo
+    weights: ExportedFile | None = None
+    onnx: ExportedFile | None = None
+    parity: Parity | None = None
     int8: Int8Report | None = None
-    unreadable: list[str] = field(default_factory=list)
+    card: Path | None = None
+
+    @property
+    def files(self) -> list[ExportedFile]:
+        """All that hold weights."""
+        files = (self.weights, self.onnx, self.int8 and self.int8.int8)
+        return [file for file in files if file]
+
+    @property
+    def unreadable(self) -> list[str]:
+        """A line for each image that was left out."""
+        if self.int8 is None:
+            return []
+        tasks = self.int8.tasks
+        return self.int8.unreadable + (tasks["data"]["unreadable"] if tasks else [])
 
 
 def export(
@@ -102,19 +119,32 @@ def export(
     if request.card_path:
         check_replaceable(request.card_path)
     backbone, info = load_backbone(checkpoint)
-    done = Exported()
+    fingerprint = weights_fingerprint(backbone, info)
+    done = Exported(info)
     with staged_files() as stage:
-        if request.safetensors:
-            _stage_safetensors(backbone, info, request.safetensors, stage, done)
-        if request.onnx:
-            _stage_models(backbone, info, request, parity_images(), stage, done)
+        if path := request.safetensors:
+            content = to_safetensors(backbone, info)
+            stage(path, content)
+            done.weights = ExportedFile(path, "fp32", len(content), fingerprint)
+        if path := request.onnx:
+            fp32, done.parity = stage_onnx(backbone, info, path, parity_images(), stage)
+            done.onnx = ExportedFile.of(fp32, path)
+            if request.int8_images:
+                done.int8 = stage_int8(
+                    fp32,
+                    path,
+                    request.int8_images,
+                    stage,
+                    labelled=request.labelled,
+                    force=request.force,
+                )
         if request.report and done.int8:
             text = json.dumps(done.int8.to_dict(), indent=2, allow_nan=False) + "\n"
             stage(request.report, text.encode())
-        if request.card_path:
-            card = _card(checkpoint, backbone, info, request, done)
-            stage(request.card_path, card.encode())
-            done.lines.append(f"{request.card_path}: model card")
+        if path := request.card_path:
+            own = {fingerprint, *(file.fingerprint for file in done.files)}
+            stage(path, _card(checkpoint, request, done, own).encode())
+            done.card = path
     return done
 
 
@@ -131,75 +161,17 @@ def _check_distinct(request: ExportRequest) -> None:
 
 
 def _card(
-    checkpoint: Path,
-    backbone: nn.Module,
-    info: BackboneInfo,
-    request: ExportRequest,
-    done: Exported,
+    checkpoint: Path, request: ExportRequest, done: Exported, own: set[str]
 ) -> str:
-    fingerprints = {file.fingerprint for file in done.files}
-    fingerprints.add(weights_fingerprint(backbone, info))
     measured = []
     if request.evaluation:
-        measured.append(read_evaluation(request.evaluation, fingerprints))
+        measured.append(read_evaluation(request.evaluation, own))
     if done.int8 and done.int8.tasks:
-        measured.append(select_results(done.int8.tasks, fingerprints))
+        measured.append(select_results(done.int8.tasks, own))
     return render_card(
-        info,
+        done.encoder,
         training_facts(checkpoint),
         done.files,
         int8=done.int8,
         measured=measured,
     )
-
-
-def _stage_safetensors(
-    backbone: nn.Module, info: BackboneInfo, path: Path, stage: Stage, done: Exported
-) -> None:
-    content = to_safetensors(backbone, info)
-    stage(path, content)
-    fingerprint = weights_fingerprint(backbone, info)
-    done.files.append(CardFile(path.name, "fp32", len(content), fingerprint))
-    done.lines.append(f"{path}: {info.name}, weights, {len(content) / 1e6:.1f} MB")
-
-
-def _stage_models(
-    backbone: nn.Module,
-    info: BackboneInfo,
-    request: ExportRequest,
-    images: Sequence[Image.Image],
-    stage: Stage,
-    done: Exported,
-) -> None:
-    path = request.onnx
-    assert path is not None  # the caller looked
-    fp32, parity = stage_onnx(backbone, info, path, images, stage)
-    size, model = fp32.path.stat().st_size, fp32.info
-    done.files.append(CardFile(path.name, "fp32", size, model.fingerprint))
-    done.lines += [
-        f"{path}: {model.backbone}, {model.input_size} px, {model.dim} dimensions, "
-        f"{size / 1e6:.1f} MB, fingerprint {model.short_fingerprint}",
-        f"parity with PyTorch on {parity.images} images: largest difference "
-        f"{parity.max_difference:.1e}, lowest cosine {parity.min_cosine:.7f}",
-    ]
-    if request.int8_images is None:
-        return
-    report = done.int8 = stage_int8(
-        fp32,
-        path,
-        request.int8_images,
-        stage,
-        labelled=request.labelled,
-        force=request.force,
-    )
-    int8 = report.int8
-    done.files.append(
-        CardFile(int8.path.name, "int8", int8.size, int8.info.fingerprint)
-    )
-    done.lines.append(
-        f"{int8.path}: int8, {int8.size / 1e6:.1f} MB, "
-        f"fingerprint {int8.info.short_fingerprint}"
-    )
-    done.unreadable += report.unreadable
-    if report.tasks:
-        done.unreadable += report.tasks["data"]["unreadable"]

@@ -15,7 +15,7 @@ from benchmarks.int8.measuring import BOTH, FP32, WEIGHTS
 from benchmarks.int8.results import verdicts, write_results
 from benchmarks.int8.scale import FULL, SMOKE, Encoder
 from benchmarks.int8.training import draw_images, train
-from benchmarks.page import number
+from benchmarks.wording import number
 from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.data.folders import ImageScan
 from lightly_contrawarp.export.int8.calibration import draw_sample

@@ -10,22 +10,22 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from benchmarks.page import number
 from benchmarks.speed.__main__ import main
-from benchmarks.speed.files import contenders as file_contenders
 from benchmarks.speed.growth import Line, Panel, panels_of, summarise
 from benchmarks.speed.parts import NAMES, read_results
 from benchmarks.speed.plot import plot_growth, short, styles_of
+from benchmarks.speed.races.files import contenders as file_contenders
+from benchmarks.speed.races.search import clustered, numpy_search, queries_near
+from benchmarks.speed.races.start import AGAIN, WITH_TORCH, installed_bytes, start
+from benchmarks.speed.races.start import tables as start_tables
+from benchmarks.speed.races.step import BYOL, FACE, PAIRED, LightlyByol
+from benchmarks.speed.races.step import contenders as step_contenders
+from benchmarks.speed.races.step import table_of as step_table
 from benchmarks.speed.results import growths_of, verdict
 from benchmarks.speed.scale import SCALES, middle, worker_counts
-from benchmarks.speed.search import clustered, numpy_search, queries_near
-from benchmarks.speed.start import AGAIN, WITH_TORCH, installed_bytes, start
-from benchmarks.speed.start import tables as start_tables
-from benchmarks.speed.step import BYOL, FACE, PAIRED, LightlyByol
-from benchmarks.speed.step import contenders as step_contenders
-from benchmarks.speed.step import table_of as step_table
 from benchmarks.speed.table import BOUND, OTHER, OURS, Growth, table_of_times
 from benchmarks.speed.timing import Spread, limited_threads, race, ratio
+from benchmarks.wording import number
 from helpers import Clock
 from lightly_contrawarp.data.folders import ImageScan
 

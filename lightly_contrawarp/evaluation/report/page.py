@@ -10,8 +10,9 @@ from lightly_contrawarp.evaluation.compare import Comparison
 from lightly_contrawarp.evaluation.evaluate import Evaluation
 from lightly_contrawarp.evaluation.report import embedding_map
 from lightly_contrawarp.evaluation.report.confusion import confusion_rows
-from lightly_contrawarp.evaluation.report.html import render, svg
+from lightly_contrawarp.evaluation.report.pictures import svg
 from lightly_contrawarp.evaluation.report.strips import Strips
+from lightly_contrawarp.evaluation.report.templates import render
 from lightly_contrawarp.evaluation.splits import Part
 from lightly_contrawarp.evaluation.tables import tables
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from lightly_contrawarp.evaluation.report.html import data_uri
+from lightly_contrawarp.evaluation.report.pictures import data_uri
 from lightly_contrawarp.evaluation.splits import Part
 from lightly_contrawarp.evaluation.statistics.neighbours import Floats, unit_rows
 from lightly_contrawarp.evaluation.statistics.scores import Labels

@@ -14,13 +14,13 @@ from lightly_contrawarp.data.labelled import LabelledImages
 from lightly_contrawarp.evaluation.compare import compare, versions
 from lightly_contrawarp.evaluation.encoders.encoders import OnnxEncoder
 from lightly_contrawarp.evaluation.evaluate import EvaluationSettings
+from lightly_contrawarp.export.exported_file import ExportedFile
 from lightly_contrawarp.export.int8.agreement import Agreement, measure_agreement
 from lightly_contrawarp.export.int8.calibration import SEED, ImageSample
 from lightly_contrawarp.export.int8.report import (
     ENOUGH_OVERLAP,
     MIN_OVERLAP,
     Int8Report,
-    ModelFile,
 )
 from lightly_contrawarp.export.int8.speed import measure_speed
 from lightly_contrawarp.export.int8.static import Quantized, quantize
@@ -99,8 +99,8 @@ def stage_int8(
     size = fp32.info.input_size
     noise = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
     return Int8Report(
-        fp32=ModelFile(path, fp32.path.stat().st_size, fp32.info),
-        int8=ModelFile(target, int8.path.stat().st_size, int8.info),
+        fp32=ExportedFile.of(fp32, path),
+        int8=ExportedFile.of(int8, target),
         folder=sample.folder,
         calibrated_on=quantized.images,
         seed=SEED,

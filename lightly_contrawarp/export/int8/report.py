@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from contrawarp_edge import ModelInfo
 from lightly_contrawarp.evaluation.tables import Table, format_tables, with_interval
+from lightly_contrawarp.export.exported_file import ExportedFile
 from lightly_contrawarp.export.int8.agreement import Agreement
 from lightly_contrawarp.export.int8.speed import THREADS, Speed
 
@@ -16,30 +16,6 @@ MIN_OVERLAP = 0.90
 
 ENOUGH_OVERLAP = 0.95
 """If fewer are shared with 8-bit activations, these stay in fp32."""
-
-
-@dataclass(frozen=True)
-class ModelFile:
-    """An exported file.
-
-    Attributes:
-        path: Where it is.
-        size: Bytes.
-        info: What it says about itself.
-    """
-
-    path: Path
-    size: int
-    info: ModelInfo
-
-    def to_dict(self) -> dict[str, Any]:
-        """The facts as plain values."""
-        return {
-            "file": str(self.path),
-            "bytes": self.size,
-            "precision": self.info.precision,
-            "fingerprint": self.info.fingerprint,
-        }
 
 
 @dataclass(frozen=True)
@@ -63,8 +39,8 @@ class Int8Report:
         versions: Of the software.
     """
 
-    fp32: ModelFile
-    int8: ModelFile
+    fp32: ExportedFile
+    int8: ExportedFile
     folder: Path
     calibrated_on: int
     seed: int

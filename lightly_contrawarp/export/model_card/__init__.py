@@ -1,7 +1,6 @@
 """The model card: what is known about an exported model, and what is not."""
 
 from lightly_contrawarp.export.model_card.card import (
-    CardFile,
     check_replaceable,
     render_card,
 )
@@ -12,7 +11,6 @@ from lightly_contrawarp.export.model_card.measured import (
 )
 
 __all__ = [
-    "CardFile",
     "Measured",
     "check_replaceable",
     "read_evaluation",

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.regular_files import check_regular
+from lightly_contrawarp.evaluation.report.templates import render
 from lightly_contrawarp.evaluation.tables import Table
+from lightly_contrawarp.export.exported_file import ExportedFile
 from lightly_contrawarp.export.int8.report import Int8Report
 from lightly_contrawarp.export.model_card.measured import Measured
 from lightly_contrawarp.models.checkpoint import BackboneInfo
@@ -19,23 +18,6 @@ from lightly_contrawarp.models.preprocessing import PREPROCESSING
 
 MARK = "<!-- Model card, written by contrawarp-export, which replaces this file. -->"
 """First line of every card: a file without it is never replaced."""
-
-
-@dataclass(frozen=True)
-class CardFile:
-    """A file that a card describes.
-
-    Attributes:
-        name: Its name, without a folder.
-        precision: Number format of the weights.
-        size: Bytes.
-        fingerprint: 64 hex digits.
-    """
-
-    name: str
-    precision: str
-    size: int
-    fingerprint: str
 
 
 def check_replaceable(path: Path) -> None:
@@ -59,7 +41,7 @@ def check_replaceable(path: Path) -> None:
 def render_card(
     info: BackboneInfo,
     training: Mapping[str, Any],
-    files: Sequence[CardFile],
+    files: Sequence[ExportedFile],
     *,
     int8: Int8Report | None = None,
     measured: Sequence[Measured] = (),
@@ -73,16 +55,9 @@ def render_card(
         int8: What quantisation changed, if there is an int8 model.
         measured: Results on labelled images.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("lightly_contrawarp", "export/model_card"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["markdown"] = _markdown
-    environment.filters["cell"] = _cell
-    return environment.get_template("card.md.j2").render(
+    return render(
+        "export/model_card/card.md.j2",
+        filters={"markdown": _markdown, "cell": _cell},
         mark=MARK,
         info=info,
         preprocessing=PREPROCESSING,

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from contrawarp_edge import InputError, ModelInfo
+from contrawarp_edge import InputError
 from lightly_contrawarp.evaluation.statistics.intervals import Estimate
+from lightly_contrawarp.export.exported_file import ExportedFile
 from lightly_contrawarp.export.int8.agreement import Agreement
-from lightly_contrawarp.export.int8.report import Int8Report, ModelFile
+from lightly_contrawarp.export.int8.report import Int8Report
 from lightly_contrawarp.export.int8.speed import Speed
 from lightly_contrawarp.export.model_card import (
-    CardFile,
     check_replaceable,
     read_evaluation,
     render_card,
@@ -21,7 +21,7 @@ from lightly_contrawarp.export.model_card import (
 from lightly_contrawarp.models.checkpoint import BackboneInfo
 
 INFO = BackboneInfo(name="resnet18", dim=512, input_size=112, package_version="0.9.1")
-FILES = [CardFile("model.onnx", "fp32", 44_700_000, "ab" * 32)]
+FILES = [ExportedFile(Path("model.onnx"), "fp32", 44_700_000, "ab" * 32)]
 
 
 def flat(card: str) -> str:
@@ -87,11 +87,10 @@ def test_measures_replace_what_is_unknown(
 
 
 def test_int8_is_told_beside_fp32() -> None:
-    model = ModelInfo(112, {}, "resnet18", 512, "1", "fp32", "no", "ab" * 32)
-    int8 = dataclasses.replace(model, precision="int8", fingerprint="cd" * 32)
+    path = Path("/somewhere/model.onnx")
     report = Int8Report(
-        fp32=ModelFile(Path("/somewhere/model.onnx"), 44_700_000, model),
-        int8=ModelFile(Path("/somewhere/model.int8.onnx"), 11_300_000, int8),
+        fp32=ExportedFile(path, "fp32", 44_700_000, "ab" * 32),
+        int8=ExportedFile(path, "int8", 11_300_000, "cd" * 32),
         folder=Path("/somewhere/faces"),
         calibrated_on=256,
         seed=0,

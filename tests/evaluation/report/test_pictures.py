@@ -7,7 +7,8 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lightly_contrawarp.evaluation.report.html import data_uri, render, svg
+from lightly_contrawarp.evaluation.report.pictures import data_uri, svg
+from lightly_contrawarp.evaluation.report.templates import render
 
 
 def test_data_uri__holds_the_picture() -> None:

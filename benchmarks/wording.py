@@ -1,33 +1,9 @@
-"""Writing a RESULTS.md, and the numbers in it."""
+"""What the RESULTS.md have in common: numbers and facts in words."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-
-import jinja2
-
-
-def render(
-    folder: Path, filters: Mapping[str, Callable[..., str]], **values: Any
-) -> str:
-    """Fills in the ``RESULTS.md.j2`` of a benchmark.
-
-    Args:
-        folder: Where the template is.
-        filters: What turns values into text, by name.
-        **values: What it shows.
-    """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # Markdown
-    )
-    environment.filters |= filters
-    return environment.get_template("RESULTS.md.j2").render(**values)
 
 
 def say_all(results: Iterable[Mapping[str, Any]], key: str) -> str:

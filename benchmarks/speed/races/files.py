@@ -13,8 +13,8 @@ from lightly.transforms.utils import IMAGENET_NORMALIZE
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
+from benchmarks.speed.races.step import SIZE, OurStep, step_of
 from benchmarks.speed.scale import Scale, worker_counts
-from benchmarks.speed.step import SIZE, OurStep, step_of
 from benchmarks.speed.table import BOUND, Growth, Part, Target, table_of_times
 from benchmarks.speed.timing import Spread, Times, limited_threads, race, ratio
 from lightly_contrawarp import ContraWarpTransform

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from benchmarks.speed.model import SIZE, export
+from benchmarks.speed.races.model import SIZE, export
 from benchmarks.speed.scale import Scale
 from benchmarks.speed.table import OTHER, OURS, Growth, Part, Row, Table, Target
 from benchmarks.speed.timing import Spread

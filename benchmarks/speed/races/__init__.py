@@ -1,0 +1,1 @@
+"""The parts of the benchmark: each races contenders at one task."""
