@@ -23,15 +23,13 @@ from lightly_contrawarp.export.model_card import (
     select_results,
 )
 from lightly_contrawarp.export.onnx_model import stage_onnx
-from lightly_contrawarp.export.safetensors_file import (
-    to_safetensors,
-    weights_fingerprint,
-)
+from lightly_contrawarp.export.safetensors_file import to_safetensors
 from lightly_contrawarp.models.checkpoint import (
     BackboneInfo,
     load_backbone,
     training_facts,
 )
+from lightly_contrawarp.models.fingerprint import fingerprint_of
 
 
 @dataclass(frozen=True)
@@ -138,7 +136,7 @@ def _card(
     done: Exported,
 ) -> str:
     fingerprints = {file.fingerprint for file in done.files}
-    fingerprints.add(weights_fingerprint(backbone, info))
+    fingerprints.add(fingerprint_of(backbone))
     measured = []
     if request.evaluation:
         measured.append(read_evaluation(request.evaluation, fingerprints))
@@ -158,7 +156,7 @@ def _stage_safetensors(
 ) -> None:
     content = to_safetensors(backbone, info)
     stage(path, content)
-    fingerprint = weights_fingerprint(backbone, info)
+    fingerprint = fingerprint_of(backbone)
     done.files.append(CardFile(path.name, "fp32", len(content), fingerprint))
     done.lines.append(f"{path}: {info.name}, weights, {len(content) / 1e6:.1f} MB")
 
@@ -202,4 +200,4 @@ def _stage_models(
     )
     done.unreadable += report.unreadable
     if report.tasks:
-        done.unreadable += report.tasks["data"]["unreadable"]
+        done.unreadable += report.tasks.data.unreadable

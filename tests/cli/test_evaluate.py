@@ -174,7 +174,7 @@ def test_evaluate__bad_input_is_one_line(data: Path, tmp_path: Path) -> None:
         (("--data", tmp_path / "no"), "no: no such file or folder"),
         (("--data", f"nosuchset={data}"), "nosuchset is no known set"),
         (("--data", empty), "expected train/ and validation/ or test/ in it"),
-        (("--data", data, "--part", "test"), "has no part test"),
+        (("--data", data, "--part", "test"), "has no split test"),
         (("--train", empty, "--test", empty), "no image in this folder"),
         (("--train", data, "--test", data), "train, validation is a part of"),
         (("--data", data, "--json", empty / "a" / "b.json"), "does not exist"),

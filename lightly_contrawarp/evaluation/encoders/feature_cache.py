@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from contrawarp_edge.core.drafts import remove_stale_drafts
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.files import atomic_write
 from contrawarp_edge.inputs.images import image_extensions
@@ -48,7 +47,6 @@ class FeatureCache:
             raise InputError(
                 f"{folder}: cannot be created: {error.strerror}"
             ) from error
-        remove_stale_drafts(folder)
         self.folder = folder
 
     def features(

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contrawarp_edge.core.errors import InputError
+from lightly_contrawarp.evaluation.statistics.arrays import Floats, Ints
 from lightly_contrawarp.evaluation.statistics.intervals import (
     Estimate,
     percentile_interval,
     resample_counts,
 )
 from lightly_contrawarp.evaluation.statistics.neighbours import (
-    Floats,
     average_precision,
     cosine_blocks,
     precision_at,
 )
-from lightly_contrawarp.evaluation.statistics.scores import Labels
+from lightly_contrawarp.evaluation.tables import (
+    Table,
+    encoder_table,
+    estimate_cell,
+    percent,
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ class RetrievalResult:
 
 
 def retrieval(
-    values: Floats, labels: Labels, *, identities: Labels | None = None
+    values: Floats, labels: Ints, *, identities: Ints | None = None
 ) -> RetrievalResult:
     """Searches the set with each of its images, by cosine.
 
@@ -87,6 +93,22 @@ def retrieval(
     )
 
 
+def retrieval_table(results: Mapping[str, RetrievalResult]) -> Table:
+    """Lays out results by the name of the encoder; all are of the same test set."""
+    return _table(
+        "Retrieval",
+        "Test images that have the expression of the test image they are searched "
+        "with; mean over the expressions.",
+        results,
+    )
+
+
+def other_people_table(results: Mapping[str, RetrievalResult]) -> Table:
+    """Lays out results of searches without the person of the query."""
+    note = "The same among images of other people only."
+    return _table("Retrieval, other people", note, results)
+
+
 def chance_average_precision(relevant: Floats, candidates: Floats) -> Floats:
     """The expected average precision of a random order.
 
@@ -105,8 +127,28 @@ def chance_average_precision(relevant: Floats, candidates: Floats) -> Floats:
     return np.asarray(share + (1 - share) * of_all)
 
 
+def _table(title: str, note: str, results: Mapping[str, RetrievalResult]) -> Table:
+    first = next(iter(results.values()))
+    estimates = (
+        first.precision_at_1,
+        first.precision_at_10,
+        first.mean_average_precision,
+    )
+    return encoder_table(
+        title,
+        note,
+        results,
+        {
+            "P@1": lambda result: estimate_cell(result.precision_at_1),
+            "P@10": lambda result: estimate_cell(result.precision_at_10),
+            "mAP": lambda result: estimate_cell(result.mean_average_precision),
+        },
+        [percent(estimate.chance) for estimate in estimates],
+    )
+
+
 def _measure(
-    values: Floats, labels: Labels, identities: Labels | None
+    values: Floats, labels: Ints, identities: Ints | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The measures ``(N, 3)`` of each query, and what chance gives; NaN for none."""
     measured = np.full((len(labels), 3), np.nan)
