@@ -191,7 +191,7 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 def _validated(kind: type[_T], content: Any, where: str) -> _T:
     try:
-        result: _T = _adapter(kind).validate_python(content)
+        result: _T = _adapter(kind).validate_python(content)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))

@@ -176,7 +176,7 @@ def test_evaluate__bad_input_is_one_line(data: Path, tmp_path: Path) -> None:
         (("--data", empty), "expected train/ and validation/ or test/ in it"),
         (("--data", data, "--part", "test"), "has no split test"),
         (("--train", empty, "--test", empty), "no image in this folder"),
-        (("--train", data, "--test", data), "train, validation is a part of"),
+        (("--train", data, "--test", data), "train, validation is a split of"),
         (("--data", data, "--json", empty / "a" / "b.json"), "does not exist"),
         (("--data", data, "--html", empty), "is a folder; give a file"),
         (("--data", data, "--cache", tmp_path / "file"), "has to be a folder"),
