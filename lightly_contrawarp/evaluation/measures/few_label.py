@@ -106,7 +106,7 @@ def draw_labels(labels: Ints, fraction: float, *, seed: int) -> Ints:
     return np.sort(np.concatenate(drawn))
 
 
-def few_label_table(results: Mapping[str, list[FewLabelResult]]) -> Table:
+def table(results: Mapping[str, list[FewLabelResult]]) -> Table:
     """Lays out results by the name of the encoder; all have the same fractions."""
 
     def cell(position: int) -> Callable[[list[FewLabelResult]], str]:

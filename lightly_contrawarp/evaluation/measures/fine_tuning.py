@@ -113,7 +113,7 @@ def fine_tune(
     )
 
 
-def fine_tuning_table(results: Mapping[str, FineTuneResult]) -> Table:
+def table(results: Mapping[str, FineTuneResult]) -> Table:
     """Lays out results by the name of the encoder; all have the same settings."""
     epochs = next(iter(results.values())).settings.epochs
     return encoder_table(

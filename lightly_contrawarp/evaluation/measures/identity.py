@@ -93,7 +93,7 @@ def identity_leakage(values: Floats, labels: Ints, identities: Ints) -> Identity
     )
 
 
-def identity_table(results: Mapping[str, IdentityResult]) -> Table:
+def table(results: Mapping[str, IdentityResult]) -> Table:
     """Lays out results by the name of the encoder; all are of the same test set."""
     first = next(iter(results.values()))
     return encoder_table(

@@ -72,7 +72,7 @@ def knn_probe(
     return results
 
 
-def knn_table(results: Mapping[str, list[KnnResult]]) -> Table:
+def table(results: Mapping[str, list[KnnResult]]) -> Table:
     """Lays out results by the name of the encoder; all have the same ``ks``."""
 
     def cell(position: int) -> Callable[[list[KnnResult]], str]:

@@ -179,7 +179,7 @@ def summarise_runs(
     )
 
 
-def linear_probe_table(results: Mapping[str, LinearProbeResult]) -> Table:
+def table(results: Mapping[str, LinearProbeResult]) -> Table:
     """Lays out results by the name of the encoder."""
     columns: dict[str, Callable[[LinearProbeResult], str]] = {
         **SCORE_COLUMNS,

@@ -5,56 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import partial
 from typing import Any
 
 from lightly_contrawarp.data.sets import FecTriplets
 from lightly_contrawarp.evaluation.encoders.encoders import Encoder, TorchEncoder
 from lightly_contrawarp.evaluation.encoders.features import Features
-from lightly_contrawarp.evaluation.measures.few_label import (
-    DRAWS,
-    FRACTIONS,
-    FewLabelResult,
-    few_label_probe,
-    few_label_table,
-)
-from lightly_contrawarp.evaluation.measures.fine_tuning import (
-    FineTuneResult,
-    fine_tune,
-    fine_tuning_table,
-)
-from lightly_contrawarp.evaluation.measures.identity import (
-    MAX_PAIRS,
-    IdentityResult,
-    identity_leakage,
-    identity_table,
-)
-from lightly_contrawarp.evaluation.measures.knn_probe import (
-    KnnResult,
+from lightly_contrawarp.evaluation.measures import (
+    few_label,
+    fine_tuning,
+    identity,
     knn_probe,
-    knn_table,
-)
-from lightly_contrawarp.evaluation.measures.linear_probe import (
-    C_GRID,
-    LinearProbeResult,
     linear_probe,
-    linear_probe_table,
-)
-from lightly_contrawarp.evaluation.measures.regression import (
-    ALPHAS,
-    RegressionResult,
-    regression_probe,
-    regression_table,
-)
-from lightly_contrawarp.evaluation.measures.retrieval import (
-    RetrievalResult,
-    other_people_table,
+    regression,
     retrieval,
-    retrieval_table,
-)
-from lightly_contrawarp.evaluation.measures.triplets import (
-    TripletResult,
-    fec_accuracy,
-    triplet_table,
+    triplets,
 )
 from lightly_contrawarp.evaluation.settings import EvaluationSettings
 from lightly_contrawarp.evaluation.splits import Split
@@ -124,7 +89,7 @@ class Measure:
 
     Attributes:
         result: Type of what it gives: a dataclass, or a list of them.
-        run: Takes it; raises `InputError` if the data are too few.
+        run: Takes it on an `Embedded`; raises `InputError` if the data are too few.
         table: Lays out results by the name of the encoder.
         need: What it cannot do without, besides labels.
         choices: Fixed choices, to be noted beside the settings.
@@ -142,71 +107,76 @@ LINEAR_PROBE = "linear_probe"
 
 MEASURES: dict[str, Measure] = {
     LINEAR_PROBE: Measure(
-        LinearProbeResult,
-        lambda on: linear_probe(
+        linear_probe.LinearProbeResult,
+        lambda on: linear_probe.linear_probe(
             *on.labelled, seeds=on.settings.seeds, num_classes=on.num_classes
         ),
-        linear_probe_table,
-        choices={"c_grid": C_GRID},
+        linear_probe.table,
+        choices={"c_grid": linear_probe.C_GRID},
     ),
     "knn": Measure(
-        list[KnnResult],
-        lambda on: knn_probe(
+        list[knn_probe.KnnResult],
+        lambda on: knn_probe.knn_probe(
             *on.labelled,
             num_classes=on.num_classes,
             ks=on.settings.ks,
             temperature=on.settings.temperature,
         ),
-        knn_table,
+        knn_probe.table,
     ),
     "few_label": Measure(
-        list[FewLabelResult],
-        lambda on: few_label_probe(*on.labelled, num_classes=on.num_classes),
-        few_label_table,
+        list[few_label.FewLabelResult],
+        lambda on: few_label.few_label_probe(*on.labelled, num_classes=on.num_classes),
+        few_label.table,
         Need.FEW_LABEL,
-        {"few_label_fractions": FRACTIONS, "few_label_draws": DRAWS},
+        {
+            "few_label_fractions": few_label.FRACTIONS,
+            "few_label_draws": few_label.DRAWS,
+        },
     ),
     "fine_tuning": Measure(
-        FineTuneResult,
-        lambda on: fine_tune(
+        fine_tuning.FineTuneResult,
+        lambda on: fine_tuning.fine_tune(
             *(on.encoder, on.train, on.test),
             settings=on.settings.fine_tuning,
             workers=on.settings.workers,
         ),
-        fine_tuning_table,
+        fine_tuning.table,
         Need.FINE_TUNING,
     ),
     "retrieval": Measure(
-        RetrievalResult,
-        lambda on: retrieval(on.test_x, on.test.labels),
-        retrieval_table,
+        retrieval.RetrievalResult,
+        lambda on: retrieval.retrieval(on.test_x, on.test.labels),
+        retrieval.table,
     ),
     "retrieval_other_people": Measure(
-        RetrievalResult,
-        lambda on: retrieval(on.test_x, on.test.labels, identities=on.test.people),
-        other_people_table,
+        retrieval.RetrievalResult,
+        lambda on: retrieval.retrieval(
+            on.test_x, on.test.labels, identities=on.test.people
+        ),
+        partial(retrieval.table, other_people=True),
         Need.PEOPLE,
     ),
     "identity": Measure(
-        IdentityResult,
-        lambda on: identity_leakage(on.test_x, on.test.labels, on.test.people),
-        identity_table,
+        identity.IdentityResult,
+        lambda on: identity.identity_leakage(on.test_x, on.test.labels, on.test.people),
+        identity.table,
         Need.PEOPLE,
-        {"most_verification_pairs": MAX_PAIRS},
+        {"most_verification_pairs": identity.MAX_PAIRS},
     ),
     "actions": Measure(
-        RegressionResult,
-        lambda on: regression_probe(
+        regression.RegressionResult,
+        lambda on: regression.regression_probe(
             on.train_x, on.train.targets, on.test_x, on.test.targets
         ),
-        regression_table,
+        regression.table,
         Need.TARGETS,
-        {"ridge_alphas": ALPHAS},
+        {"ridge_alphas": regression.ALPHAS},
     ),
     "triplets": Measure(
-        TripletResult,
-        lambda on: fec_accuracy(*on.triplets),
-        triplet_table,
+        triplets.TripletResult,
+        lambda on: triplets.fec_accuracy(*on.triplets),
+        triplets.table,
         Need.TRIPLETS,
     ),
 }

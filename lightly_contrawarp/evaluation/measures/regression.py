@@ -89,7 +89,7 @@ def regression_probe(
     )
 
 
-def regression_table(results: Mapping[str, RegressionResult]) -> Table:
+def table(results: Mapping[str, RegressionResult]) -> Table:
     """Lays out results by the name of the encoder; all have the same targets."""
 
     def cell(target: str) -> Callable[[RegressionResult], str]:

@@ -93,20 +93,35 @@ def retrieval(
     )
 
 
-def retrieval_table(results: Mapping[str, RetrievalResult]) -> Table:
-    """Lays out results by the name of the encoder; all are of the same test set."""
-    return _table(
-        "Retrieval",
-        "Test images that have the expression of the test image they are searched "
+def table(
+    results: Mapping[str, RetrievalResult], *, other_people: bool = False
+) -> Table:
+    """Lays out results by the name of the encoder; all are of the same test set.
+
+    Args:
+        results: What was measured.
+        other_people: Whether images of the person of the query were left out.
+    """
+    first = next(iter(results.values()))
+    by_chance = (
+        first.precision_at_1.chance,
+        first.precision_at_10.chance,
+        first.mean_average_precision.chance,
+    )
+    return encoder_table(
+        "Retrieval, other people" if other_people else "Retrieval",
+        "The same among images of other people only."
+        if other_people
+        else "Test images that have the expression of the test image they are searched "
         "with; mean over the expressions.",
         results,
+        {
+            "P@1": lambda result: estimate_cell(result.precision_at_1),
+            "P@10": lambda result: estimate_cell(result.precision_at_10),
+            "mAP": lambda result: estimate_cell(result.mean_average_precision),
+        },
+        list(map(percent, by_chance)),
     )
-
-
-def other_people_table(results: Mapping[str, RetrievalResult]) -> Table:
-    """Lays out results of searches without the person of the query."""
-    note = "The same among images of other people only."
-    return _table("Retrieval, other people", note, results)
 
 
 def chance_average_precision(relevant: Floats, candidates: Floats) -> Floats:
@@ -125,26 +140,6 @@ def chance_average_precision(relevant: Floats, candidates: Floats) -> Floats:
     share = (relevant - 1) / np.maximum(candidates - 1, 1)
     of_all = harmonic[candidates.astype(np.int64)] / candidates
     return np.asarray(share + (1 - share) * of_all)
-
-
-def _table(title: str, note: str, results: Mapping[str, RetrievalResult]) -> Table:
-    first = next(iter(results.values()))
-    estimates = (
-        first.precision_at_1,
-        first.precision_at_10,
-        first.mean_average_precision,
-    )
-    return encoder_table(
-        title,
-        note,
-        results,
-        {
-            "P@1": lambda result: estimate_cell(result.precision_at_1),
-            "P@10": lambda result: estimate_cell(result.precision_at_10),
-            "mAP": lambda result: estimate_cell(result.mean_average_precision),
-        },
-        [percent(estimate.chance) for estimate in estimates],
-    )
 
 
 def _measure(

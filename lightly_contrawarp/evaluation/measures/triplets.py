@@ -107,7 +107,7 @@ def fec_accuracy(faces: Features, triplets: FecTriplets) -> TripletResult:
     )
 
 
-def triplet_table(results: Mapping[str, TripletResult]) -> Table:
+def table(results: Mapping[str, TripletResult]) -> Table:
     """Lays out results by the name of the encoder; all are of the same triplets."""
 
     def cell(kind: str) -> Callable[[TripletResult], str]:
