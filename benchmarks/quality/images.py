@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
+from benchmarks.quality.tracks import DrawnTracks, draw_tracks
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.files import atomic_write
 from contrawarp_edge.core.progress import Progress
@@ -20,8 +21,6 @@ from lightly_contrawarp.data.frames import Neighbours
 from lightly_contrawarp.data.labelled import LabelledFolder
 from lightly_contrawarp.data.synthetic import (
     DrawnFaces,
-    DrawnTracks,
-    draw_tracks,
     face_landmarks,
     render_faces,
 )

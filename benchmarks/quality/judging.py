@@ -15,11 +15,8 @@ from lightly_contrawarp import LocalWarp
 from lightly_contrawarp.data.synthetic import ACTIONS, DrawnFaces
 from lightly_contrawarp.evaluation.encoders.spatial import SpatialFeatures
 from lightly_contrawarp.evaluation.measures.identity import identity_leakage
-from lightly_contrawarp.evaluation.measures.linear_probe import (
-    fit_probe,
-    knn_probe,
-    linear_probe,
-)
+from lightly_contrawarp.evaluation.measures.knn_probe import knn_probe
+from lightly_contrawarp.evaluation.measures.linear_probe import fit_probe, linear_probe
 from lightly_contrawarp.evaluation.measures.regression import regression_probe
 from lightly_contrawarp.evaluation.measures.retrieval import retrieval
 from lightly_contrawarp.models.preprocessing import preprocess
@@ -120,10 +117,11 @@ def judge_drawn(
         values[0], labels[0], values[1], labels[1],
         seeds=(seed,), num_classes=len(train.classes),
     )  # fmt: skip
-    actions = regression_probe(
-        values[0], train.actions.numpy(), values[1], test.actions.numpy(),
-        names=ACTIONS,
-    )  # fmt: skip
+    targets = [
+        dict(zip(ACTIONS, faces.actions.numpy().T, strict=True))
+        for faces in (train, test)
+    ]
+    actions = regression_probe(values[0], targets[0], values[1], targets[1])
     people = _numpy(test.identities)
     leakage = identity_leakage(values[1], labels[1], people)
     others = retrieval(values[1], labels[1], identities=people)

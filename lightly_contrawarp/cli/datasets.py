@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from contrawarp_edge.core.errors import InputError
-from lightly_contrawarp.data.labelled import LabelledFolder, LabelledImages
-from lightly_contrawarp.data.sets import available_parts, open_set
+from lightly_contrawarp.data.labelled import LabelledImages
+from lightly_contrawarp.data.sets import available_splits, open_folder, open_set
 
 
 def open_sets(
     data: str | None,
-    part: str | None = None,
+    split: str | None = None,
     train: Path | None = None,
     test: Path | None = None,
     identity_pattern: str | None = None,
@@ -21,7 +21,7 @@ def open_sets(
 
     Args:
         data: ``NAME=PATH`` of a set, or a folder; what ``--data`` takes.
-        part: The part to be scored on, if there are several.
+        split: The split to be scored on, if there are several.
         train: Folder to learn from, instead of the set.
         test: Folder to be scored on, instead of the set.
         identity_pattern: Regular expression whose group finds the person in a path.
@@ -30,26 +30,24 @@ def open_sets(
         InputError: If one of the two is missing, or cannot be opened.
     """
     if data is None and (train is None or test is None):
-        raise InputError("give --train and --test, or --data with both parts in it")
+        raise InputError("give --train and --test, or --data with both splits in it")
     options: dict[str, Any] = {}
     if identity_pattern:
         options["identity_pattern"] = identity_pattern
-
-    def folder(root: Path) -> LabelledImages:
-        return LabelledFolder(root, identity_pattern=identity_pattern)
-
     return (
-        folder(train) if train else open_set(str(data), "train", **options),
-        folder(test)
+        open_folder(train, identity_pattern)
+        if train
+        else open_set(str(data), "train", **options),
+        open_folder(test, identity_pattern)
         if test
-        else open_set(str(data), part or _only_test_part(str(data)), **options),
+        else open_set(str(data), split or _only_test_split(str(data)), **options),
     )
 
 
-def _only_test_part(spec: str) -> str:
-    found = [part for part in available_parts(spec) if part != "train"]
+def _only_test_split(spec: str) -> str:
+    found = [split for split in available_splits(spec) if split != "train"]
     if len(found) > 1:
         raise InputError(f"{spec}: has {' and '.join(found)}; choose with --part")
     if not found:
-        raise InputError(f"{spec}: has no part to be scored on; use --test")
+        raise InputError(f"{spec}: has no split to be scored on; use --test")
     return found[0]

@@ -111,9 +111,12 @@ def evaluate_command(
     from lightly_contrawarp.evaluation.compare import compare
     from lightly_contrawarp.evaluation.encoders.feature_cache import FeatureCache
     from lightly_contrawarp.evaluation.encoders.opening import open_encoders
-    from lightly_contrawarp.evaluation.evaluate import EvaluationSettings
-    from lightly_contrawarp.evaluation.measures.fine_tuning import FineTuneSettings
-    from lightly_contrawarp.evaluation.tables import format_tables
+    from lightly_contrawarp.evaluation.progress import EvaluationProgress
+    from lightly_contrawarp.evaluation.results import format_tables
+    from lightly_contrawarp.evaluation.settings import (
+        EvaluationSettings,
+        FineTuneSettings,
+    )
 
     tuning = FineTuneSettings(epochs=finetune_epochs, lr=finetune_lr)
     settings = EvaluationSettings(
@@ -138,20 +141,27 @@ def evaluate_command(
         seed=seeds[0],
     )
     comparison = compare(
-        encoders, train_set, test_set, settings, triplets=triplets, cache=features_cache
+        encoders,
+        train_set,
+        test_set,
+        settings,
+        triplets=triplets,
+        cache=features_cache,
+        progress=EvaluationProgress(),
     )
-    click.echo(format_tables(comparison.results))
+    results = comparison.results
+    click.echo(format_tables(results.encoders))
     if json_path:
-        text = json.dumps(comparison.to_dict(), indent=2, allow_nan=False)
+        text = json.dumps(results.to_dict(), indent=2, allow_nan=False)
         atomic_write_text(json_path, text + "\n")
     if html_path:
         from lightly_contrawarp.evaluation.report import render_report
 
         atomic_write_text(html_path, render_report(comparison))
-    for name, result in comparison.results.items():
-        for measure, reason in result["omitted"].items():
+    for name, result in results.encoders.items():
+        for measure, reason in result.omitted.items():
             click.echo(f"{name}: no {measure.replace('_', ' ')}: {reason}", err=True)
-    if unreadable := comparison.unreadable:
+    if unreadable := results.data.unreadable:
         click.echo(
             f"{len(unreadable):,} unreadable images left out, the first: "
             f"{printable(unreadable[0])}; --json lists all of them",

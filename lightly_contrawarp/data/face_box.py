@@ -29,24 +29,8 @@ def crop_face(image: Image.Image, box: Box) -> Image.Image:
     Raises:
         InputError: If the box is empty or lies outside the image.
     """
-    return image.crop(square_around(box, image.size))
-
-
-def square_around(box: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """The pixels that `crop_face` cuts out.
-
-    Args:
-        box: The face.
-        size: Width and height of the image.
-
-    Returns:
-        Left, top, right and bottom.
-
-    Raises:
-        InputError: If the box is empty or lies outside the image.
-    """
     left, top, right, bottom = box
-    width, height = size
+    width, height = image.size
     # Written so that it also catches NaN.
     if not (max(left, 0) < min(right, width) and max(top, 0) < min(bottom, height)):
         raise InputError(
@@ -55,7 +39,7 @@ def square_around(box: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:
     side = max(right - left, bottom - top)
     x0, x1 = _span((left + right) / 2, side, width)
     y0, y1 = _span((top + bottom) / 2, side, height)
-    return x0, y0, x1, y1
+    return image.crop((x0, y0, x1, y1))
 
 
 def read_face(path: Path, box: Box, name: str) -> Image.Image:

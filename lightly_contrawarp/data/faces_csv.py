@@ -27,7 +27,7 @@ _RANGE = (-1.0, 2.0)
 _EXTENT = 0.05
 
 
-class FaceRow(NamedTuple):
+class CropRow(NamedTuple):
     """What is known about one crop.
 
     Attributes:
@@ -58,7 +58,7 @@ class FaceFacts(NamedTuple):
     times: list[float | None]
 
 
-def read_faces_csv(file: Path) -> dict[Path, FaceRow]:
+def read_faces_csv(file: Path) -> dict[Path, CropRow]:
     """Reads a ``faces.csv``.
 
     Args:
@@ -72,7 +72,7 @@ def read_faces_csv(file: Path) -> dict[Path, FaceRow]:
     Raises:
         InputError: If it is malformed; the message names the line.
     """
-    rows: dict[Path, FaceRow] = {}
+    rows: dict[Path, CropRow] = {}
     columns: list[str] = []
     for where, fields in csv_rows(file):
         if not columns:
@@ -91,7 +91,7 @@ def read_faces_csv(file: Path) -> dict[Path, FaceRow]:
             problem = "is listed twice" if row["path"] else "is no path"
             raise InputError(f"{where}: {row['path']!r} {problem}")
         time = row.get("time")
-        rows[path] = FaceRow(
+        rows[path] = CropRow(
             _points(row, where),
             row.get("track") or None,
             _finite(time, where) if time else None,
@@ -101,9 +101,9 @@ def read_faces_csv(file: Path) -> dict[Path, FaceRow]:
     return rows
 
 
-def facts_of(paths: Sequence[Path], rows: Mapping[Path, FaceRow]) -> FaceFacts:
+def facts_of(paths: Sequence[Path], rows: Mapping[Path, CropRow]) -> FaceFacts:
     """Puts rows in the order of images; what is not known of an image is filled."""
-    found = [rows.get(path, FaceRow(None, None, None)) for path in paths]
+    found = [rows.get(path, CropRow(None, None, None)) for path in paths]
     points = {
         path: row.points
         for path, row in zip(paths, found, strict=True)

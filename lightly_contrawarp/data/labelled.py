@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from torch.utils.data import Dataset
 
@@ -41,12 +43,12 @@ _ALIASES = {
     "angry": "anger",
     "contemptuous": "contempt",
 }
-PART_FOLDERS = {
+SPLIT_FOLDERS = {
     "train": ("train", "training"),
     "validation": ("validation", "val", "valid"),
     "test": ("test", "testing"),
 }
-"""Names, in lower case, that folders with the parts of a data set go by."""
+"""Names, in lower case, that folders with the splits of a data set go by."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,14 @@ class LabelledItem:
         read: Decodes it to an RGB image, or raises `InputError` that names it. It can
             be pickled.
         identity: Who it shows, where the set tells.
+        targets: Numbers that are known of it by name, such as how far it smiles.
     """
 
     name: str
     expression: str
     read: Callable[[], Image.Image]
     identity: str | None = None
+    targets: Mapping[str, float] = field(default_factory=dict)
 
 
 class LabelledImages(Dataset[tuple[Any, int]]):
@@ -89,6 +93,8 @@ class LabelledImages(Dataset[tuple[Any, int]]):
         labels: For each item the position of its class in ``classes``.
         names: For each item its path, or for example ``fer2013.csv row 17``.
         identities: For each item who it shows; None where the set does not tell.
+        targets: Numbers of the items by name, each float32 of shape ``(N,)``; those
+            that are known of every item.
         transform: Applied to each image.
     """
 
@@ -108,6 +114,11 @@ class LabelledImages(Dataset[tuple[Any, int]]):
         self.names = [item.name for item in items]
         known = [item.identity for item in items if item.identity is not None]
         self.identities = known if items and len(known) == len(items) else None
+        self.targets: dict[str, NDArray[np.float32]] = {
+            name: np.array([item.targets[name] for item in items], dtype=np.float32)
+            for name in (items[0].targets if items else ())
+            if all(name in item.targets for item in items)
+        }
         self._reads = [item.read for item in items]
 
     def __len__(self) -> int:
@@ -211,11 +222,11 @@ def _paths_by_class(
         by_class.setdefault(name, []).append(path)
     if not by_class:
         raise InputError(f"{root}: no image in this folder; {expected}")
-    part_names = {name for names in PART_FOLDERS.values() for name in names}
-    splits = sorted(name for name in by_class if name.lower() in part_names)
+    split_names = {name for names in SPLIT_FOLDERS.values() for name in names}
+    splits = sorted(name for name in by_class if name.lower() in split_names)
     if splits:
         raise InputError(
-            f"{root}: {', '.join(splits)} is a part of a data set, not a class; give "
+            f"{root}: {', '.join(splits)} is a split of a data set, not a class; give "
             f"the folder that holds the classes, such as {root / splits[0]}"
         )
     if len(by_class) < 2:

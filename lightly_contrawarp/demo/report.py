@@ -19,7 +19,7 @@ from lightly_contrawarp.data.sample_faces import sample_faces
 from lightly_contrawarp.demo.steps import DemoFiles, DemoSettings, read_json
 from lightly_contrawarp.evaluation.report.pictures import data_uri, svg
 from lightly_contrawarp.evaluation.report.templates import render
-from lightly_contrawarp.evaluation.tables import tables
+from lightly_contrawarp.evaluation.results import EncoderResult, tables
 from lightly_contrawarp.training.settings import PretrainSettings
 from lightly_contrawarp.transforms.contrawarp_transform import ContraWarpTransform
 from lightly_contrawarp.transforms.preview import preview_sheet
@@ -34,8 +34,12 @@ _CHANCE = 1 / (1 + PretrainSettings().num_negatives)
 
 def write_report(files: DemoFiles, settings: DemoSettings) -> str:
     """Writes ``report.html`` and returns the verdict in one sentence."""
-    results = read_json(files.evaluation)
-    verdict = judge(results)
+    results = {
+        name: EncoderResult.from_dict(content, f"{files.evaluation}: {name}")
+        for name, content in read_json(files.evaluation).items()
+    }
+    # The trained encoder first, then the untrained one.
+    verdict = judge(*(one.linear_probe.accuracy for one in results.values()))
     page = render(
         "demo/report.html.j2",
         verdict=verdict,
@@ -56,17 +60,16 @@ def write_report(files: DemoFiles, settings: DemoSettings) -> str:
     return verdict
 
 
-def judge(results: dict[str, Any]) -> str:
+def judge(trained: float, untrained: float) -> str:
     """Says whether the trained encoder beats the untrained one as expected.
 
     Args:
-        results: See ``Comparison.results``: the trained encoder first, then the
-            untrained one.
+        trained: Accuracy of the linear probe on the trained encoder, as a fraction.
+        untrained: The same of the untrained one.
 
     Returns:
         One sentence with both accuracies in percent.
     """
-    trained, untrained = (r["linear_probe"]["accuracy"] for r in results.values())
     gain = trained - untrained
     tail = "as expected" if gain >= GOAL else f"less than the {GOAL:.0%} expected"
     return (

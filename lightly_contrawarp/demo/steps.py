@@ -13,12 +13,13 @@ from contrawarp_edge import Embedder, Gallery, InputError
 from contrawarp_edge.core.files import atomic_write_text
 from contrawarp_edge.ingest.embed import embed_into
 from contrawarp_edge.inputs.images import iter_images
-from lightly_contrawarp.data.labelled import LabelledFolder
 from lightly_contrawarp.data.sample_faces import sample_faces
+from lightly_contrawarp.data.sets import open_folder
 from lightly_contrawarp.data.synthetic import IDENTITY_PATTERN, save_drawn_faces
 from lightly_contrawarp.evaluation.compare import compare
 from lightly_contrawarp.evaluation.encoders.opening import open_encoders
-from lightly_contrawarp.evaluation.evaluate import EvaluationSettings
+from lightly_contrawarp.evaluation.progress import EvaluationProgress
+from lightly_contrawarp.evaluation.settings import EvaluationSettings
 from lightly_contrawarp.export.onnx_model import export_onnx
 from lightly_contrawarp.models.checkpoint import load_backbone, training_facts
 from lightly_contrawarp.training.pretrain import pretrain
@@ -189,11 +190,13 @@ def _epochs_done(checkpoint: Path) -> int:
 def _evaluate(files: DemoFiles) -> None:
     comparison = compare(
         open_encoders([files.run / LAST], random_init=True),
-        LabelledFolder(files.train, identity_pattern=IDENTITY_PATTERN),
-        LabelledFolder(files.test, identity_pattern=IDENTITY_PATTERN),
+        open_folder(files.train, IDENTITY_PATTERN),
+        open_folder(files.test, IDENTITY_PATTERN),
         EvaluationSettings(),
+        progress=EvaluationProgress(),
     )
-    atomic_write_text(files.evaluation, json.dumps(comparison.results, indent=2) + "\n")
+    scores = comparison.results.to_dict()["encoders"]
+    atomic_write_text(files.evaluation, json.dumps(scores, indent=2) + "\n")
 
 
 def _export(files: DemoFiles) -> None:

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import platform
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any
 
 from contrawarp_edge.core.errors import InputError
-from contrawarp_edge.core.progress import Progress
 from lightly_contrawarp.data.labelled import LabelledImages
 from lightly_contrawarp.data.sets import FecTriplets
 from lightly_contrawarp.evaluation.encoders.encoders import Encoder, TorchEncoder
 from lightly_contrawarp.evaluation.encoders.feature_cache import FeatureCache
-from lightly_contrawarp.evaluation.evaluate import (
-    Evaluation,
-    EvaluationSettings,
-    evaluate,
-)
-from lightly_contrawarp.evaluation.measures.few_label import DRAWS, FRACTIONS
-from lightly_contrawarp.evaluation.measures.identity import MAX_PAIRS
-from lightly_contrawarp.evaluation.measures.linear_probe import C_GRID
-from lightly_contrawarp.evaluation.measures.regression import ALPHAS
-from lightly_contrawarp.evaluation.splits import Part, common_space
+from lightly_contrawarp.evaluation.evaluate import Evaluation, evaluate
+from lightly_contrawarp.evaluation.measures.registry import MEASURES
+from lightly_contrawarp.evaluation.progress import EvaluationProgress
+from lightly_contrawarp.evaluation.results import DataFacts, Results
+from lightly_contrawarp.evaluation.settings import EvaluationSettings
+from lightly_contrawarp.evaluation.splits import Split, common_space
 from lightly_contrawarp.evaluation.statistics.intervals import RESAMPLES
 
 _PACKAGES = (
@@ -44,43 +38,30 @@ class Comparison:
         evaluations: What came out, by the name of the encoder.
     """
 
-    train: Part
-    test: Part
+    train: Split
+    test: Split
     settings: EvaluationSettings
     evaluations: dict[str, Evaluation]
 
     @property
-    def results(self) -> dict[str, dict[str, Any]]:
-        """The measures by the name of the encoder, as plain values."""
-        return {name: one.result for name, one in self.evaluations.items()}
-
-    @property
-    def unreadable(self) -> list[str]:
-        """A line for each image that was left out; the same for every encoder."""
-        return next(iter(self.evaluations.values())).unreadable
-
-    def to_dict(self) -> dict[str, Any]:
-        """All there is to tell, as values that JSON can hold."""
+    def results(self) -> Results:
+        """All there is to tell."""
+        # What could be read is the same for every encoder.
         first = next(iter(self.evaluations.values()))
-        return {
-            "settings": {
-                **asdict(self.settings),
-                "c_grid": C_GRID,
-                "few_label_fractions": FRACTIONS,
-                "few_label_draws": DRAWS,
-                "ridge_alphas": ALPHAS,
-                "most_verification_pairs": MAX_PAIRS,
-                "bootstrap_resamples": RESAMPLES,
-            },
-            "versions": versions(),
-            "data": {
-                "classes": self.train.classes,
-                "train": self.train.take(first.train_rows).describe(),
-                "test": self.test.take(first.test.rows).describe(),
-                "unreadable": self.unreadable,
-            },
-            "encoders": self.results,
-        }
+        settings = asdict(self.settings)
+        for measure in MEASURES.values():
+            settings |= measure.choices
+        return Results(
+            settings={**settings, "bootstrap_resamples": RESAMPLES},
+            versions=versions(),
+            data=DataFacts(
+                classes=self.train.classes,
+                train=self.train.take(first.train_rows).facts,
+                test=self.test.take(first.test.rows).facts,
+                unreadable=first.unreadable,
+            ),
+            encoders={name: one.result for name, one in self.evaluations.items()},
+        )
 
 
 def compare(
@@ -91,16 +72,18 @@ def compare(
     *,
     triplets: FecTriplets | None = None,
     cache: FeatureCache | None = None,
+    progress: EvaluationProgress | None = None,
 ) -> Comparison:
-    """Evaluates encoders; progress goes to standard error.
+    """Evaluates encoders.
 
     Args:
         encoders: What to evaluate, by the name to call it.
         train: Images that the probes learn from, without a transform.
         test: Images that they are scored on, without a transform.
         settings: What to measure, and how.
-        triplets: Comparisons of faces by people, to compare with.
+        triplets: Faces of which people said which two are alike.
         cache: Where features are kept between runs.
+        progress: Is told how far it has come.
 
     Raises:
         InputError: If an encoder or the images cannot be used, or an encoder is to be
@@ -108,22 +91,18 @@ def compare(
     """
     if settings.fine_tuning is not None:
         _check_trainable(encoders)
-    train_part, test_part = common_space(train, test)
+    splits = common_space(train, test)
     images = len(train) + len(test) + (len(triplets.faces) if triplets else 0)
     evaluations = {}
     for name, encoder in encoders.items():
-        progress = Progress(images)
+        hooks: dict[str, Any] = {}
+        if progress is not None:
+            progress.start(name, images)
+            hooks = {"on_progress": progress.images, "on_stage": progress.stage}
         evaluations[name] = evaluate(
-            encoder,
-            train_part,
-            test_part,
-            settings,
-            triplets=triplets,
-            cache=cache,
-            on_progress=progress.update,
-            say=_speaker(name, progress),
+            encoder, *splits, settings, triplets=triplets, cache=cache, **hooks
         )
-    return Comparison(train_part, test_part, settings, evaluations)
+    return Comparison(*splits, settings, evaluations)
 
 
 def versions() -> dict[str, str]:
@@ -138,11 +117,3 @@ def _check_trainable(encoders: Mapping[str, Encoder]) -> None:
             raise InputError(
                 f"{name}: an exported model cannot be fine-tuned; give its checkpoint"
             )
-
-
-def _speaker(name: str, progress: Progress) -> Callable[[str], None]:
-    def say(stage: str) -> None:
-        progress.clear()
-        print(f"{name}: {stage}", file=sys.stderr)
-
-    return say

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.data.labelled import LabelledImages
-from lightly_contrawarp.data.synthetic import ACTIONS, read_actions
-from lightly_contrawarp.evaluation.statistics.scores import Labels
+from lightly_contrawarp.evaluation.statistics.arrays import Floats, Ints
 
 
 @dataclass(frozen=True)
-class Part:
+class SplitFacts:
+    """The facts about a split that go into results.
+
+    Attributes:
+        set: The kind of set.
+        root: Where it is.
+        images: Number of images.
+        images_by_class: The same by name of the class.
+        people: Number of people, or None if it is not known.
+    """
+
+    set: str
+    root: str
+    images: int
+    images_by_class: dict[str, int]
+    people: int | None
+
+
+@dataclass(frozen=True)
+class Split:
     """One of the two sets, or some of its items; the arrays have N entries for them.
 
     Attributes:
@@ -24,40 +41,42 @@ class Part:
         rows: Positions of the items in ``images``, int64 ``(N,)``.
         labels: Positions in ``classes``, int64 ``(N,)``.
         people: Numbers of who is shown, int64 ``(N,)``, or None if it is not known.
-        actions: float32 ``(N, len(ACTIONS))`` for drawn faces, else None.
+        targets: Numbers of each item by name, float32 ``(N,)``; those that both sets
+            have.
     """
 
     images: LabelledImages
     classes: list[str]
-    rows: Labels
-    labels: Labels
-    people: Labels | None
-    actions: NDArray[np.float32] | None
+    rows: Ints
+    labels: Ints
+    people: Ints | None
+    targets: Mapping[str, Floats]
 
-    def take(self, rows: Labels) -> Part:
+    def take(self, rows: Ints) -> Split:
         """Some of the items, by their place among these."""
-        return Part(
+        return Split(
             self.images,
             self.classes,
             self.rows[rows],
             self.labels[rows],
             None if self.people is None else self.people[rows],
-            None if self.actions is None else self.actions[rows],
+            {name: values[rows] for name, values in self.targets.items()},
         )
 
-    def describe(self) -> dict[str, Any]:
-        """The facts about these items, as plain values."""
+    @property
+    def facts(self) -> SplitFacts:
+        """What there is to tell about these items."""
         counts = np.bincount(self.labels, minlength=len(self.classes))
-        return {
-            "set": self.images.name,
-            "root": str(self.images.root),
-            "images": len(self.labels),
-            "images_by_class": dict(zip(self.classes, counts.tolist(), strict=True)),
-            "people": None if self.people is None else len(np.unique(self.people)),
-        }
+        return SplitFacts(
+            set=self.images.name,
+            root=str(self.images.root),
+            images=len(self.labels),
+            images_by_class=dict(zip(self.classes, counts.tolist(), strict=True)),
+            people=None if self.people is None else len(np.unique(self.people)),
+        )
 
 
-def common_space(train: LabelledImages, test: LabelledImages) -> tuple[Part, Part]:
+def common_space(train: LabelledImages, test: LabelledImages) -> tuple[Split, Split]:
     """Numbers the classes of both sets as those of the training set.
 
     Args:
@@ -77,30 +96,26 @@ def common_space(train: LabelledImages, test: LabelledImages) -> tuple[Part, Par
             f"{test.root}: {', '.join(unknown)} is not among the classes of "
             f"{train.root}: {', '.join(train.classes)}"
         )
-    return _part(train, train.classes), _part(test, train.classes)
+    targets = [name for name in train.targets if name in test.targets]
+    return (
+        _split(train, train.classes, targets),
+        _split(test, train.classes, targets),
+    )
 
 
-def _part(images: LabelledImages, classes: list[str]) -> Part:
+def _split(images: LabelledImages, classes: list[str], targets: list[str]) -> Split:
     numbers = np.array([classes.index(name) for name in images.classes])
-    return Part(
+    return Split(
         images,
         classes,
         np.arange(len(images)),
         numbers[images.labels],
         _people(images),
-        _actions(images),
+        {name: images.targets[name] for name in targets},
     )
 
 
-def _people(images: LabelledImages) -> Labels | None:
+def _people(images: LabelledImages) -> Ints | None:
     if images.identities is None:
         return None
     return np.unique(images.identities, return_inverse=True)[1]
-
-
-def _actions(images: LabelledImages) -> NDArray[np.float32] | None:
-    known = read_actions(images.root)
-    if not all(name in known for name in images.names):
-        return None
-    values = [known[name] for name in images.names]
-    return np.array(values, dtype=np.float32).reshape(-1, len(ACTIONS))

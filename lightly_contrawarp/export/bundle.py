@@ -22,15 +22,13 @@ from lightly_contrawarp.export.model_card import (
     select_results,
 )
 from lightly_contrawarp.export.onnx_model import Parity, stage_onnx
-from lightly_contrawarp.export.safetensors_file import (
-    to_safetensors,
-    weights_fingerprint,
-)
+from lightly_contrawarp.export.safetensors_file import to_safetensors
 from lightly_contrawarp.models.checkpoint import (
     BackboneInfo,
     load_backbone,
     training_facts,
 )
+from lightly_contrawarp.models.fingerprint import fingerprint_of
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ class Exported:
         if self.int8 is None:
             return []
         tasks = self.int8.tasks
-        return self.int8.unreadable + (tasks["data"]["unreadable"] if tasks else [])
+        return self.int8.unreadable + (tasks.data.unreadable if tasks else [])
 
 
 def export(
@@ -119,7 +117,7 @@ def export(
     if request.card_path:
         check_replaceable(request.card_path)
     backbone, info = load_backbone(checkpoint)
-    fingerprint = weights_fingerprint(backbone, info)
+    fingerprint = fingerprint_of(backbone)
     done = Exported(info)
     with staged_files() as stage:
         if path := request.safetensors:

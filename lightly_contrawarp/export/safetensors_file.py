@@ -7,8 +7,8 @@ import json
 from safetensors.torch import save
 from torch import nn
 
-from lightly_contrawarp.evaluation.encoders.encoders import TorchEncoder
 from lightly_contrawarp.models.checkpoint import BackboneInfo
+from lightly_contrawarp.models.fingerprint import fingerprint_of
 from lightly_contrawarp.models.preprocessing import PREPROCESSING
 
 
@@ -41,11 +41,6 @@ def to_safetensors(backbone: nn.Module, info: BackboneInfo) -> bytes:
             "commercial_use": info.commercial_use,
             "training_images": info.training_images,
             "package_version": info.package_version,
-            "fingerprint": weights_fingerprint(backbone, info),
+            "fingerprint": fingerprint_of(backbone),
         },
     )
-
-
-def weights_fingerprint(backbone: nn.Module, info: BackboneInfo) -> str:
-    """The fingerprint that ``contrawarp evaluate`` gives an encoder."""
-    return TorchEncoder(backbone, info.input_size).info.fingerprint

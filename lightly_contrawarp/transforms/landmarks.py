@@ -1,7 +1,7 @@
 """Landmarks of one face, in the order of a crop contract's, from what data sets have.
 
 A warp's bumps sit around the contract's eight points: brows, eyes, nose, corners and
-middle of the mouth. Detectors and CelebA give five of them, AffectNet 68 others. All
+middle of the mouth. Detectors give five of them. All
 coordinates are fractions of the image, as in
 :mod:`lightly_contrawarp.transforms.bumps`.
 """
@@ -15,18 +15,6 @@ import torch
 from torch import Tensor
 
 from contrawarp_edge.align.crop import FACE_CROP, FIVE_POINTS, CropContract
-
-# Which of the 68 points of iBUG's scheme make up each landmark.
-_OF_68: dict[str, slice] = {
-    "left_brow": slice(17, 22),
-    "right_brow": slice(22, 27),
-    "left_eye": slice(36, 42),
-    "right_eye": slice(42, 48),
-    "nose": slice(30, 31),
-    "left_mouth_corner": slice(48, 49),
-    "right_mouth_corner": slice(54, 55),
-    "mouth": slice(48, 60),  # the outer lip
-}
 
 
 def template_points(crop: CropContract = FACE_CROP) -> Tensor:
@@ -81,48 +69,25 @@ def turn(vectors: Tensor, factor: Tensor) -> Tensor:
     return torch.stack([cos * x - sin * y, sin * x + cos * y], dim=-1)
 
 
-def from_five_points(
-    points: Tensor, crop: CropContract = FACE_CROP, aspect: float = 1.0
-) -> Tensor:
+def from_five_points(points: Tensor, crop: CropContract = FACE_CROP) -> Tensor:
     """Landmarks of faces of which five points are known.
 
     A brow sits above its eye as in the contract, at the size and angle of the face.
     The middle of the mouth is halfway between its corners.
 
     Args:
-        points: `FIVE_POINTS` of each face, float ``[B, 5, 2]``.
+        points: `FIVE_POINTS` of each face in a square image, float ``[B, 5, 2]``.
         crop: The contract that names the landmarks.
-        aspect: Width over height of the images in pixels.
 
     Returns:
         Float ``[B, P, 2]`` in the contract's order.
     """
-    # Angles and distances are those in pixels.
-    square = points.new_tensor([aspect, 1.0])
-    five = points * square
     template = crop.landmarks
-    factor = similarity(five.new_tensor([template[n] for n in FIVE_POINTS]), five)
-    found = dict(zip(FIVE_POINTS, five.unbind(1), strict=True))
+    factor = similarity(points.new_tensor([template[n] for n in FIVE_POINTS]), points)
+    found = dict(zip(FIVE_POINTS, points.unbind(1), strict=True))
     for side in ("left", "right"):
         (x, y), (eye_x, eye_y) = template[f"{side}_brow"], template[f"{side}_eye"]
-        rise = five.new_tensor([[[x - eye_x, y - eye_y]]]).expand(len(five), -1, -1)
+        rise = points.new_tensor([[[x - eye_x, y - eye_y]]]).expand(len(points), -1, -1)
         found[f"{side}_brow"] = found[f"{side}_eye"] + turn(rise, factor)[:, 0]
     found["mouth"] = (found["left_mouth_corner"] + found["right_mouth_corner"]) / 2
-    return torch.stack([found[name] for name in template], dim=1) / square
-
-
-def from_68_points(points: Tensor, crop: CropContract = FACE_CROP) -> Tensor:
-    """Landmarks of faces of which iBUG's 68 points are known.
-
-    Each is the mean of the points around its feature; the nose is the tip.
-
-    Args:
-        points: Float ``[B, 68, 2]``.
-        crop: The contract that names the landmarks.
-
-    Returns:
-        Float ``[B, P, 2]`` in the contract's order.
-    """
-    return torch.stack(
-        [points[:, _OF_68[name]].mean(dim=1) for name in crop.landmarks], dim=1
-    )
+    return torch.stack([found[name] for name in template], dim=1)

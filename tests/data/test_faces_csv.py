@@ -8,7 +8,7 @@ import torch
 from contrawarp_edge.core.errors import InputError
 from helpers import write
 from lightly_contrawarp.data.faces_csv import (
-    FaceRow,
+    CropRow,
     csv_header,
     facts_of,
     read_faces_csv,
@@ -43,9 +43,9 @@ def test_rows(tmp_path: Path) -> None:
     )
     points = tuple(map(float, POINTS.split(",")))
     assert read_faces_csv(table) == {
-        tmp_path / "a.jpg": FaceRow(points, None, None),
-        tmp_path / "b" / "c.jpg": FaceRow(points, "7", 1.25),
-        tmp_path / "d.jpg": FaceRow(None, None, None),
+        tmp_path / "a.jpg": CropRow(points, None, None),
+        tmp_path / "b" / "c.jpg": CropRow(points, "7", 1.25),
+        tmp_path / "d.jpg": CropRow(None, None, None),
     }
     paths = [tmp_path / name for name in ("d.jpg", "b/c.jpg", "unknown.jpg")]
     facts = facts_of(paths, read_faces_csv(table))

@@ -1,4 +1,5 @@
 import pickle
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -42,6 +43,19 @@ def test_labelled_images__identities_unknown(
 ) -> None:
     items = [_item("a", "sad", identity) for identity in identities]
     assert LabelledImages("mine", tmp_path, items).identities is None
+
+
+def test_labelled_images__targets_are_those_of_every_item(tmp_path: Path) -> None:
+    items = [
+        replace(_item("a", "sad"), targets={"smile": 0.5, "gaze": 1.0}),
+        replace(_item("b", "happy"), targets={"age": 30.0, "smile": -0.25}),
+    ]
+    targets = LabelledImages("mine", tmp_path, items).targets
+    assert {name: values.tolist() for name, values in targets.items()} == {
+        "smile": [0.5, -0.25]
+    }
+    assert LabelledImages("mine", tmp_path, [*items, _item("c", "sad")]).targets == {}
+    assert LabelledImages("mine", tmp_path, []).targets == {}
 
 
 def test_labelled_folder__canonical_order_and_aliases(tmp_path: Path) -> None:
@@ -106,7 +120,7 @@ def test_labelled_folder__broken_image_raises(tmp_path: Path) -> None:
         (["1.jpg"], r"1\.jpg: this image is in no class folder; .*happy/1\.jpg"),
         (["sad/1.jpg", "happy/1.jpg", "2.jpg"], r"2\.jpg: this image is in no class"),
         (["happy/1.jpg"], "only one class, happy; expected one folder for each class"),
-        (["train/sad/1.jpg", "test/sad/1.jpg"], "test, train is a part of a data set"),
+        (["train/sad/1.jpg", "test/sad/1.jpg"], "test, train is a split of a data set"),
         ([], "no image in this folder; expected one folder for each class"),
     ],
 )

@@ -1,11 +1,9 @@
-import warnings
 from pathlib import Path
 
 import pytest
 from obstacles import silent_pipe
 
 from contrawarp_edge.core.errors import InputError
-from lightly_contrawarp.data.sets.checks import check_count
 from lightly_contrawarp.data.tables import csv_rows, spaced_rows
 
 
@@ -30,13 +28,3 @@ def test_rows__of_a_pipe(tmp_path: Path) -> None:
             pytest.raises(InputError, match=f"{name}: not a regular file"),
         ):
             next(rows(pipe))
-
-
-def test_check_count() -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        check_count("set", 5, 4, 5)
-        check_count("set", 5)
-    message = "^set train: 1,234 labels found, the full set has 5,678 or 9$"
-    with pytest.warns(UserWarning, match=message):
-        check_count("set train", 1_234, 5_678, 9)

@@ -8,7 +8,6 @@ import torch
 
 from contrawarp_edge.align.crop import FACE_CROP, FIVE_POINTS
 from lightly_contrawarp.transforms.landmarks import (
-    from_68_points,
     from_five_points,
     landmarks_of,
     similarity,
@@ -50,12 +49,10 @@ def test_turn_is_a_complex_product() -> None:
     np.testing.assert_allclose(actual @ [1, 1j], expected)
 
 
-@pytest.mark.parametrize("aspect", [1.0, 178 / 218])
-def test_five_points_of_a_moved_template_give_all_of_it(aspect: float) -> None:
-    points = moved(0.7, 25, (0.2, -0.1))  # in units of the height
-    square = torch.tensor([aspect, 1.0], dtype=torch.float64)
-    found = from_five_points((points / square)[None, FIVE], aspect=aspect)
-    torch.testing.assert_close(found[0], points / square)
+def test_five_points_of_a_moved_template_give_all_of_it() -> None:
+    points = moved(0.7, 25, (0.2, -0.1))
+    found = from_five_points(points[None, FIVE])
+    torch.testing.assert_close(found[0], points)
 
 
 def test_brows_follow_their_own_eye() -> None:
@@ -65,24 +62,6 @@ def test_brows_follow_their_own_eye() -> None:
     lower = found["left_brow"][1] - found["right_brow"][1]
     assert float(lower) == pytest.approx(0.05, abs=0.01)
     assert torch.equal(found["left_eye"], face[0, 0])
-
-
-def test_68_points_are_averaged_around_each_feature() -> None:
-    points = np.random.default_rng(2).random((4, 68, 2))
-    found = from_68_points(torch.from_numpy(points)).numpy()
-    # Numbers as in the usual drawing of the scheme, which counts from 1.
-    for name, first, last in [
-        ("left_brow", 18, 22),
-        ("right_brow", 23, 27),
-        ("left_eye", 37, 42),
-        ("right_eye", 43, 48),
-        ("nose", 31, 31),
-        ("left_mouth_corner", 49, 49),
-        ("right_mouth_corner", 55, 55),
-        ("mouth", 49, 60),
-    ]:
-        expected = points[:, first - 1 : last].mean(1)
-        np.testing.assert_allclose(found[:, NAMES.index(name)], expected)
 
 
 def test_what_is_not_known_is_the_template() -> None:

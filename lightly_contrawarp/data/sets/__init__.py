@@ -1,21 +1,16 @@
 """Labelled sets in the layouts that people have on disk.
 
-`open_set` opens any of them; each module knows one set. CelebA's landmarks and the
-triplets of FEC are no labelled expressions and have readers of their own.
+`open_set` opens any of them; each module knows one set. The triplets of FEC are no
+labelled expressions and have a reader of their own.
 """
 
-from lightly_contrawarp.data.sets.affectnet_landmarks import affectnet_face_landmarks
 from lightly_contrawarp.data.sets.catalogue import (
-    PARTS,
     SET_NAMES,
-    available_parts,
+    SPLITS,
+    available_splits,
     open_set,
 )
-from lightly_contrawarp.data.sets.celeba import (
-    CelebaLandmarks,
-    celeba_face_landmarks,
-    read_celeba_landmarks,
-)
+from lightly_contrawarp.data.sets.class_folders import open_folder
 from lightly_contrawarp.data.sets.fec import (
     FecFace,
     FecFaces,
@@ -26,18 +21,15 @@ from lightly_contrawarp.data.sets.fec import (
 from lightly_contrawarp.data.sets.folds import Folds
 
 __all__ = [
-    "PARTS",
     "SET_NAMES",
-    "CelebaLandmarks",
+    "SPLITS",
     "FecFace",
     "FecFaces",
     "FecTriplets",
     "Folds",
-    "affectnet_face_landmarks",
-    "available_parts",
-    "celeba_face_landmarks",
+    "available_splits",
+    "open_folder",
     "open_set",
-    "read_celeba_landmarks",
     "read_fec_face",
     "read_fec_triplets",
 ]

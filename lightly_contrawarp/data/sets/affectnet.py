@@ -24,12 +24,12 @@ from lightly_contrawarp.data.sets.checks import (
     first_existing,
     warn_left_out,
 )
-from lightly_contrawarp.data.sets.class_folders import part_folders, read_repack
+from lightly_contrawarp.data.sets.class_folders import read_repack, split_folders
 from lightly_contrawarp.data.tables import csv_rows, label_number, number
 from lightly_contrawarp.data.threads import map_in_threads
 
 # AffectNet's own order is the canonical one; then none, uncertain and no face.
-LEFT_OUT = (8, 9, 10)
+_LEFT_OUT = (8, 9, 10)
 _BY_NUMBER = {str(label): name for label, name in enumerate(EXPRESSIONS)}
 _COUNTS = {"train": (287_651,), "validation": (4_000, 3_999)}
 _CSV = {"train": "training.csv", "validation": "validation.csv"}
@@ -48,7 +48,7 @@ _COLUMNS = (
 _PLACES = ("", "Manually_Annotated/")
 
 
-class ListedFace(NamedTuple):
+class _ListedFace(NamedTuple):
     """A row of the csv lists.
 
     Attributes:
@@ -56,22 +56,18 @@ class ListedFace(NamedTuple):
         file: Image below the folder of images.
         label: The set's own number.
         box: The face; empty where the label is left out.
-        points: The 68 points, with ``;`` between numbers, or nothing.
     """
 
     where: str
     file: str
     label: int
     box: Box
-    points: str
 
 
-def parts(root: Path) -> tuple[str, ...]:
-    """The parts of a copy; the test part was never published."""
-    found = [
-        part for part in _CSV if csv_file_of(root, part) or npy_folder_of(root, part)
-    ]
-    found = found or list(part_folders(root))
+def splits(root: Path) -> tuple[str, ...]:
+    """The splits of a copy; the test split was never published."""
+    found = [s for s in _CSV if _csv_file_of(root, s) or _npy_folder_of(root, s)]
+    found = found or list(split_folders(root))
     if not found:
         raise InputError(
             f"{root}: no AffectNet in this folder; expected Manually_Annotated_file_"
@@ -81,36 +77,36 @@ def parts(root: Path) -> tuple[str, ...]:
     return tuple(found)
 
 
-def read(root: Path, part: str, *, crop_faces: bool = False) -> LabelledImages:
-    """Reads a part.
+def read(root: Path, split: str, *, crop_faces: bool = False) -> LabelledImages:
+    """Reads a split.
 
     Args:
         root: Holds one of the three layouts; the lists and images of the first may be
             below ``Manually_Annotated/``.
-        part: One of `parts`.
+        split: One of `splits`.
         crop_faces: Whether to cut out the face box of the csv lists: the images of the
             first release show more than the face.
     """
-    csv_file, npy_folder = csv_file_of(root, part), npy_folder_of(root, part)
+    csv_file, npy_folder = _csv_file_of(root, split), _npy_folder_of(root, split)
     if crop_faces and not csv_file:
         raise InputError(f"{root}: faces can be cropped with the csv lists only")
     if csv_file:
-        items = _read_csv(root, csv_file, part, crop_faces)
+        items = _read_csv(root, csv_file, split, crop_faces)
     elif npy_folder:
         items = _read_npy(npy_folder)
-        check_count(f"affectnet {part}", len(items), *_COUNTS[part])
+        check_count(f"affectnet {split}", len(items), *_COUNTS[split])
     else:
-        items = read_repack(root, part, _BY_NUMBER)
+        items = read_repack(root, split, _BY_NUMBER)
     return LabelledImages("affectnet", root, items)
 
 
 def _read_csv(
-    root: Path, csv_file: Path, part: str, crop_faces: bool
+    root: Path, csv_file: Path, split: str, crop_faces: bool
 ) -> list[LabelledItem]:
-    images = image_folder(root, csv_file)
+    images = _image_folder(root, csv_file)
     listed = []
-    for face in listed_faces(csv_file):
-        if face.label in LEFT_OUT:
+    for face in _listed_faces(csv_file):
+        if face.label in _LEFT_OUT:
             continue
         if not 0 <= face.label < len(EXPRESSIONS):
             raise InputError(f"{face.where}: label {face.label}; expected 0 to 10")
@@ -120,11 +116,11 @@ def _read_csv(
             read = partial(read_face, path, face.box, item.name)
             item = LabelledItem(item.name, item.expression, read)
         listed.append((path, item))
-    check_count(f"affectnet {part}", len(listed), *_COUNTS[part])
+    check_count(f"affectnet {split}", len(listed), *_COUNTS[split])
     return drop_missing(listed, csv_file)
 
 
-def image_folder(root: Path, csv_file: Path) -> Path:
+def _image_folder(root: Path, csv_file: Path) -> Path:
     """The folder of the images of the csv lists."""
     images = first_existing(root, *(f"{at}Manually_Annotated_Images" for at in _PLACES))
     if not images:
@@ -135,7 +131,7 @@ def image_folder(root: Path, csv_file: Path) -> Path:
     return images
 
 
-def listed_faces(csv_file: Path) -> Iterator[ListedFace]:
+def _listed_faces(csv_file: Path) -> Iterator[_ListedFace]:
     """Reads the rows of a csv list, with or without its header."""
     columns: tuple[str, ...] = _COLUMNS
     for index, (where, fields) in enumerate(csv_rows(csv_file)):
@@ -151,11 +147,10 @@ def listed_faces(csv_file: Path) -> Iterator[ListedFace]:
         row = dict(zip(columns, fields, strict=True))
         label = label_number(row["expression"], where)
         box = (0.0, 0.0, 0.0, 0.0)
-        if label not in LEFT_OUT:  # the others may have no box
+        if label not in _LEFT_OUT:  # the others may have no box
             x, y, width, height = (number(row[name], where) for name in _COLUMNS[1:5])
             box = (x, y, x + width, y + height)
-        points = row.get("facial_landmarks", "")
-        yield ListedFace(where, row[_COLUMNS[0]], label, box, points)
+        yield _ListedFace(where, row[_COLUMNS[0]], label, box)
 
 
 def _read_npy(folder: Path) -> list[LabelledItem]:
@@ -165,7 +160,7 @@ def _read_npy(folder: Path) -> list[LabelledItem]:
     broken = [
         str(path)
         for path, label in zip(paths, labels, strict=True)
-        if label not in {*range(len(EXPRESSIONS)), *LEFT_OUT}
+        if label not in {*range(len(EXPRESSIONS)), *_LEFT_OUT}
     ]
     warn_left_out(annotations, "images have no label", broken, len(paths))
     return [
@@ -184,16 +179,16 @@ def _npy_label(annotations: Path, image: Path) -> int:
         return -1
 
 
-def csv_file_of(root: Path, part: str) -> Path | None:
-    """The csv list of a part, if the copy has it."""
-    if part not in _CSV:
+def _csv_file_of(root: Path, split: str) -> Path | None:
+    """The csv list of a split, if the copy has it."""
+    if split not in _CSV:
         return None
     folders = ("Manually_Annotated_file_lists/", "")
-    files = [f"{at}{folder}{_CSV[part]}" for at in _PLACES for folder in folders]
+    files = [f"{at}{folder}{_CSV[split]}" for at in _PLACES for folder in folders]
     return first_existing(root, *files)
 
 
-def npy_folder_of(root: Path, part: str) -> Path | None:
-    """The folder of a part of the npy release, if the copy is one."""
-    folder = root / _NPY.get(part, "")
+def _npy_folder_of(root: Path, split: str) -> Path | None:
+    """The folder of a split of the npy release, if the copy is one."""
+    folder = root / _NPY.get(split, "")
     return folder if (folder / "annotations").is_dir() else None

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.data.folders import Transform
-from lightly_contrawarp.data.labelled import PART_FOLDERS, LabelledImages
+from lightly_contrawarp.data.labelled import SPLIT_FOLDERS, LabelledImages
 from lightly_contrawarp.data.sets import (
     affectnet,
     ckplus,
@@ -24,49 +24,49 @@ from lightly_contrawarp.data.sets import (
 
 class _Layout(NamedTuple):
     read: Callable[..., LabelledImages]
-    parts: Callable[[Path], tuple[str, ...]]
+    splits: Callable[[Path], tuple[str, ...]]
 
 
 _LAYOUTS = {
-    "rafdb": _Layout(rafdb.read, rafdb.parts),
-    "affectnet": _Layout(affectnet.read, affectnet.parts),
-    "fer2013": _Layout(fer2013.read, fer2013.parts),
-    "ferplus": _Layout(ferplus.read, ferplus.parts),
-    "expw": _Layout(expw.read, expw.parts),
-    "ckplus": _Layout(ckplus.read, ckplus.parts),
-    "jaffe": _Layout(posed.read_jaffe, posed.parts),
-    "kdef": _Layout(posed.read_kdef, posed.parts),
-    "folder": _Layout(class_folders.read, class_folders.parts),
+    "rafdb": _Layout(rafdb.read, rafdb.splits),
+    "affectnet": _Layout(affectnet.read, affectnet.splits),
+    "fer2013": _Layout(fer2013.read, fer2013.splits),
+    "ferplus": _Layout(ferplus.read, ferplus.splits),
+    "expw": _Layout(expw.read, expw.splits),
+    "ckplus": _Layout(ckplus.read, ckplus.splits),
+    "jaffe": _Layout(posed.read_jaffe, posed.splits),
+    "kdef": _Layout(posed.read_kdef, posed.splits),
+    "folder": _Layout(class_folders.read, class_folders.splits),
 }
 SET_NAMES = tuple(_LAYOUTS)
 """What can stand before the ``=`` of a set."""
 
-PARTS = tuple(PART_FOLDERS)
-"""Names of the parts: train, validation and test."""
+SPLITS = tuple(SPLIT_FOLDERS)
+"""Names of the splits: train, validation and test."""
 
 
 def open_set(
-    spec: str, part: str, *, transform: Transform | None = None, **options: Any
+    spec: str, split: str, *, transform: Transform | None = None, **options: Any
 ) -> LabelledImages:
-    """Opens one part of a labelled set.
+    """Opens one split of a labelled set.
 
     Args:
         spec: ``NAME=PATH`` with one of `SET_NAMES`, or only the path of a folder that
-            holds ``train/`` and other parts with a folder for each class. Spellings
+            holds ``train/`` and other splits with a folder for each class. Spellings
             such as ``RAF-DB`` and ``FER+`` are understood.
-        part: ``"train"``, ``"validation"`` or ``"test"``; see `available_parts`.
+        split: ``"train"``, ``"validation"`` or ``"test"``; see `available_splits`.
         transform: Applied to each image.
         **options: Those of the set: ``identity_pattern`` (folder), ``crop_faces``
             (affectnet), ``drop_duplicates`` (fer2013, ferplus), ``peak_frames``
-            (ckplus), ``angles`` (kdef), and for those without official parts ``folds``
+            (ckplus), ``angles`` (kdef), and for those without official splits ``folds``
             (expw, ckplus, jaffe, kdef, folder), a `Folds`.
 
     Returns:
-        The images of the part. A warning is issued if the copy is not complete.
+        The images of the split. A warning is issued if the copy is not complete.
 
     Raises:
-        InputError: If the name, part or an option is unknown, the path is missing or
-            is laid out in another way, or there is no face in the part.
+        InputError: If the name, split or an option is unknown, the path is missing or
+            is laid out in another way, or there is no face in the split.
     """
     name, root = _parse(spec)
     layout = _LAYOUTS[name]
@@ -76,18 +76,18 @@ def open_set(
             f"{name} has no option {', '.join(unknown)}; it has "
             f"{', '.join(allowed) or 'none'}"
         )
-    available = layout.parts(root)
-    if part not in available:
-        raise InputError(f"{spec}: has no part {part}; it has {', '.join(available)}")
-    images = layout.read(root, part, **options)
+    available = layout.splits(root)
+    if split not in available:
+        raise InputError(f"{spec}: has no split {split}; it has {', '.join(available)}")
+    images = layout.read(root, split, **options)
     if not len(images):
-        raise InputError(f"{spec}: no labelled face in its part {part}")
+        raise InputError(f"{spec}: no labelled face in its split {split}")
     images.transform = transform
     return images
 
 
-def available_parts(spec: str) -> tuple[str, ...]:
-    """The parts that a copy of a set has.
+def available_splits(spec: str) -> tuple[str, ...]:
+    """The splits that a copy of a set has.
 
     Args:
         spec: See `open_set`.
@@ -96,7 +96,7 @@ def available_parts(spec: str) -> tuple[str, ...]:
         InputError: See `open_set`.
     """
     name, root = _parse(spec)
-    return _LAYOUTS[name].parts(root)
+    return _LAYOUTS[name].splits(root)
 
 
 def _parse(spec: str) -> tuple[str, Path]:
@@ -119,7 +119,7 @@ def _parse(spec: str) -> tuple[str, Path]:
 def _check_plain(root: Path) -> None:
     """Refuses a path that could be a known set, whose labels would be misread."""
     hint = f"write NAME={root} with NAME one of {', '.join(SET_NAMES)}"
-    folders = class_folders.part_folders(root) if root.is_dir() else {}
+    folders = class_folders.split_folders(root) if root.is_dir() else {}
     if "train" not in folders or len(folders) < 2:
         raise InputError(
             f"{root}: expected train/ and validation/ or test/ in it, with a folder "

@@ -1,4 +1,4 @@
-"""Reading the tables that labels come in, and checking what was found."""
+"""Whether a copy of a set is where and what it should be, and complete."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def check_count(what: str, found: int, *official: int) -> None:
     """Warns if a copy of a set has another size than the set has officially.
 
     Args:
-        what: The set and its part.
+        what: The set and its split.
         found: Number of its labels here.
         official: What the number should be; several if there are several releases,
             none if there is no knowing.

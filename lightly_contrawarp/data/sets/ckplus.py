@@ -7,7 +7,7 @@ from pathlib import Path
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.inputs.images import iter_images
 from lightly_contrawarp.data.labelled import (
-    PART_FOLDERS,
+    SPLIT_FOLDERS,
     LabelledImages,
     LabelledItem,
     file_item,
@@ -33,25 +33,25 @@ _LABELS = (
 _SEQUENCES = 327
 
 
-def parts(root: Path) -> tuple[str, ...]:
-    """Folds by person: the set has no official parts."""
+def splits(root: Path) -> tuple[str, ...]:
+    """Folds by person: the set has no official splits."""
     _find(root)
-    return tuple(PART_FOLDERS)
+    return tuple(SPLIT_FOLDERS)
 
 
 def read(
-    root: Path, part: str, *, peak_frames: int = 1, folds: Folds = DEFAULT_FOLDS
+    root: Path, split: str, *, peak_frames: int = 1, folds: Folds = DEFAULT_FOLDS
 ) -> LabelledImages:
-    """Reads a part: the neutral and the peak frames of the labelled sequences.
+    """Reads a split: the neutral and the peak frames of the labelled sequences.
 
     Args:
         root: Holds ``cohn-kanade-images/S005/001/*.png`` and
             ``Emotion/S005/001/*_emotion.txt``. Sequences without the latter have no
             label and are left out.
-        part: The part; no person is in two of them.
+        split: The split; no person is in two of them.
         peak_frames: How many frames at the end of a sequence show its expression. The
             first one shows a neutral face.
-        folds: How the parts are dealt.
+        folds: How the splits are dealt.
     """
     if peak_frames < 1:
         raise InputError(f"peak_frames {peak_frames}: must be 1 or more")
@@ -81,7 +81,7 @@ def read(
         )
     check_count("ckplus sequences", sequences, _SEQUENCES)
     warn_left_out(emotions, "sequences have no frames", missing, sequences)
-    return LabelledImages("ckplus", root, by_person(items, part, folds))
+    return LabelledImages("ckplus", root, by_person(items, split, folds))
 
 
 def _label(path: Path) -> str | None:

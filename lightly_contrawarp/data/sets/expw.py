@@ -7,7 +7,7 @@ from pathlib import Path
 
 from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.data.face_box import read_face
-from lightly_contrawarp.data.labelled import PART_FOLDERS, LabelledImages, LabelledItem
+from lightly_contrawarp.data.labelled import SPLIT_FOLDERS, LabelledImages, LabelledItem
 from lightly_contrawarp.data.sets.checks import (
     check_count,
     drop_missing,
@@ -20,20 +20,20 @@ _LABELS = ("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 _COUNT = 91_793
 
 
-def parts(root: Path) -> tuple[str, ...]:
-    """Folds by photo: the set has no official parts."""
+def splits(root: Path) -> tuple[str, ...]:
+    """Folds by photo: the set has no official splits."""
     _find(root)
-    return tuple(PART_FOLDERS)
+    return tuple(SPLIT_FOLDERS)
 
 
-def read(root: Path, part: str, *, folds: Folds = DEFAULT_FOLDS) -> LabelledImages:
-    """Reads a part; each item is one face, cut out by its box.
+def read(root: Path, split: str, *, folds: Folds = DEFAULT_FOLDS) -> LabelledImages:
+    """Reads a split; each item is one face, cut out by its box.
 
     Args:
         root: Holds ``label/label.lst`` and ``image/origin/``, both if wanted below
             ``data/``.
-        part: The part; no photo is in two of them.
-        folds: How the parts are dealt.
+        split: The split; no photo is in two of them.
+        folds: How the splits are dealt.
     """
     label_file, images = _find(root)
     listed = []
@@ -54,7 +54,7 @@ def read(root: Path, part: str, *, folds: Folds = DEFAULT_FOLDS) -> LabelledImag
     check_count("expw", len(listed), _COUNT)
     # Dealt before the missing are left out, so that all copies have the same folds.
     taken = folds.take(
-        part,
+        split,
         listed,
         [item.expression for _, item in listed],
         [str(path) for path, _ in listed],

@@ -13,13 +13,13 @@ from PIL import Image
 from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.data.labelled import LabelledImages, LabelledItem
 from lightly_contrawarp.data.sets.checks import check_count, first_existing
-from lightly_contrawarp.data.sets.class_folders import part_folders, read_repack
+from lightly_contrawarp.data.sets.class_folders import read_repack, split_folders
 from lightly_contrawarp.data.tables import csv_rows, label_number
 
 _SIDE = 48
 _EMOTIONS = ("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 USAGE = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
-"""Our name of each part by the one in the csv."""
+"""Our name of each split by the one in the csv."""
 
 _COUNTS = {"train": (28_709,), "validation": (3_589,), "test": (3_589,)}
 _FOLDER_COUNTS = {**_COUNTS, "test": (3_589, 7_178)}  # often both tests in one
@@ -31,31 +31,31 @@ class Fer2013Row(NamedTuple):
     Attributes:
         number: Its position, from 0 after the header.
         where: The file and line, for messages.
-        part: The part that it belongs to.
+        split: The split that it belongs to.
         expression: The label of the challenge.
         pixels: 48 x 48 grey values as text.
     """
 
     number: int
     where: str
-    part: str
+    split: str
     expression: str
     pixels: str
 
 
-def parts(root: Path) -> tuple[str, ...]:
-    """The parts of a copy."""
+def splits(root: Path) -> tuple[str, ...]:
+    """The splits of a copy."""
     if csv_file(root):
         return tuple(_COUNTS)
-    if folders := root.is_dir() and part_folders(root):
+    if folders := root.is_dir() and split_folders(root):
         return tuple(folders)
     raise InputError(
         f"{root}: no FER2013 here; expected fer2013.csv, or train/happy/*.jpg"
     )
 
 
-def read(root: Path, part: str, *, drop_duplicates: bool = False) -> LabelledImages:
-    """Reads a part.
+def read(root: Path, split: str, *, drop_duplicates: bool = False) -> LabelledImages:
+    """Reads a split.
 
     torchvision's loader cannot be used: it takes the complete csv only and throws both
     tests together.
@@ -63,17 +63,17 @@ def read(root: Path, part: str, *, drop_duplicates: bool = False) -> LabelledIma
     Args:
         root: ``fer2013.csv`` or ``icml_face_data.csv``, or a folder that holds it; or
             the folder of ``train/happy/*.jpg``, whose classes are told by name.
-        part: One of `parts`.
+        split: One of `splits`.
         drop_duplicates: See `select_rows`; with the csv only.
     """
     if path := csv_file(root):
         rows = ((row, row.expression) for row in fer2013_rows(path))
-        items = select_rows(path, rows, part, drop_duplicates)
+        items = select_rows(path, rows, split, drop_duplicates)
         return LabelledImages("fer2013", root, items)
     if drop_duplicates:
         raise InputError(f"{root}: duplicates can be found with fer2013.csv only")
-    items = read_repack(root, part)
-    check_count(f"fer2013 {part}", len(items), *_FOLDER_COUNTS[part])
+    items = read_repack(root, split)
+    check_count(f"fer2013 {split}", len(items), *_FOLDER_COUNTS[split])
     return LabelledImages("fer2013", root, items)
 
 
@@ -89,7 +89,7 @@ def fer2013_rows(path: Path) -> Iterator[Fer2013Row]:
     """Yields the rows of the csv, whatever the order of its columns.
 
     Raises:
-        InputError: If a column is missing, or a label or part is unknown.
+        InputError: If a column is missing, or a label or split is unknown.
     """
     rows = csv_rows(path)
     _, header = next(rows, ("", []))
@@ -106,44 +106,44 @@ def fer2013_rows(path: Path) -> Iterator[Fer2013Row]:
             )
         row = {name: text.strip() for name, text in zip(columns, fields, strict=True)}
         label = label_number(row["emotion"], where)
-        part = USAGE.get(row["Usage"])
-        if part is None or not 0 <= label < len(_EMOTIONS):
+        split = USAGE.get(row["Usage"])
+        if split is None or not 0 <= label < len(_EMOTIONS):
             raise InputError(
-                f"{where}: label {label} of part {row['Usage']!r}; expected 0 to 6 "
+                f"{where}: label {label} of split {row['Usage']!r}; expected 0 to 6 "
                 f"of {', '.join(USAGE)}"
             )
-        yield Fer2013Row(index, where, part, _EMOTIONS[label], row["pixels"])
+        yield Fer2013Row(index, where, split, _EMOTIONS[label], row["pixels"])
 
 
 def select_rows(
     path: Path,
     rows: Iterable[tuple[Fer2013Row, str | None]],
-    part: str,
+    split: str,
     drop_duplicates: bool,
 ) -> list[LabelledItem]:
-    """Makes items of the rows of a part.
+    """Makes items of the rows of a split.
 
     Args:
         path: The csv.
         rows: All its rows, each with its label; those without one are left out.
-        part: The part.
-        drop_duplicates: Whether to leave out images of the other parts that are pixel
+        split: The split.
+        drop_duplicates: Whether to leave out images of the other splits that are pixel
             by pixel the same as one of train.
     """
     count = 0
     labelled: list[tuple[bytes, LabelledItem]] = []
     train: set[bytes] = set()
     for row, expression in rows:
-        if row.part == part:
+        if row.split == split:
             count += 1
             if expression is not None:
                 pixels = _grey_values(row.pixels)
                 name = f"{path} row {row.number}"
                 read = partial(_grey_image, name, pixels)
                 labelled.append((pixels, LabelledItem(name, expression, read)))
-        elif drop_duplicates and row.part == "train":
+        elif drop_duplicates and row.split == "train":
             train.add(_grey_values(row.pixels))
-    check_count(f"{path} {part}", count, *_COUNTS[part])
+    check_count(f"{path} {split}", count, *_COUNTS[split])
     return [item for pixels, item in labelled if pixels not in train]
 
 

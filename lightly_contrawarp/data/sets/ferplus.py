@@ -31,24 +31,24 @@ _VOTED = (
 _NO_EXPRESSION = ("unknown", "NF")
 
 
-def parts(root: Path) -> tuple[str, ...]:
-    """The parts of the set."""
+def splits(root: Path) -> tuple[str, ...]:
+    """The splits of the set."""
     _files(root)
     return tuple(USAGE.values())
 
 
-def read(root: Path, part: str, *, drop_duplicates: bool = False) -> LabelledImages:
-    """Reads a part; images without a majority are left out.
+def read(root: Path, split: str, *, drop_duplicates: bool = False) -> LabelledImages:
+    """Reads a split; images without a majority are left out.
 
     Args:
         root: Holds ``fer2013new.csv`` (the votes) and ``fer2013.csv`` (the images),
             row by row the same.
-        part: The part.
-        drop_duplicates: Whether to leave out images of the other parts that are pixel
+        split: The split.
+        drop_duplicates: Whether to leave out images of the other splits that are pixel
             by pixel the same as one of train.
     """
     images, votes = _files(root)
-    items = select_rows(images, _labelled_rows(images, votes), part, drop_duplicates)
+    items = select_rows(images, _labelled_rows(images, votes), split, drop_duplicates)
     return LabelledImages("ferplus", root, items)
 
 
@@ -94,9 +94,9 @@ def _labelled_rows(
             raise InputError(
                 f"{votes}: has not as many rows as {images}; both must be complete"
             )
-        where, part, label = vote
-        if part != row.part:
-            raise InputError(f"{where}: is of another part than {row.where}")
+        where, split, label = vote
+        if split != row.split:
+            raise InputError(f"{where}: is of another split than {row.where}")
         yield row, label
 
 

@@ -19,14 +19,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Folds:
-    """How a set without official parts is dealt into train, validation and test.
+    """How a set without official splits is dealt into train, validation and test.
 
-    What belongs together, such as the images of a person, is never in two parts. The
+    What belongs together, such as the images of a person, is never in two splits. The
     folds have about the same share of each class. Test is one fold, validation the
     next one, and train the rest.
 
     Attributes:
-        fold: Which fold is the test part, from 0.
+        fold: Which fold is the test split, from 0.
         count: Number of folds, 3 or more.
         seed: Another one deals in another way.
     """
@@ -37,21 +37,21 @@ class Folds:
 
     def take(
         self,
-        part: str,
+        split: str,
         items: Sequence[T],
         labels: Sequence[str],
         groups: Sequence[str],
     ) -> list[T]:
-        """Takes one part out of a set.
+        """Takes one split out of a set.
 
         Args:
-            part: ``"train"``, ``"validation"`` or ``"test"``.
+            split: ``"train"``, ``"validation"`` or ``"test"``.
             items: The whole set.
             labels: The class of each item.
             groups: What each item belongs to.
 
         Returns:
-            The items of the part, in their order.
+            The items of the split, in their order.
 
         Raises:
             InputError: If there is no such fold, or there are fewer groups than folds.
@@ -71,27 +71,27 @@ class Folds:
         return [
             item
             for item, fold in zip(items, dealt, strict=True)
-            if of_fold.get(fold, "train") == part
+            if of_fold.get(fold, "train") == split
         ]
 
 
 DEFAULT_FOLDS = Folds()
-"""Five folds, of which the first is the test part."""
+"""Five folds, of which the first is the test split."""
 
 
 def by_person(
-    items: Sequence[LabelledItem], part: str, folds: Folds
+    items: Sequence[LabelledItem], split: str, folds: Folds
 ) -> list[LabelledItem]:
-    """Takes a part of a set that tells who is shown; nobody is in two parts."""
+    """Takes a split of a set that tells who is shown; nobody is in two splits."""
     return folds.take(
-        part,
+        split,
         items,
         [item.expression for item in items],
         [str(item.identity) for item in items],
     )
 
 
-# Dealing the photos of ExpW takes seconds, and each of the parts asks for it.
+# Dealing the photos of ExpW takes seconds, and each of the splits asks for it.
 @lru_cache(maxsize=1)
 def _deal(
     labels: tuple[str, ...], groups: tuple[str, ...], count: int, seed: int

@@ -9,7 +9,7 @@ from pathlib import Path
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.inputs.images import iter_images
 from lightly_contrawarp.data.labelled import (
-    PART_FOLDERS,
+    SPLIT_FOLDERS,
     LabelledImages,
     LabelledItem,
     file_item,
@@ -41,42 +41,42 @@ _KDEF = re.compile(
 _ANGLES = ("S", "HL", "HR", "FL", "FR")
 
 
-def parts(root: Path) -> tuple[str, ...]:
-    """Folds by person: the sets have no official parts."""
-    return tuple(PART_FOLDERS)
+def splits(root: Path) -> tuple[str, ...]:
+    """Folds by person: the sets have no official splits."""
+    return tuple(SPLIT_FOLDERS)
 
 
 def read_jaffe(
-    root: Path, part: str, *, folds: Folds = DEFAULT_FOLDS
+    root: Path, split: str, *, folds: Folds = DEFAULT_FOLDS
 ) -> LabelledImages:
-    """Reads a part of JAFFE.
+    """Reads a split of JAFFE.
 
     Args:
         root: Holds ``KA.AN1.39.tiff`` and the like, in any sub-folders.
-        part: The part; no person is in two of them.
-        folds: How the parts are dealt.
+        split: The split; no person is in two of them.
+        folds: How the splits are dealt.
     """
     found = _matches(root, _JAFFE, "JAFFE", "KA.AN1.39.tiff")
     check_count("jaffe", len(found), 213)
     items = [_item(path, match) for path, match in found]
-    return LabelledImages("jaffe", root, by_person(items, part, folds))
+    return LabelledImages("jaffe", root, by_person(items, split, folds))
 
 
 def read_kdef(
     root: Path,
-    part: str,
+    split: str,
     *,
     angles: Collection[str] = ("S",),
     folds: Folds = DEFAULT_FOLDS,
 ) -> LabelledImages:
-    """Reads a part of KDEF.
+    """Reads a split of KDEF.
 
     Args:
         root: Holds ``AF01ANS.JPG`` and the like, in any sub-folders.
-        part: The part; no person is in two of them.
+        split: The split; no person is in two of them.
         angles: From where the faces are seen: ``S`` straight, ``HL`` and ``HR`` half
             left and right, ``FL`` and ``FR`` full left and right.
-        folds: How the parts are dealt.
+        folds: How the splits are dealt.
     """
     if unknown := set(angles) - {*_ANGLES}:
         raise InputError(
@@ -89,7 +89,7 @@ def read_kdef(
     ]
     check_count("kdef", len(found), 980 * len(set(angles)))
     items = [_item(path, match) for path, match in found]
-    return LabelledImages("kdef", root, by_person(items, part, folds))
+    return LabelledImages("kdef", root, by_person(items, split, folds))
 
 
 def _matches(

@@ -11,7 +11,7 @@ from lightly_contrawarp.data.sets.checks import (
     drop_missing,
     first_existing,
 )
-from lightly_contrawarp.data.sets.class_folders import part_folders, read_repack
+from lightly_contrawarp.data.sets.class_folders import read_repack, split_folders
 from lightly_contrawarp.data.tables import label_number, spaced_rows
 
 _LABELS = ("surprise", "fear", "disgust", "happy", "sad", "anger", "neutral")
@@ -20,28 +20,28 @@ _COUNTS = {"train": (12_271,), "test": (3_068,)}
 _LISTS = ("list_patition_label.txt", "list_partition_label.txt")  # as published; mended
 
 
-def parts(root: Path) -> tuple[str, ...]:
-    """The parts of a copy."""
-    return tuple(_COUNTS) if _list_file(root) else tuple(part_folders(_repack(root)))
+def splits(root: Path) -> tuple[str, ...]:
+    """The splits of a copy."""
+    return tuple(_COUNTS) if _list_file(root) else tuple(split_folders(_repack(root)))
 
 
-def read(root: Path, part: str) -> LabelledImages:
-    """Reads a part.
+def read(root: Path, split: str) -> LabelledImages:
+    """Reads a split.
 
     Args:
         root: Holds ``EmoLabel/`` and ``Image/aligned/``, both if wanted below
             ``basic/``; or ``train/1`` to ``test/7``, if wanted below ``DATASET/``.
-        part: One of `parts`.
+        split: One of `splits`.
     """
     if list_file := _list_file(root):
-        items = _read_list(list_file, part)
+        items = _read_list(list_file, split)
     else:
-        items = read_repack(_repack(root), part, _BY_NUMBER)
-        check_count(f"rafdb {part}", len(items), *_COUNTS.get(part, ()))
+        items = read_repack(_repack(root), split, _BY_NUMBER)
+        check_count(f"rafdb {split}", len(items), *_COUNTS.get(split, ()))
     return LabelledImages("rafdb", root, items)
 
 
-def _read_list(list_file: Path, part: str) -> list[LabelledItem]:
+def _read_list(list_file: Path, split: str) -> list[LabelledItem]:
     folder = list_file.parent.parent / "Image" / "aligned"
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; it should hold the aligned faces")
@@ -55,10 +55,10 @@ def _read_list(list_file: Path, part: str) -> list[LabelledItem]:
                 f"{where}: label {label} is no basic expression (1 to 7); the compound "
                 "set cannot be used, give the folder of the basic one"
             )
-        if fields[0].startswith(part):
+        if fields[0].startswith(split):
             path = folder / f"{Path(fields[0]).stem}_aligned.jpg"
             listed.append((path, file_item(path, _LABELS[label - 1])))
-    check_count(f"rafdb {part}", len(listed), *_COUNTS.get(part, ()))
+    check_count(f"rafdb {split}", len(listed), *_COUNTS.get(split, ()))
     return drop_missing(listed, list_file)
 
 
@@ -69,7 +69,7 @@ def _list_file(root: Path) -> Path | None:
 
 def _repack(root: Path) -> Path:
     for folder in (root / "DATASET", root):
-        if folder.is_dir() and part_folders(folder):
+        if folder.is_dir() and split_folders(folder):
             return folder
     raise InputError(
         f"{root}: no RAF-DB in this folder; expected EmoLabel/{_LISTS[0]} and "

@@ -7,8 +7,8 @@ features where ``FACE_CROP`` puts them. The same seed always gives the same imag
 from lightly_contrawarp.data.synthetic.dataset import DrawnFaces
 from lightly_contrawarp.data.synthetic.files import (
     IDENTITY_PATTERN,
-    read_actions,
     save_drawn_faces,
+    with_actions,
 )
 from lightly_contrawarp.data.synthetic.landmarks import face_landmarks
 from lightly_contrawarp.data.synthetic.parameters import (
@@ -20,7 +20,6 @@ from lightly_contrawarp.data.synthetic.parameters import (
     draw_parameters,
 )
 from lightly_contrawarp.data.synthetic.render import render_faces
-from lightly_contrawarp.data.synthetic.tracks import DrawnTracks, draw_tracks
 
 __all__ = [
     "ACTIONS",
@@ -29,12 +28,10 @@ __all__ = [
     "IDENTITY_PATTERN",
     "PROTOTYPES",
     "DrawnFaces",
-    "DrawnTracks",
     "FaceParameters",
     "draw_parameters",
-    "draw_tracks",
     "face_landmarks",
-    "read_actions",
     "render_faces",
     "save_drawn_faces",
+    "with_actions",
 ]

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -14,6 +15,7 @@ from contrawarp_edge.align.crop import FACE_CROP, FIVE_POINTS
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.inputs.images import FACES_CSV
 from lightly_contrawarp.data.faces_csv import POINT_COLUMNS, csv_header
+from lightly_contrawarp.data.labelled import LabelledItem
 from lightly_contrawarp.data.synthetic.landmarks import face_landmarks
 from lightly_contrawarp.data.synthetic.parameters import (
     ACTIONS,
@@ -151,27 +153,28 @@ def _write_table(path: Path, files: list[str], parameters: FaceParameters) -> No
             )
 
 
-def read_actions(folder: Path) -> dict[str, list[float]]:
-    """Reads how much of each action every face of a folder shows.
+def with_actions(folder: Path, items: list[LabelledItem]) -> list[LabelledItem]:
+    """Gives drawn faces their targets: how much of each action they show.
 
     Args:
         folder: Any folder.
+        items: Its images.
 
     Returns:
-        Values in the order of ``ACTIONS`` by path of the face, which begins with
-        ``folder``; nothing if the folder was not written by ``save_drawn_faces``.
+        The same items, if the folder was not written by `save_drawn_faces`.
 
     Raises:
         InputError: If its table is damaged.
     """
     table = folder / FACES_CSV
     if not (folder / SETTINGS_NAME).is_file() or not table.is_file():
-        return {}
+        return items
     try:
         with table.open(newline="") as stream:
-            return {
-                str(folder / row["path"]): [float(row[name]) for name in ACTIONS]
+            known = {
+                str(folder / row["path"]): {name: float(row[name]) for name in ACTIONS}
                 for row in csv.DictReader(stream)
             }
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{table}: damaged; draw the faces again") from error
+    return [replace(item, targets=known.get(item.name, {})) for item in items]

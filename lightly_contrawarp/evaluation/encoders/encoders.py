@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from torchvision.transforms.functional import pil_to_tensor
 from contrawarp_edge import Embedder
 from contrawarp_edge.inputs.loading import to_pixels
 from lightly_contrawarp.evaluation.encoders.spatial import SpatialFeatures
+from lightly_contrawarp.models.fingerprint import fingerprint_of
 from lightly_contrawarp.models.preprocessing import PREPROCESSING, preprocess
 
 FeatureKind = Literal["pooled", "spatial"]
@@ -121,7 +121,7 @@ class TorchEncoder:
             precision="fp32",
             device=self._device,
             preprocessing=PREPROCESSING,
-            fingerprint=_fingerprint(self.module),
+            fingerprint=fingerprint_of(self.module),
         )
 
     def embed(self, batch: Tensor) -> NDArray[np.float32]:
@@ -224,13 +224,3 @@ def _evaluating(module: nn.Module) -> Iterator[None]:
     finally:
         for part in training:
             part.training = True
-
-
-def _fingerprint(module: nn.Module) -> str:
-    """Hashes layers and weights: what the module computes, whatever file it is in."""
-    digest = hashlib.sha256(repr(module).encode())
-    for key, value in sorted(module.state_dict().items()):
-        digest.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
-        content = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
-        digest.update(content.numpy().tobytes())
-    return digest.hexdigest()

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from contrawarp_edge.core.drafts import remove_stale_drafts
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.files import atomic_write, storage_errors
 from contrawarp_edge.inputs.images import image_extensions
@@ -44,7 +43,6 @@ class FeatureCache:
             raise InputError(f"{folder}: is a file; --cache has to be a folder")
         with storage_errors(f"{folder}: cannot be created"):
             folder.mkdir(parents=True, exist_ok=True)
-        remove_stale_drafts(folder)
         self.folder = folder
 
     def features(

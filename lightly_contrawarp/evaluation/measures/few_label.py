@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from lightly_contrawarp.evaluation.measures.linear_probe import (
-    Values,
+    LinearProbeResult,
     choose_c,
     fit_probe,
-)
-from lightly_contrawarp.evaluation.measures.probe_result import (
-    ProbeResult,
     summarise_runs,
 )
-from lightly_contrawarp.evaluation.statistics.scores import Labels
+from lightly_contrawarp.evaluation.statistics.arrays import Floats, Ints
+from lightly_contrawarp.evaluation.tables import Table, encoder_table, percent
 
 FRACTIONS = (0.01, 0.1)
 """Shares of the training labels that the probe gets."""
@@ -40,14 +38,14 @@ class FewLabelResult:
 
     fraction: float
     images: int
-    probe: ProbeResult
+    probe: LinearProbeResult
 
 
 def few_label_probe(
-    train_x: Values,
-    train_y: Labels,
-    test_x: Values,
-    test_y: Labels,
+    train_x: Floats,
+    train_y: Ints,
+    test_x: Floats,
+    test_y: Ints,
     *,
     num_classes: int,
     fractions: Sequence[float] = FRACTIONS,
@@ -88,7 +86,7 @@ def few_label_probe(
     return results
 
 
-def draw_labels(labels: Labels, fraction: float, *, seed: int) -> Labels:
+def draw_labels(labels: Ints, fraction: float, *, seed: int) -> Ints:
     """Draws a share of each class, without replacement.
 
     Args:
@@ -106,3 +104,26 @@ def draw_labels(labels: Labels, fraction: float, *, seed: int) -> Labels:
         members = rng.permutation(np.flatnonzero(labels == label))
         drawn.append(members[: max(_LEAST_OF_A_CLASS, round(fraction * len(members)))])
     return np.sort(np.concatenate(drawn))
+
+
+def table(results: Mapping[str, list[FewLabelResult]]) -> Table:
+    """Lays out results by the name of the encoder; all have the same fractions."""
+
+    def cell(position: int) -> Callable[[list[FewLabelResult]], str]:
+        def of(result: list[FewLabelResult]) -> str:
+            probe = result[position].probe
+            return f"{percent(probe.accuracy)} ± {percent(probe.spread)}"
+
+        return of
+
+    first = next(iter(results.values()))
+    return encoder_table(
+        "Few labels",
+        f"Accuracy of the linear probe, mean of {len(first[0].probe.runs)} draws "
+        "of labels ± standard deviation between them.",
+        results,
+        {
+            f"{one.fraction:.0%}, {one.images:,} images": cell(position)
+            for position, one in enumerate(first)
+        },
+    )

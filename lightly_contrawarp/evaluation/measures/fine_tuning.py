@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -22,8 +22,11 @@ from lightly_contrawarp.evaluation.encoders.encoders import (
     TorchEncoder,
     to_batch,
 )
-from lightly_contrawarp.evaluation.splits import Part
-from lightly_contrawarp.evaluation.statistics.scores import Labels, Scores, score
+from lightly_contrawarp.evaluation.settings import FineTuneSettings
+from lightly_contrawarp.evaluation.splits import Split
+from lightly_contrawarp.evaluation.statistics.arrays import Ints
+from lightly_contrawarp.evaluation.statistics.scores import Scores, score
+from lightly_contrawarp.evaluation.tables import SCORE_COLUMNS, Table, encoder_table
 from lightly_contrawarp.models.finite import all_finite
 from lightly_contrawarp.training.lightning import ProgressWithEta, fit, quiet_lightning
 from lightly_contrawarp.training.resources import check_workers, explained_resources
@@ -31,24 +34,6 @@ from lightly_contrawarp.training.resources import check_workers, explained_resou
 _Batch = tuple[Tensor, Tensor]
 
 _MEMORY_ADVICE = "leave out --finetune, or take a smaller model"
-
-
-@dataclass(frozen=True)
-class FineTuneSettings:
-    """What decides the outcome of fine-tuning.
-
-    Attributes:
-        epochs: Passes over the training set.
-        lr: Learning rate of SGD for a batch of 256; it is scaled with the batch, and
-            falls to 0 as a cosine.
-        batch_size: Most images in a step.
-        seed: Of head, order and augmentation.
-    """
-
-    epochs: int = 30
-    lr: float = 0.05
-    batch_size: int = 64
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,8 +51,8 @@ class FineTuneResult:
 
 def fine_tune(
     encoder: TorchEncoder,
-    train: Part,
-    test: Part,
+    train: Split,
+    test: Split,
     *,
     settings: FineTuneSettings,
     workers: int = 0,
@@ -131,6 +116,17 @@ def fine_tune(
     )
 
 
+def table(results: Mapping[str, FineTuneResult]) -> Table:
+    """Lays out results by the name of the encoder; all have the same settings."""
+    epochs = next(iter(results.values())).settings.epochs
+    return encoder_table(
+        "Fine-tuning",
+        f"The whole network, trained on the labels; after {epochs} epochs.",
+        {name: result.scores for name, result in results.items()},
+        SCORE_COLUMNS,
+    )
+
+
 def augmentation(input_size: int) -> v2.Transform:
     """Mild changes of a face that leave its expression alone.
 
@@ -148,23 +144,23 @@ def augmentation(input_size: int) -> v2.Transform:
 
 
 class _Chosen(Dataset[tuple[Image.Image, int]]):
-    """The items of a part, with the classes of the training set."""
+    """The items of a split, with the classes of the training set."""
 
     def __init__(
         self,
-        part: Part,
+        split: Split,
         transform: Callable[[Image.Image], Image.Image] | None = None,
     ) -> None:
-        self.part = part
+        self.split = split
         self.transform = transform
 
     def __len__(self) -> int:
-        return len(self.part.rows)
+        return len(self.split.rows)
 
     def __getitem__(self, index: int) -> tuple[Image.Image, int]:
-        image: Image.Image = self.part.images[int(self.part.rows[index])][0]
+        image: Image.Image = self.split.images[int(self.split.rows[index])][0]
         image = image if self.transform is None else self.transform(image)
-        return image, int(self.part.labels[index])
+        return image, int(self.split.labels[index])
 
 
 def _collate(items: list[tuple[Image.Image, int]], input_size: int) -> _Batch:
@@ -195,7 +191,7 @@ def _trainer(settings: FineTuneSettings, device: str) -> Trainer:
 @torch.inference_mode()
 def _predict(
     classifier: FinetuneClassifier, loader: DataLoader[tuple[Image.Image, int]]
-) -> Labels:
+) -> Ints:
     batches: Iterable[Any] = loader
     return np.concatenate(
         [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,18 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contrawarp_edge.core.errors import InputError
+from lightly_contrawarp.evaluation.statistics.arrays import Floats, Ints
 from lightly_contrawarp.evaluation.statistics.intervals import (
     Estimate,
     percentile_interval,
     resample_counts,
 )
 from lightly_contrawarp.evaluation.statistics.neighbours import (
-    Floats,
     cosine_blocks,
     precision_at,
     unit_rows,
 )
-from lightly_contrawarp.evaluation.statistics.scores import Labels
+from lightly_contrawarp.evaluation.tables import (
+    Table,
+    encoder_table,
+    estimate_cell,
+    percent,
+)
 
 NEAREST = 10
 """Number of nearest images among which a person is looked for."""
@@ -32,7 +38,7 @@ _PAIRS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
-class LeakageResult:
+class IdentityResult:
     """What an embedding tells about who is shown; intervals resample the people.
 
     Attributes:
@@ -58,9 +64,7 @@ class LeakageResult:
     cosine_gap: Estimate | None
 
 
-def identity_leakage(
-    values: Floats, labels: Labels, identities: Labels
-) -> LeakageResult:
+def identity_leakage(values: Floats, labels: Ints, identities: Ints) -> IdentityResult:
     """Measures identity leakage.
 
     Args:
@@ -79,7 +83,7 @@ def identity_leakage(
             f"got {len(people)} people and at most {sizes.max()} images of one"
         )
     share, most_possible = _same_person_share(values, person, sizes)
-    return LeakageResult(
+    return IdentityResult(
         people=len(people),
         images=len(person),
         verification_auc=_verification(values, person),
@@ -89,8 +93,27 @@ def identity_leakage(
     )
 
 
+def table(results: Mapping[str, IdentityResult]) -> Table:
+    """Lays out results by the name of the encoder; all are of the same test set."""
+    first = next(iter(results.values()))
+    return encoder_table(
+        "Identity leakage",
+        "Less is better: how well two images of a person are told from images of two "
+        "(area under the curve); the person's share of the ten nearest images, at most "
+        f"{percent(first.most_possible_share)}; and mean cosine of one person with "
+        "two expressions minus that of two people with one expression.",
+        results,
+        {
+            "verification": lambda result: estimate_cell(result.verification_auc),
+            "same person": lambda result: estimate_cell(result.same_person_share),
+            "cosine gap": lambda r: estimate_cell(r.cosine_gap, "{:+.3f}".format),
+        },
+        ["50.0", percent(first.same_person_share.chance), ""],
+    )
+
+
 def _same_person_share(
-    values: Floats, person: Labels, sizes: Labels
+    values: Floats, person: Ints, sizes: Ints
 ) -> tuple[Estimate, float]:
     shares = np.empty(len(person))
     for rows, scores in cosine_blocks(values):
@@ -112,11 +135,11 @@ def _same_person_share(
 class _Pairs(NamedTuple):
     """Pairs of images: rows of the first and of the second ones, each ``(P,)``."""
 
-    first: Labels
-    second: Labels
+    first: Ints
+    second: Ints
 
 
-def _verification(values: Floats, person: Labels) -> Estimate:
+def _verification(values: Floats, person: Ints) -> Estimate:
     rng = np.random.default_rng(0)
     same, other = _same_pairs(person, rng), _other_pairs(person, rng)
     scores = np.concatenate([_cosines(values, same), _cosines(values, other)])
@@ -140,7 +163,7 @@ def _verification(values: Floats, person: Labels) -> Estimate:
     )
 
 
-def _same_pairs(person: Labels, rng: np.random.Generator) -> _Pairs:
+def _same_pairs(person: Ints, rng: np.random.Generator) -> _Pairs:
     order = np.argsort(person, kind="stable")
     sizes = np.bincount(person)
     starts = np.cumsum(sizes) - sizes
@@ -159,7 +182,7 @@ def _same_pairs(person: Labels, rng: np.random.Generator) -> _Pairs:
     return _Pairs(order[starts[drawn] + one], order[starts[drawn] + two])
 
 
-def _other_pairs(person: Labels, rng: np.random.Generator) -> _Pairs:
+def _other_pairs(person: Ints, rng: np.random.Generator) -> _Pairs:
     count = len(person)
     if count * (count - 1) // 2 <= MAX_PAIRS:
         first, second = np.triu_indices(count, 1)
@@ -177,8 +200,8 @@ def _cosines(values: Floats, pairs: _Pairs) -> Floats:
     unit = unit_rows(values)
     return np.concatenate(
         [
-            np.einsum("nd,nd->n", unit[pairs.first[part]], unit[pairs.second[part]])
-            for part in _slices(len(pairs.first), _PAIRS_AT_ONCE)
+            np.einsum("nd,nd->n", unit[pairs.first[block]], unit[pairs.second[block]])
+            for block in _slices(len(pairs.first), _PAIRS_AT_ONCE)
         ]
     )
 
@@ -187,8 +210,8 @@ def _slices(count: int, size: int) -> list[slice]:
     return [slice(start, start + size) for start in range(0, count, size)]
 
 
-def _cosine_gap(values: Floats, labels: Labels, person: Labels) -> Estimate | None:
-    """See `LeakageResult`; from sums of unit vectors, without forming any pair.
+def _cosine_gap(values: Floats, labels: Ints, person: Ints) -> Estimate | None:
+    """See `IdentityResult`; from sums of unit vectors, without forming any pair.
 
     The cosines of all pairs inside a group add up to half of |sum of the group|^2
     minus its size.

@@ -1,63 +1,77 @@
-"""What simple classifiers read from frozen features: a linear one and neighbours."""
+"""What a linear classifier reads from frozen features."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from lightly.utils.benchmarking import knn_predict
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-from torch.nn import functional as F
 
 from contrawarp_edge.core.errors import InputError
-from lightly_contrawarp.evaluation.measures.probe_result import (
-    ProbeResult,
-    summarise_runs,
+from lightly_contrawarp.evaluation.statistics.arrays import Floats, Ints
+from lightly_contrawarp.evaluation.statistics.intervals import percentile_interval
+from lightly_contrawarp.evaluation.statistics.scores import (
+    ScoreMeans,
+    Scores,
+    resample_scores,
+    score,
 )
-from lightly_contrawarp.evaluation.statistics.scores import Labels, Scores, score
-
-Values = NDArray[np.float32]
+from lightly_contrawarp.evaluation.tables import SCORE_COLUMNS, Table, encoder_table
 
 C_GRID: tuple[float, ...] = tuple(10.0**power for power in range(-3, 4))
 """Inverse strengths of the L2 penalty that the linear probe chooses from."""
 
-_QUERIES_AT_ONCE = 256
-
 
 @dataclass(frozen=True)
-class NeighbourResult:
-    """The nearest-neighbour probe for one k.
+class LinearProbeRun:
+    """The linear probe under one seed.
 
     Attributes:
-        k: Number of neighbours asked for.
-        k_used: Number of neighbours used: ``k`` or, if smaller, the training items.
-        temperature: A neighbour of cosine s votes with weight exp(s / temperature).
+        seed: Seed of what was drawn: the held-out tenth that chose ``c``, and before
+            it the labels that a few-label probe gets.
+        c: The chosen inverse strength of the penalty.
         scores: Scores on the test set.
     """
 
-    k: int
-    k_used: int
-    temperature: float
+    seed: int
+    c: float
     scores: Scores
 
 
+@dataclass(frozen=True)
+class LinearProbeResult(ScoreMeans):
+    """The linear probe over all seeds.
+
+    The scores are means over the runs, and the intervals those of these means: 95 %
+    bootstrap intervals over the test items.
+
+    Attributes:
+        spread: Standard deviation of the accuracy between runs; 0 for a single run.
+        feature_size: Number of features of an item.
+        runs: One entry for each seed.
+    """
+
+    spread: float
+    feature_size: int
+    runs: list[LinearProbeRun]
+
+
 def linear_probe(
-    train_x: Values,
-    train_y: Labels,
-    test_x: Values,
-    test_y: Labels,
+    train_x: Floats,
+    train_y: Ints,
+    test_x: Floats,
+    test_y: Ints,
     *,
     seeds: Sequence[int],
     num_classes: int,
-) -> ProbeResult:
+) -> LinearProbeResult:
     """Fits multinomial logistic regression on standardised features.
 
     The penalty is chosen from `C_GRID` on a stratified tenth of the training set, and
@@ -87,7 +101,7 @@ def linear_probe(
     )
 
 
-def fit_probe(x: Values, y: Labels, c: float) -> Pipeline:
+def fit_probe(x: Floats, y: Ints, c: float) -> Pipeline:
     """Fits the standardising logistic regression of `linear_probe`.
 
     Args:
@@ -101,7 +115,7 @@ def fit_probe(x: Values, y: Labels, c: float) -> Pipeline:
     return _fit(_classifier(c), x, y)
 
 
-def choose_c(x: Values, y: Labels, *, seed: int) -> float:
+def choose_c(x: Floats, y: Ints, *, seed: int) -> float:
     """The entry of `C_GRID` that is most accurate on a held-out tenth.
 
     Args:
@@ -125,43 +139,58 @@ def choose_c(x: Values, y: Labels, *, seed: int) -> float:
     return C_GRID[int(np.argmax(accuracies))]
 
 
-def knn_probe(
-    train_x: Values,
-    train_y: Labels,
-    test_x: Values,
-    test_y: Labels,
+def summarise_runs(
+    runs: Sequence[tuple[int, float, Ints]],
+    test_y: Ints,
     *,
     num_classes: int,
-    ks: Sequence[int] = (5, 20, 200),
-    temperature: float = 0.07,
-) -> list[NeighbourResult]:
-    """Classifies by a weighted vote of the training items of largest cosine.
+    feature_size: int,
+) -> LinearProbeResult:
+    """Scores the predictions of several runs of a probe, and their mean.
 
     Args:
-        train_x: float32 of shape ``(N, D)``.
-        train_y: Classes of shape ``(N,)``, from 0 to ``num_classes - 1``.
-        test_x: float32 of shape ``(M, D)``.
-        test_y: Classes of shape ``(M,)``, in the same numbering.
+        runs: Seed, chosen C, and predicted classes of shape ``(M,)`` of each run.
+        test_y: The true classes, of shape ``(M,)``.
         num_classes: Number of classes.
-        ks: Numbers of neighbours; one larger than N is taken as N.
-        temperature: A neighbour of cosine s votes with weight exp(s / temperature).
-
-    Returns:
-        A result for each entry of ``ks``.
+        feature_size: To be noted in the result.
     """
-    bank = F.normalize(torch.from_numpy(train_x), dim=1).T.contiguous()
-    queries = F.normalize(torch.from_numpy(test_x), dim=1)
-    labels = torch.from_numpy(train_y)
-    results = []
-    for k in ks:
-        k_used = min(k, len(train_x))
-        best = [
-            knn_predict(part, bank, labels, num_classes, k_used, temperature)[:, 0]
-            for part in torch.split(queries, _QUERIES_AT_ONCE)
-        ]
-        scores = score(test_y, torch.cat(best).numpy(), num_classes=num_classes)
-        results.append(NeighbourResult(k, k_used, temperature, scores))
-    return results
+    scored = [
+        LinearProbeRun(seed, c, score(test_y, predicted, num_classes=num_classes))
+        for seed, c, predicted in runs
+    ]
+    resampled = np.mean(
+        [resample_scores(test_y, p, num_classes=num_classes) for _, _, p in runs],
+        axis=0,
+    )
+    accuracy, mean_class, macro_f1 = map(percentile_interval, resampled.T)
+    accuracies = [run.scores.accuracy for run in scored]
+    return LinearProbeResult(
+        accuracy=float(np.mean(accuracies)),
+        interval=accuracy,
+        spread=float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else 0.0,
+        mean_class_accuracy=float(
+            np.mean([run.scores.mean_class_accuracy for run in scored])
+        ),
+        mean_class_interval=mean_class,
+        macro_f1=float(np.mean([run.scores.macro_f1 for run in scored])),
+        macro_f1_interval=macro_f1,
+        feature_size=feature_size,
+        runs=scored,
+    )
+
+
+def table(results: Mapping[str, LinearProbeResult]) -> Table:
+    """Lays out results by the name of the encoder."""
+    columns: dict[str, Callable[[LinearProbeResult], str]] = {
+        **SCORE_COLUMNS,
+        "features": lambda result: f"{result.feature_size:,}",
+    }
+    return encoder_table(
+        "Linear probe",
+        "Logistic regression on standardised frozen features.",
+        results,
+        columns,
+    )
 
 
 def _classifier(c: float) -> Pipeline:
@@ -170,7 +199,7 @@ def _classifier(c: float) -> Pipeline:
     )
 
 
-def _fit(classifier: Pipeline, x: Values, y: Labels) -> Pipeline:
+def _fit(classifier: Pipeline, x: Floats, y: Ints) -> Pipeline:
     # Products this narrow gain nothing from more BLAS threads, and on a busy machine
     # threads that wait for each other make the fit ten times slower.
     with threadpool_limits(1, user_api="blas"), warnings.catch_warnings():
@@ -180,7 +209,7 @@ def _fit(classifier: Pipeline, x: Values, y: Labels) -> Pipeline:
         return classifier.fit(x, y)
 
 
-def _hold_out(y: Labels, *, seed: int) -> NDArray[np.bool_]:
+def _hold_out(y: Ints, *, seed: int) -> NDArray[np.bool_]:
     """Marks a random tenth of each class, at least one item, but never its last."""
     rng = np.random.default_rng(seed)
     held_out = np.zeros(len(y), dtype=bool)

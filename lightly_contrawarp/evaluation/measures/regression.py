@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +12,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from lightly_contrawarp.evaluation.measures.linear_probe import Values
+from contrawarp_edge.core.errors import InputError
+from lightly_contrawarp.evaluation.statistics.arrays import Floats
 from lightly_contrawarp.evaluation.statistics.intervals import (
     Estimate,
     percentile_interval,
     resample_counts,
 )
+from lightly_contrawarp.evaluation.tables import Table, encoder_table, estimate_cell
+
+Targets = Mapping[str, NDArray[np.floating]]
 
 ALPHAS: tuple[float, ...] = tuple(10.0**power for power in range(-2, 6))
 """Strengths of the L2 penalty that the regression probe chooses from."""
@@ -39,12 +43,7 @@ class RegressionResult:
 
 
 def regression_probe(
-    train_x: Values,
-    train_y: Values,
-    test_x: Values,
-    test_y: Values,
-    *,
-    names: Sequence[str],
+    train_x: Floats, train_y: Targets, test_x: Floats, test_y: Targets
 ) -> RegressionResult:
     """Fits ridge regression on standardised features.
 
@@ -53,21 +52,30 @@ def regression_probe(
 
     Args:
         train_x: float32 of shape ``(N, D)``.
-        train_y: Targets, float32 of shape ``(N, T)``.
+        train_y: Targets by name, each of shape ``(N,)``; at least one.
         test_x: float32 of shape ``(M, D)``.
-        test_y: Targets, float32 of shape ``(M, T)``, none of them constant.
-        names: The T names of the targets.
+        test_y: The same targets, each of shape ``(M,)``.
+
+    Raises:
+        InputError: If a target is the same number on all test items.
     """
+    names = list(train_y)
+    truth = np.stack([test_y[name] for name in names], axis=1)
+    if constant := [name for name in names if np.ptp(test_y[name]) == 0]:
+        raise InputError(
+            f"{', '.join(constant)}: the same for all test images, so there is no R2"
+        )
     ridge = RidgeCV(alphas=ALPHAS, alpha_per_target=True)
     with threadpool_limits(1, user_api="blas"):
         probe = make_pipeline(StandardScaler(), ridge).fit(
-            train_x.astype(np.float64), train_y.astype(np.float64)
+            train_x.astype(np.float64),
+            np.stack([train_y[name] for name in names], axis=1).astype(np.float64),
         )
-        predicted = probe.predict(test_x.astype(np.float64)).reshape(test_y.shape)
-    errors = (test_y - predicted) ** 2
-    r2 = _r2(np.ones(len(test_y)), test_y, errors)
+        predicted = probe.predict(test_x.astype(np.float64)).reshape(truth.shape)
+    errors = (truth - predicted) ** 2
+    r2 = _r2(np.ones(len(truth)), truth, errors)
     resampled = np.array(
-        [_r2(counts, test_y, errors) for counts in resample_counts(len(test_y))]
+        [_r2(counts, truth, errors) for counts in resample_counts(len(truth))]
     )
     return RegressionResult(
         targets={
@@ -81,8 +89,28 @@ def regression_probe(
     )
 
 
+def table(results: Mapping[str, RegressionResult]) -> Table:
+    """Lays out results by the name of the encoder; all have the same targets."""
+
+    def cell(target: str) -> Callable[[RegressionResult], str]:
+        return lambda result: f"{result.targets[target].value:.3f}"
+
+    return encoder_table(
+        "Actions of drawn faces",
+        "R2 of ridge regression: 1 is perfect, 0 is the mean.",
+        results,
+        {
+            "mean": lambda result: estimate_cell(result.mean, "{:.3f}".format),
+            **{
+                target.replace("_", " "): cell(target)
+                for target in next(iter(results.values())).targets
+            },
+        },
+    )
+
+
 def _r2(
-    weights: NDArray[np.floating] | NDArray[np.int64], truth: Values, errors: Values
+    weights: NDArray[np.floating] | NDArray[np.int64], truth: Floats, errors: Floats
 ) -> NDArray[np.float64]:
     """R2 of each target, with weights ``(M,)``; truth and errors are ``(M, T)``."""
     mean = np.average(truth, axis=0, weights=weights)

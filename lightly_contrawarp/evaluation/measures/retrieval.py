@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contrawarp_edge.core.errors import InputError
+from lightly_contrawarp.evaluation.statistics.arrays import Floats, Ints
 from lightly_contrawarp.evaluation.statistics.intervals import (
     Estimate,
     percentile_interval,
     resample_counts,
 )
 from lightly_contrawarp.evaluation.statistics.neighbours import (
-    Floats,
     average_precision,
     cosine_blocks,
     precision_at,
 )
-from lightly_contrawarp.evaluation.statistics.scores import Labels
+from lightly_contrawarp.evaluation.tables import (
+    Table,
+    encoder_table,
+    estimate_cell,
+    percent,
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ class RetrievalResult:
 
 
 def retrieval(
-    values: Floats, labels: Labels, *, identities: Labels | None = None
+    values: Floats, labels: Ints, *, identities: Ints | None = None
 ) -> RetrievalResult:
     """Searches the set with each of its images, by cosine.
 
@@ -87,6 +93,37 @@ def retrieval(
     )
 
 
+def table(
+    results: Mapping[str, RetrievalResult], *, other_people: bool = False
+) -> Table:
+    """Lays out results by the name of the encoder; all are of the same test set.
+
+    Args:
+        results: What was measured.
+        other_people: Whether images of the person of the query were left out.
+    """
+    first = next(iter(results.values()))
+    by_chance = (
+        first.precision_at_1.chance,
+        first.precision_at_10.chance,
+        first.mean_average_precision.chance,
+    )
+    return encoder_table(
+        "Retrieval, other people" if other_people else "Retrieval",
+        "The same among images of other people only."
+        if other_people
+        else "Test images that have the expression of the test image they are searched "
+        "with; mean over the expressions.",
+        results,
+        {
+            "P@1": lambda result: estimate_cell(result.precision_at_1),
+            "P@10": lambda result: estimate_cell(result.precision_at_10),
+            "mAP": lambda result: estimate_cell(result.mean_average_precision),
+        },
+        list(map(percent, by_chance)),
+    )
+
+
 def chance_average_precision(relevant: Floats, candidates: Floats) -> Floats:
     """The expected average precision of a random order.
 
@@ -106,7 +143,7 @@ def chance_average_precision(relevant: Floats, candidates: Floats) -> Floats:
 
 
 def _measure(
-    values: Floats, labels: Labels, identities: Labels | None
+    values: Floats, labels: Ints, identities: Ints | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The measures ``(N, 3)`` of each query, and what chance gives; NaN for none."""
     measured = np.full((len(labels), 3), np.nan)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +11,18 @@ from numpy.typing import NDArray
 from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.data.sets import FecTriplets
 from lightly_contrawarp.evaluation.encoders.features import Features
+from lightly_contrawarp.evaluation.statistics.arrays import Floats, Ints
 from lightly_contrawarp.evaluation.statistics.intervals import (
     Estimate,
     bootstrap_interval,
 )
-from lightly_contrawarp.evaluation.statistics.neighbours import Floats, unit_rows
-from lightly_contrawarp.evaluation.statistics.scores import Labels
+from lightly_contrawarp.evaluation.statistics.neighbours import unit_rows
+from lightly_contrawarp.evaluation.tables import (
+    Table,
+    encoder_table,
+    estimate_cell,
+    percent,
+)
 
 CHANCE = 1 / 3
 
@@ -45,7 +51,7 @@ class TripletResult:
 
 
 def triplet_accuracy(
-    values: Floats, triplets: Labels, odd: Labels, types: Sequence[str]
+    values: Floats, triplets: Ints, odd: Ints, types: Sequence[str]
 ) -> TripletResult:
     """Compares which of three faces are closest, by cosine, with people's choice.
 
@@ -78,7 +84,49 @@ def triplet_accuracy(
     )
 
 
-def _agreement(values: Floats, triplets: Labels, odd: Labels) -> NDArray[np.float64]:
+def fec_accuracy(faces: Features, triplets: FecTriplets) -> TripletResult:
+    """Compares which faces of a triplet are closest with people's choice.
+
+    Args:
+        faces: Features of ``triplets.faces``.
+        triplets: What `read_fec_triplets` returned. A triplet with a face that
+            could not be read is left out.
+
+    Raises:
+        InputError: See `triplet_accuracy`.
+    """
+    row = np.full(len(triplets.faces), -1)
+    row[faces.rows] = np.arange(len(faces.rows))
+    rows = row[triplets.triplets]
+    whole = (rows >= 0).all(axis=1)
+    return triplet_accuracy(
+        faces.values,
+        rows[whole],
+        triplets.odd[whole],
+        np.asarray(triplets.kinds)[whole].tolist(),
+    )
+
+
+def table(results: Mapping[str, TripletResult]) -> Table:
+    """Lays out results by the name of the encoder; all are of the same triplets."""
+
+    def cell(kind: str) -> Callable[[TripletResult], str]:
+        return lambda result: estimate_cell(result.by_type[kind])
+
+    kinds = list(next(iter(results.values())).by_type)
+    return encoder_table(
+        "Triplets",
+        "Agreement with people on which two of three faces are most alike.",
+        results,
+        {
+            "all": lambda result: estimate_cell(result.accuracy),
+            **{kind.split("_")[0].lower() + " class": cell(kind) for kind in kinds},
+        },
+        [percent(CHANCE)] * (1 + len(kinds)),
+    )
+
+
+def _agreement(values: Floats, triplets: Ints, odd: Ints) -> NDArray[np.float64]:
     faces = unit_rows(values)[triplets].astype(np.float64)
     cosines = np.stack(
         [np.einsum("td,td->t", faces[:, a], faces[:, b]) for a, b in _PAIRS], axis=1
@@ -90,26 +138,3 @@ def _agreement(values: Floats, triplets: Labels, odd: Labels) -> NDArray[np.floa
 
 def _estimate(right: NDArray[np.float64]) -> Estimate:
     return Estimate(float(right.mean()), bootstrap_interval(right), CHANCE)
-
-
-def fec_accuracy(faces: Features, comparisons: FecTriplets) -> TripletResult:
-    """Compares which faces of a triplet are closest with people's choice.
-
-    Args:
-        faces: Features of ``comparisons.faces``.
-        comparisons: What `read_fec_triplets` returned. A triplet with a face that
-            could not be read is left out.
-
-    Raises:
-        InputError: See `triplet_accuracy`.
-    """
-    row = np.full(len(comparisons.faces), -1)
-    row[faces.rows] = np.arange(len(faces.rows))
-    triplets = row[comparisons.triplets]
-    whole = (triplets >= 0).all(axis=1)
-    return triplet_accuracy(
-        faces.values,
-        triplets[whole],
-        comparisons.odd[whole],
-        np.asarray(comparisons.kinds)[whole].tolist(),
-    )

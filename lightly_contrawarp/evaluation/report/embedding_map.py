@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from lightly_contrawarp.evaluation.statistics.neighbours import Floats, unit_rows
-from lightly_contrawarp.evaluation.statistics.scores import Labels
+from lightly_contrawarp.evaluation.statistics.arrays import Floats, Ints
+from lightly_contrawarp.evaluation.statistics.neighbours import unit_rows
 
 MOST_POINTS = 2000
 """Larger sets are drawn from; t-SNE takes minutes beyond this."""
@@ -25,7 +25,7 @@ _COMPONENTS = 50
 _PEOPLE = 10
 
 
-def sample_rows(count: int) -> Labels:
+def sample_rows(count: int) -> Ints:
     """The rows to lay out: all, or `MOST_POINTS` of them, the same at every call."""
     if count <= MOST_POINTS:
         return np.arange(count)
@@ -57,7 +57,7 @@ def lay_out(values: Floats) -> NDArray[np.float64] | None:
 
 
 def map_by_class(
-    places: NDArray[np.float64], labels: Labels, classes: Sequence[str]
+    places: NDArray[np.float64], labels: Ints, classes: Sequence[str]
 ) -> Figure:
     """The map with a colour for each class.
 
@@ -71,7 +71,7 @@ def map_by_class(
 
 
 def map_by_person(
-    places: NDArray[np.float64], people: Labels, names: Sequence[str]
+    places: NDArray[np.float64], people: Ints, names: Sequence[str]
 ) -> Figure:
     """The map with a colour for each of the ten people with most images.
 

@@ -13,8 +13,8 @@ from lightly_contrawarp.evaluation.report.confusion import confusion_rows
 from lightly_contrawarp.evaluation.report.pictures import svg
 from lightly_contrawarp.evaluation.report.strips import Strips
 from lightly_contrawarp.evaluation.report.templates import render
-from lightly_contrawarp.evaluation.splits import Part
-from lightly_contrawarp.evaluation.tables import tables
+from lightly_contrawarp.evaluation.results import tables
+from lightly_contrawarp.evaluation.splits import Split
 
 
 def render_report(comparison: Comparison) -> str:
@@ -26,22 +26,22 @@ def render_report(comparison: Comparison) -> str:
     Returns:
         HTML that needs no network and no other file. It holds images of the test set.
     """
-    content = comparison.to_dict()
+    results = comparison.results
     first = next(iter(comparison.evaluations.values()))
     test = comparison.test.take(first.test.rows)
     strips = Strips(test)
     return render(
         "evaluation/report/report.html.j2",
-        data=content["data"],
-        settings=content["settings"],
-        versions=content["versions"],
-        tables=tables(comparison.results),
+        data=results.data,
+        settings=results.settings,
+        versions=results.versions,
+        tables=tables(results.encoders),
         encoders=[
             {
                 "name": name,
-                "facts": one.result["encoder"],
-                "dim": one.result["dim"],
-                "omitted": one.result["omitted"],
+                "facts": one.result.encoder,
+                "dim": one.result.dim,
+                "omitted": one.result.omitted,
                 "confusion": _confusion(one, test),
                 "maps": _maps(one, test),
                 "searches": strips.search(one.test.values),
@@ -53,12 +53,12 @@ def render_report(comparison: Comparison) -> str:
     )
 
 
-def _confusion(one: Evaluation, test: Part) -> list[dict[str, Any]]:
-    run = one.result["linear_probe"]["runs"][0]
-    return confusion_rows(run["scores"]["confusion"], test.classes)
+def _confusion(one: Evaluation, test: Split) -> list[dict[str, Any]]:
+    run = one.result.linear_probe.runs[0]
+    return confusion_rows(run.scores.confusion, test.classes)
 
 
-def _maps(one: Evaluation, test: Part) -> list[str]:
+def _maps(one: Evaluation, test: Split) -> list[str]:
     rows = embedding_map.sample_rows(len(test.rows))
     places = embedding_map.lay_out(one.test.values[rows])
     if places is None:

@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image
 
 from lightly_contrawarp.evaluation.report.pictures import data_uri
-from lightly_contrawarp.evaluation.splits import Part
-from lightly_contrawarp.evaluation.statistics.neighbours import Floats, unit_rows
-from lightly_contrawarp.evaluation.statistics.scores import Labels
+from lightly_contrawarp.evaluation.splits import Split
+from lightly_contrawarp.evaluation.statistics.arrays import Floats, Ints
+from lightly_contrawarp.evaluation.statistics.neighbours import unit_rows
 
 HITS = 8
 """Images shown for each search."""
@@ -27,12 +27,12 @@ class Strips:
         test: The readable images of the test set.
     """
 
-    def __init__(self, test: Part) -> None:
+    def __init__(self, test: Split) -> None:
         self._test = test
         self._pictures: dict[int, str] = {}
 
     @cached_property
-    def queries(self) -> Labels:
+    def queries(self) -> Ints:
         """A random image of each class, the same at every call."""
         rng = np.random.default_rng(_SEED)
         labels = self._test.labels

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.floating]
-Mask = NDArray[np.bool_]
+from lightly_contrawarp.evaluation.statistics.arrays import Floats, Mask
 
 _QUERIES_AT_ONCE = 256
 

@@ -8,13 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lightly_contrawarp.evaluation.statistics.arrays import Ints
 from lightly_contrawarp.evaluation.statistics.intervals import (
     Interval,
     percentile_interval,
     resample_counts,
 )
-
-Labels = NDArray[np.int64]
 
 
 class Summary(NamedTuple):
@@ -33,17 +32,16 @@ class Summary(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Scores:
-    """Agreement of predictions with the truth; all but ``confusion`` are fractions.
+class ScoreMeans:
+    """A `Summary` of predictions, or the mean of several, with intervals.
 
     Attributes:
-        accuracy: See `Summary`, as for the next two.
+        accuracy: See `Summary`, as for the other fractions.
         interval: 95 % bootstrap interval of ``accuracy`` over the test items.
         mean_class_accuracy: Mean share that is right.
         mean_class_interval: Its interval.
         macro_f1: Mean F1 score.
         macro_f1_interval: Its interval.
-        confusion: Number of items by true class (row) and predicted class (column).
     """
 
     accuracy: float
@@ -52,10 +50,20 @@ class Scores:
     mean_class_interval: Interval
     macro_f1: float
     macro_f1_interval: Interval
+
+
+@dataclass(frozen=True)
+class Scores(ScoreMeans):
+    """Agreement of predictions with the truth.
+
+    Attributes:
+        confusion: Number of items by true class (row) and predicted class (column).
+    """
+
     confusion: list[list[int]]
 
 
-def score(truth: Labels, predicted: Labels, *, num_classes: int) -> Scores:
+def score(truth: Ints, predicted: Ints, *, num_classes: int) -> Scores:
     """Scores predictions.
 
     Args:
@@ -79,7 +87,7 @@ def score(truth: Labels, predicted: Labels, *, num_classes: int) -> Scores:
 
 
 def resample_scores(
-    truth: Labels, predicted: Labels, *, num_classes: int
+    truth: Ints, predicted: Ints, *, num_classes: int
 ) -> NDArray[np.float64]:
     """The scores on the bootstrap resamples of the test items.
 
@@ -101,8 +109,8 @@ def resample_scores(
 
 
 def _confusion(
-    truth: Labels,
-    predicted: Labels,
+    truth: Ints,
+    predicted: Ints,
     num_classes: int,
     counts: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float64]:

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from contrawarp_edge import Embedder
 from contrawarp_edge.core.errors import InputError
+from lightly_contrawarp.evaluation.statistics.arrays import Floats
 from lightly_contrawarp.evaluation.statistics.intervals import (
     Estimate,
     bootstrap_interval,
 )
 from lightly_contrawarp.evaluation.statistics.neighbours import (
-    Floats,
     cosine_blocks,
     precision_at,
 )

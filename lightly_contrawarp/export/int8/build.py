@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -13,7 +14,9 @@ from contrawarp_edge.core.progress import Progress
 from lightly_contrawarp.data.labelled import LabelledImages
 from lightly_contrawarp.evaluation.compare import compare, versions
 from lightly_contrawarp.evaluation.encoders.encoders import OnnxEncoder
-from lightly_contrawarp.evaluation.evaluate import EvaluationSettings
+from lightly_contrawarp.evaluation.progress import EvaluationProgress
+from lightly_contrawarp.evaluation.results import Results
+from lightly_contrawarp.evaluation.settings import EvaluationSettings
 from lightly_contrawarp.export.exported_file import ExportedFile
 from lightly_contrawarp.export.int8.agreement import Agreement, measure_agreement
 from lightly_contrawarp.export.int8.calibration import SEED, ImageSample
@@ -113,9 +116,13 @@ def stage_int8(
     )
 
 
-def _tasks(models: dict[Path, Embedder], labelled: LabelledParts) -> dict[str, Any]:
+def _tasks(models: dict[Path, Embedder], labelled: LabelledParts) -> Results:
     encoders = {path.name: OnnxEncoder(one.path) for path, one in models.items()}
-    comparison = compare(encoders, *labelled, EvaluationSettings())
+    results = compare(
+        encoders, *labelled, EvaluationSettings(), progress=EvaluationProgress()
+    ).results
+    placed = {}
     for path in models:  # not where the files wait
-        comparison.results[path.name]["encoder"]["source"] = str(path)
-    return comparison.to_dict()
+        one = results.encoders[path.name]
+        placed[path.name] = replace(one, encoder=replace(one.encoder, source=str(path)))
+    return replace(results, encoders=placed)

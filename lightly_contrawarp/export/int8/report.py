@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lightly_contrawarp.evaluation.tables import Table, format_tables, with_interval
+from lightly_contrawarp.evaluation.results import Results, format_tables
+from lightly_contrawarp.evaluation.tables import Table, with_interval
 from lightly_contrawarp.export.exported_file import ExportedFile
 from lightly_contrawarp.export.int8.agreement import Agreement
 from lightly_contrawarp.export.int8.speed import THREADS, Speed
@@ -48,7 +49,7 @@ class Int8Report:
     passed_over: Agreement | None
     unreadable: list[str]
     speed: list[Speed]
-    tasks: dict[str, Any] | None
+    tasks: Results | None
     versions: dict[str, str]
 
     @property
@@ -73,7 +74,7 @@ class Int8Report:
             "lowest_overlap_allowed": MIN_OVERLAP,
             "enough_overlap": ENOUGH_OVERLAP,
             "speed": {"threads": THREADS, "batches": [asdict(s) for s in self.speed]},
-            "tasks": self.tasks,
+            "tasks": self.tasks.to_dict() if self.tasks else None,
             "versions": self.versions,
         }
 
@@ -132,7 +133,7 @@ class Int8Report:
         own = self.table()
         parts = [own.to_text(), own.note]
         if self.tasks:
-            parts += ["", format_tables(self.tasks["encoders"])]
+            parts += ["", format_tables(self.tasks.encoders)]
         return "\n".join(parts)
 
 

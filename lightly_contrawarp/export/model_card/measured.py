@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.regular_files import problem_of
-from lightly_contrawarp.evaluation.tables import Table, percent, tables
+from lightly_contrawarp.evaluation.measures.linear_probe import LinearProbeResult
+from lightly_contrawarp.evaluation.results import (
+    DataFacts,
+    EncoderResult,
+    Results,
+    tables,
+)
+from lightly_contrawarp.evaluation.tables import Table, percent
 
 
 @dataclass(frozen=True)
@@ -26,8 +32,8 @@ class Measured:
         own: Names in ``results`` of the model itself.
     """
 
-    data: dict[str, Any]
-    results: dict[str, dict[str, Any]]
+    data: DataFacts
+    results: dict[str, EncoderResult]
     own: list[str]
 
     def tables(self) -> list[Table]:
@@ -37,7 +43,7 @@ class Measured:
     @property
     def has_identity(self) -> bool:
         """Whether identity leakage of the model was measured."""
-        return any("identity" in self.results[name] for name in self.own)
+        return any("identity" in self.results[name].measures for name in self.own)
 
 
 def read_evaluation(path: Path, fingerprints: Collection[str]) -> Measured:
@@ -63,49 +69,43 @@ def read_evaluation(path: Path, fingerprints: Collection[str]) -> Measured:
     except ValueError as error:
         raise InputError(f"{path}: no JSON ({error})") from error
     try:
-        measured = select_results(content, fingerprints)
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+        results = Results.from_dict(content)
+    except InputError as error:
         raise InputError(
-            f"{path}: not written by contrawarp evaluate --json of this version"
+            f"{path}: not written by contrawarp evaluate --json ({error})"
         ) from error
+    measured = select_results(results, fingerprints)
     if not measured.own:
         raise InputError(
             f"{path}: has results of other models only "
-            f"({', '.join(content['encoders'])}); evaluate this checkpoint, or a file "
+            f"({', '.join(results.encoders)}); evaluate this checkpoint, or a file "
             "that was exported from it"
         )
     return measured
 
 
-def select_results(
-    content: Mapping[str, Any], fingerprints: Collection[str]
-) -> Measured:
+def select_results(results: Results, fingerprints: Collection[str]) -> Measured:
     """Takes out what concerns a model; see `Measured`.
 
     Args:
-        content: What a ``Comparison`` gives as plain values.
+        results: What was measured.
         fingerprints: Those of the model.
     """
-    encoders: dict[str, Any] = content["encoders"]
     own = [
         name
-        for name, result in encoders.items()
-        if result["encoder"]["fingerprint"] in fingerprints
+        for name, result in results.encoders.items()
+        if result.encoder.fingerprint in fingerprints
     ]
-    results = {
+    chosen = {
         name: result
-        for name, result in encoders.items()
-        if name in own or result["encoder"]["kind"] == "random"
+        for name, result in results.encoders.items()
+        if name in own or result.encoder.kind == "random"
     }
-    measured = Measured(content["data"], results, own)
-    if own:
-        measured.tables()  # what is missing is noticed here
-    return measured
+    return Measured(results.data, chosen, own)
 
 
 def _errors_by_class(measured: Measured) -> Table:
-    classes = measured.data["classes"]
-    counts = measured.data["test"]["images_by_class"]
+    counts = measured.data.test.images_by_class
     return Table(
         title="Errors by class",
         note="Share of the test images of a class that the linear probe takes for "
@@ -116,15 +116,15 @@ def _errors_by_class(measured: Measured) -> Table:
                 name,
                 f"{counts[name]:,}",
                 *(
-                    _error(measured.results[one]["linear_probe"]["runs"], label)
+                    _error(measured.results[one].linear_probe, label)
                     for one in measured.own
                 ),
             ]
-            for label, name in enumerate(classes)
+            for label, name in enumerate(measured.data.classes)
         ],
     )
 
 
-def _error(runs: list[dict[str, Any]], label: int) -> str:
-    row = np.mean([run["scores"]["confusion"][label] for run in runs], axis=0)
+def _error(probe: LinearProbeResult, label: int) -> str:
+    row = np.mean([run.scores.confusion[label] for run in probe.runs], axis=0)
     return percent(1 - row[label] / row.sum()) if row.sum() else "-"

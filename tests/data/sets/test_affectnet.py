@@ -7,7 +7,7 @@ from PIL import Image
 from contrawarp_edge.core.errors import InputError
 from helpers import save_image, write
 from lightly_contrawarp.data.labelled import EXPRESSIONS, LabelledImages
-from lightly_contrawarp.data.sets import available_parts, open_set
+from lightly_contrawarp.data.sets import available_splits, open_set
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*the full set has")
 HEADER = (
@@ -39,7 +39,7 @@ def _csv(root: Path, *, header: bool = True, file: str = "validation.csv") -> No
 def test_csv(tmp_path: Path, below: str, header: bool) -> None:
     _csv(tmp_path / below, header=header)
     spec = f"affectnet={tmp_path}"
-    assert available_parts(spec) == ("validation",)
+    assert available_splits(spec) == ("validation",)
     images = open_set(spec, "validation")
     assert _expressions(images) == images.classes == [*EXPRESSIONS]
     assert images.names[3].endswith("Manually_Annotated_Images/3/a.jpg")
@@ -75,7 +75,7 @@ def test_csv__crop_faces(tmp_path: Path) -> None:
         ([HEADER, "a.jpg,0,0,9,9,,joy,0,0"], "line 2: 'joy' is no number"),
         ([HEADER, "a.jpg,0,x,9,9,,1,0,0"], "line 2: 'x' is no number"),
         ([HEADER, "b.jpg,0,0,9,9,,1,0,0"], r"not one of its 1 images is there.*b\.jpg"),
-        ([HEADER, "a.jpg,0,0,9,9,,9,0,0"], "no labelled face in its part train"),
+        ([HEADER, "a.jpg,0,0,9,9,,9,0,0"], "no labelled face in its split train"),
     ],
 )
 def test_csv__bad(tmp_path: Path, lines: list[str], message: str) -> None:
@@ -113,7 +113,7 @@ def test_npy(tmp_path: Path, kind: object) -> None:
         path.parent.mkdir(exist_ok=True)
         np.save(path, np.asarray(value))
     spec = f"affectnet={tmp_path}"
-    assert available_parts(spec) == ("validation",)
+    assert available_splits(spec) == ("validation",)
     with pytest.warns(UserWarning, match="validation: 8 labels .* 4,000 or 3,999"):
         images = open_set(spec, "validation")
     assert _expressions(images) == [*EXPRESSIONS]

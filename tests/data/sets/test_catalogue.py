@@ -5,23 +5,23 @@ import pytest
 
 from contrawarp_edge.core.errors import InputError
 from helpers import save_image
-from lightly_contrawarp.data.sets import SET_NAMES, Folds, available_parts, open_set
+from lightly_contrawarp.data.sets import SET_NAMES, Folds, available_splits, open_set
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Parts with the classes angry and happy, of one to three images."""
-    for count, part in enumerate(("train", "val", "test"), start=1):
+    for count, split in enumerate(("train", "val", "test"), start=1):
         for name in ("angry", "happy"):
             for number in range(count):
-                save_image(tmp_path / part / name / f"p{number}_{part}.jpg")
+                save_image(tmp_path / split / name / f"p{number}_{split}.jpg")
     return tmp_path
 
 
 @pytest.mark.parametrize("spec", ["{}", "folder={}", "Folder={}"])
 def test_plain_folder(folder: Path, spec: str) -> None:
     spec = spec.format(folder)
-    assert available_parts(spec) == ("train", "validation", "test")
+    assert available_splits(spec) == ("train", "validation", "test")
     images = open_set(spec, "validation", transform=lambda image: image.size)
     assert (images.name, images.root) == ("folder", folder / "val")
     assert images.classes == ["happy", "anger"]
@@ -45,7 +45,7 @@ def test_plain_folder__ambiguous(folder: Path) -> None:
 
 def test_plain_folder__lacks_a_part(folder: Path) -> None:
     (folder / "test").rename(folder / "elsewhere")
-    with pytest.raises(InputError, match="has no part test; it has train, validation"):
+    with pytest.raises(InputError, match="has no split test; it has train, validation"):
         open_set(str(folder), "test")
 
 
@@ -55,11 +55,11 @@ def test_folder_without_parts(tmp_path: Path) -> None:
             save_image(tmp_path / name / f"S{person:03}_001.png")
     spec = f"folder={tmp_path}"
     options = {"identity_pattern": r"/S(\d+)_", "folds": Folds(count=3)}
-    parts = [open_set(spec, part, **options) for part in available_parts(spec)]
-    people = [set(images.identities or []) for images in parts]
+    splits = [open_set(spec, split, **options) for split in available_splits(spec)]
+    people = [set(images.identities or []) for images in splits]
     assert [len(group) for group in people] == [2, 2, 2]
     assert len(set.union(*people)) == 6
-    with pytest.raises(InputError, match=r"has no parts; expected train/.* pattern"):
+    with pytest.raises(InputError, match=r"has no splits; expected train/.* pattern"):
         open_set(spec, "train")
     with pytest.raises(InputError, match=r"expected train/ and .* write NAME=.* rafdb"):
         open_set(str(tmp_path), "train")
@@ -67,8 +67,8 @@ def test_folder_without_parts(tmp_path: Path) -> None:
 
 def test_numbered_classes_need_a_name(tmp_path: Path) -> None:
     for name in "12":
-        for part in ("train", "test"):
-            save_image(tmp_path / part / name / "1.jpg")
+        for split in ("train", "test"):
+            save_image(tmp_path / split / name / "1.jpg")
     with pytest.raises(InputError, match="classes are numbers, which differ from set"):
         open_set(str(tmp_path), "train")
     assert open_set(f"folder={tmp_path}", "train").classes == ["1", "2"]
@@ -123,5 +123,5 @@ def test_options_of_other_sets(folder: Path) -> None:
         open_set(str(folder), "train", angles=("S",))
     with pytest.raises(InputError, match="rafdb has no option folds; it has none"):
         open_set(f"rafdb={folder}", "train", folds=Folds())
-    with pytest.raises(InputError, match="has no part dev; it has train"):
+    with pytest.raises(InputError, match="has no split dev; it has train"):
         open_set(str(folder), "dev")

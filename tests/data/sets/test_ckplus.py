@@ -5,7 +5,7 @@ import pytest
 from contrawarp_edge.core.errors import InputError
 from helpers import save_image, write
 from lightly_contrawarp.data.labelled import LabelledImages
-from lightly_contrawarp.data.sets import Folds, available_parts, open_set
+from lightly_contrawarp.data.sets import Folds, available_splits, open_set
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*the full set has")
 NAMES = (
@@ -35,7 +35,7 @@ def _write(root: Path) -> str:
 
 
 def _all(spec: str, **options: object) -> list[LabelledImages]:
-    return [open_set(spec, part, **options) for part in available_parts(spec)]
+    return [open_set(spec, split, **options) for split in available_splits(spec)]
 
 
 def test_peak_and_neutral_frames(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from PIL import Image
 
 from contrawarp_edge.core.errors import InputError
 from helpers import save_image, write
-from lightly_contrawarp.data.sets import Folds, available_parts, open_set
+from lightly_contrawarp.data.sets import Folds, available_splits, open_set
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*the full set has")
 NAMES = ("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -34,10 +34,10 @@ def test_faces(tmp_path: Path, below: str) -> None:
     _write(tmp_path / below)
     spec = f"expw={tmp_path}"
     names = []
-    for part in available_parts(spec):
-        images = open_set(spec, part)
+    for split in available_splits(spec):
+        images = open_set(spec, split)
         photos = {name.split(" face ")[0] for name in images.names}
-        assert len(images) == 2 * len(photos)  # both faces of a photo are in one part
+        assert len(images) == 2 * len(photos)  # both faces of a photo are in one split
         for name, (image, label) in zip(images.names, images, strict=True):
             number = int(Path(name.split(" face ")[0]).stem)
             left = name.endswith("face 0")
@@ -47,7 +47,7 @@ def test_faces(tmp_path: Path, below: str) -> None:
             assert images.classes[label] == (NAMES[number % 7] if left else "neutral")
         names += images.names
     assert len(names) == len(set(names)) == 2 * PHOTOS
-    assert available_parts(spec) == ("train", "validation", "test")
+    assert available_splits(spec) == ("train", "validation", "test")
 
 
 def test_missing_photos_do_not_change_the_folds(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from contrawarp_edge.core.errors import InputError
 from helpers import save_image, write
 from lightly_contrawarp.data.labelled import LabelledImages
-from lightly_contrawarp.data.sets import available_parts, open_set
+from lightly_contrawarp.data.sets import available_splits, open_set
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*the full set has")
 NAMES = ("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -33,7 +33,7 @@ def _expressions(images: LabelledImages) -> list[str]:
 def test_csv(tmp_path: Path, place: str) -> None:
     write(tmp_path / place, HEADER, *_rows())
     spec = f"fer2013={tmp_path}"
-    assert available_parts(spec) == ("train", "validation", "test")
+    assert available_splits(spec) == ("train", "validation", "test")
     train = open_set(spec, "train")
     assert _expressions(train) == [*NAMES]
     assert train.classes[:3] == ["neutral", "happy", "sad"]
@@ -92,8 +92,8 @@ def test_csv__broken_pixels(tmp_path: Path, pixels: str) -> None:
     [
         ([], "no column Usage, emotion, pixels"),
         (["emotion,pixels", "0,1 2"], "no column Usage; expected a csv with emotion"),
-        ([HEADER, "7,1 2,Training"], "line 2: label 7 of part 'Training'; expected 0"),
-        ([HEADER, "0,1 2,Private"], "line 2: label 0 of part 'Private'"),
+        ([HEADER, "7,1 2,Training"], "line 2: label 7 of split 'Training'; expected 0"),
+        ([HEADER, "0,1 2,Private"], "line 2: label 0 of split 'Private'"),
         ([HEADER, *_rows(), "0,1 2"], "line 11: 2 columns; expected emotion, pixels"),
         ([HEADER, "happy,1 2,Training"], "line 2: 'happy' is no number"),
     ],
@@ -112,11 +112,11 @@ def test_csv__incomplete(tmp_path: Path) -> None:
 
 def test_folders__by_name(tmp_path: Path) -> None:
     names = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
-    for part in ("train", "test"):
+    for split in ("train", "test"):
         for name in names:
-            save_image(tmp_path / part / name / f"{name}.jpg")
+            save_image(tmp_path / split / name / f"{name}.jpg")
     spec = f"fer2013={tmp_path}"
-    assert available_parts(spec) == ("train", "test")
+    assert available_splits(spec) == ("train", "test")
     with pytest.warns(UserWarning, match="fer2013 test: 7 labels .* 3,589 or 7,178"):
         test = open_set(spec, "test")
     assert _expressions(test) == [

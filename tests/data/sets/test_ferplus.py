@@ -5,7 +5,7 @@ import pytest
 
 from contrawarp_edge.core.errors import InputError
 from helpers import write
-from lightly_contrawarp.data.sets import available_parts, open_set
+from lightly_contrawarp.data.sets import available_splits, open_set
 from lightly_contrawarp.data.sets.ferplus import majority
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*the full set has")
@@ -40,14 +40,14 @@ def _write(
 
 def test_votes(tmp_path: Path) -> None:
     spec = _write(tmp_path)
-    assert available_parts(spec) == ("train", "validation", "test")
+    assert available_splits(spec) == ("train", "validation", "test")
     train = open_set(spec, "train")
     assert [train.classes[label] for label in train.labels] == [*LABELS]
     for number, (image, _) in enumerate(train):
         grey = np.asarray(image)[..., 0]
         np.testing.assert_array_equal(grey, PIXELS[number].reshape(48, 48))
     assert open_set(spec, "test").classes == ["happy"]
-    with pytest.raises(InputError, match="no labelled face in its part validation"):
+    with pytest.raises(InputError, match="no labelled face in its split validation"):
         open_set(spec, "validation")
 
 
@@ -81,7 +81,7 @@ def test_drop_duplicates(tmp_path: Path) -> None:
     write(path, *lines)
     assert len(open_set(spec, "test")) == 1
     assert len(open_set(spec, "validation", drop_duplicates=True)) == 1
-    with pytest.raises(InputError, match="no labelled face in its part test"):
+    with pytest.raises(InputError, match="no labelled face in its split test"):
         open_set(spec, "test", drop_duplicates=True)
 
 
@@ -93,7 +93,7 @@ def test_drop_duplicates(tmp_path: Path) -> None:
         (
             (*USAGES[:10], *USAGES[:9:-1]),
             VOTES,
-            "line 12: is of another part than .*12",
+            "line 12: is of another split than .*12",
         ),
         (USAGES, [*VOTES[:-1], "1,2"], "line 13: 4 columns; expected 12"),
         (

@@ -6,7 +6,7 @@ import pytest
 from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.data.sets.folds import Folds
 
-PARTS = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test")
 
 
 def _people(count: int, seed: int = 0) -> tuple[list[str], list[str]]:
@@ -17,7 +17,7 @@ def _people(count: int, seed: int = 0) -> tuple[list[str], list[str]]:
 
 def _take(folds: Folds, labels: list[str], groups: list[str]) -> list[list[int]]:
     items = range(len(labels))
-    return [folds.take(part, items, labels, groups) for part in PARTS]
+    return [folds.take(split, items, labels, groups) for split in SPLITS]
 
 
 @pytest.mark.parametrize("count", [3, 5, 10])
@@ -27,9 +27,9 @@ def test_folds__every_person_is_tested_once(count: int) -> None:
     for fold in range(count):
         train, validation, test = _take(Folds(fold, count), labels, groups)
         assert sorted(train + validation + test) == list(range(len(labels)))
-        for part in (train, validation, test):
-            assert part == sorted(part)
-        people = [{groups[i] for i in part} for part in (train, validation, test)]
+        for split in (train, validation, test):
+            assert split == sorted(split)
+        people = [{groups[i] for i in split} for split in (train, validation, test)]
         assert sum(map(len, people)) == 40
         assert len(test) == pytest.approx(len(labels) / count, rel=0.35)
         tested += test
@@ -48,8 +48,8 @@ def test_folds__classes_are_balanced() -> None:
     # Each person shows one class, so dealing at random would give an uneven mix.
     groups = [str(person) for person in range(50) for _ in range(4)]
     labels = ["fear" if int(person) < 10 else "happy" for person in groups]
-    for part in _take(Folds(), labels, groups):
-        counts = Counter(labels[i] for i in part)
+    for split in _take(Folds(), labels, groups):
+        counts = Counter(labels[i] for i in split)
         assert counts["happy"] == 4 * counts["fear"]
 
 

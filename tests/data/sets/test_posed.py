@@ -7,7 +7,7 @@ import pytest
 from contrawarp_edge.core.errors import InputError
 from helpers import save_image
 from lightly_contrawarp.data.labelled import LabelledImages
-from lightly_contrawarp.data.sets import Folds, available_parts, open_set
+from lightly_contrawarp.data.sets import Folds, available_splits, open_set
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*the full set has")
 JAFFE = {
@@ -19,7 +19,7 @@ ANGLES = ("S", "HL", "HR", "FL", "FR")
 
 
 def _all(spec: str, **options: object) -> list[LabelledImages]:
-    return [open_set(spec, part, **options) for part in available_parts(spec)]
+    return [open_set(spec, split, **options) for split in available_splits(spec)]
 
 
 def _jaffe(root: Path, people: int = 6) -> None:
@@ -39,32 +39,32 @@ def test_jaffe(tmp_path: Path) -> None:
     _jaffe(tmp_path)
     (tmp_path / "README.txt").write_text("")
     save_image(tmp_path / "jaffe" / "overview.png")
-    parts = _all(f"jaffe={tmp_path}")
-    for images in parts:
+    splits = _all(f"jaffe={tmp_path}")
+    for images in splits:
         assert images.name == "jaffe"
         for name, identity, label in zip(
             images.names, images.identities or [], images.labels, strict=True
         ):
             person, code, *_ = Path(name).name.split(".")
             assert (identity, images.classes[label]) == (person, JAFFE[code[:2]])
-    people = [set(images.identities or []) for images in parts]
+    people = [set(images.identities or []) for images in splits]
     assert sum(map(len, people)) == len(set.union(*people)) == 6
-    assert sum(map(len, parts)) == 6 * 7
+    assert sum(map(len, splits)) == 6 * 7
 
 
 def test_kdef__only_straight(tmp_path: Path) -> None:
     _kdef(tmp_path)
-    parts = _all(f"kdef={tmp_path}")
-    names = [Path(name).stem for images in parts for name in images.names]
+    splits = _all(f"kdef={tmp_path}")
+    names = [Path(name).stem for images in splits for name in images.names]
     assert {name[6:] for name in names} == {"S"}
     assert len(set(names)) == len(names) == 2 * 2 * 3 * 7
-    for images in parts:
+    for images in splits:
         for name, identity, label in zip(
             images.names, images.identities or [], images.labels, strict=True
         ):
             stem = Path(name).stem
             assert (identity, images.classes[label]) == (stem[1:4], KDEF[stem[4:6]])
-    people = [set(images.identities or []) for images in parts]
+    people = [set(images.identities or []) for images in splits]
     assert sum(map(len, people)) == len(set.union(*people)) == 6
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from contrawarp_edge.core.errors import InputError
 from helpers import save_image, write
-from lightly_contrawarp.data.sets import available_parts, open_set
+from lightly_contrawarp.data.sets import available_splits, open_set
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*the full set has")
 NAMES = ("surprise", "fear", "disgust", "happy", "sad", "anger", "neutral")
@@ -13,9 +13,9 @@ NAMES = ("surprise", "fear", "disgust", "happy", "sad", "anger", "neutral")
 def _official(root: Path, labels: list[str], name: str = "list_patition_label") -> Path:
     lines = []
     for number, label in enumerate(labels, start=1):
-        part = "test" if number == len(labels) else "train"
-        lines.append(f"{part}_{number:05} {label}".replace(" ", ".jpg "))
-        image = root / "Image" / "aligned" / f"{part}_{number:05}_aligned.jpg"
+        split = "test" if number == len(labels) else "train"
+        lines.append(f"{split}_{number:05} {label}".replace(" ", ".jpg "))
+        image = root / "Image" / "aligned" / f"{split}_{number:05}_aligned.jpg"
         save_image(image, (number, 0, 0), (number, 1))
     return write(root / "EmoLabel" / f"{name}.txt", *lines, "")
 
@@ -25,7 +25,7 @@ def _official(root: Path, labels: list[str], name: str = "list_patition_label") 
 def test_official_layout(tmp_path: Path, below: str, name: str) -> None:
     _official(tmp_path / below, list("12345675"), name)
     spec = f"rafdb={tmp_path}"
-    assert available_parts(spec) == ("train", "test")
+    assert available_splits(spec) == ("train", "test")
     train, test = open_set(spec, "train"), open_set(spec, "test")
     assert [train.classes[label] for label in train.labels] == [*NAMES]
     assert train.classes == [
@@ -50,7 +50,7 @@ def test_sorted_into_folders(tmp_path: Path, below: str) -> None:
     for number in (2, 7):
         save_image(tmp_path / below / "test" / str(number) / "test_1_aligned.jpg")
     spec = f"RAF-DB={tmp_path}"
-    assert available_parts(spec) == ("train", "test")
+    assert available_splits(spec) == ("train", "test")
     train = open_set(spec, "train")
     assert [NAMES[image.width - 1] for image, _ in train] == train.classes
     assert open_set(spec, "test").classes == ["neutral", "fear"]
@@ -66,7 +66,7 @@ def test_sorted_into_folders(tmp_path: Path, below: str) -> None:
         (["train_1.jpg happy"], "line 1: 'happy' is no number"),
         (["train_1.jpg 1.5"], r"line 1: '1\.5' is no label"),
         (["train_9.jpg 4"], r"not one of its 1 images is there.*train_9_aligned\.jpg"),
-        (["test_9.jpg 4"], "no labelled face in its part train"),
+        (["test_9.jpg 4"], "no labelled face in its split train"),
     ],
 )
 def test_bad_list(tmp_path: Path, lines: list[str], message: str) -> None:
@@ -100,5 +100,5 @@ def test_wrong_folder(tmp_path: Path) -> None:
     write(tmp_path / "EmoLabel" / "list_patition_label.txt", "train_1.jpg 4")
     with pytest.raises(InputError, match="Image/aligned: no such folder"):
         open_set(f"rafdb={tmp_path}", "train")
-    with pytest.raises(InputError, match="has no part validation; it has train, test"):
+    with pytest.raises(InputError, match="has no split validation; it has train, test"):
         open_set(f"rafdb={tmp_path}", "validation")

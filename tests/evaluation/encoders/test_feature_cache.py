@@ -164,6 +164,18 @@ def test_damaged_files_are_not_trusted(
     assert module.seen == 22
 
 
+def test_what_others_keep_in_the_folder_is_left_alone(
+    tmp_path: Path, images: LabelledFolder
+) -> None:
+    thesis = tmp_path / "data" / "deep" / ".thesis.draft"
+    thesis.mkdir(parents=True)
+    (thesis / "chapter.txt").write_text("years of work")
+    (tmp_path / "data" / ".notes.draft").write_text("mine")
+    FeatureCache(tmp_path / "data").features(TorchEncoder(Counting(), 8), images)
+    assert (thesis / "chapter.txt").read_text() == "years of work"
+    assert (tmp_path / "data" / ".notes.draft").read_text() == "mine"
+
+
 def test_cache_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("")
     with pytest.raises(InputError, match="--cache has to be a folder"):

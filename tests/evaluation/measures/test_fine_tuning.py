@@ -10,23 +10,23 @@ from contrawarp_edge.core.errors import InputError
 from helpers import MakeSet
 from lightly_contrawarp.evaluation.encoders.encoders import TorchEncoder
 from lightly_contrawarp.evaluation.measures.fine_tuning import (
-    FineTuneSettings,
     augmentation,
     fine_tune,
 )
-from lightly_contrawarp.evaluation.splits import Part, common_space
+from lightly_contrawarp.evaluation.settings import FineTuneSettings
+from lightly_contrawarp.evaluation.splits import Split, common_space
 from lightly_contrawarp.models.backbones import build_backbone
 
 
 @pytest.fixture
-def parts(make_set: MakeSet) -> tuple[Part, Part]:
+def splits(make_set: MakeSet) -> tuple[Split, Split]:
     """The second image of each set cannot be read, and is not to be."""
     sets = make_set("train", 12), make_set("test", 4, classes=("angry", "sad"))
     train, test = common_space(*sets)
-    for part in (train, test):
-        Path(part.images.names[1]).write_bytes(b"no image")
+    for split in (train, test):
+        Path(split.images.names[1]).write_bytes(b"no image")
     return tuple(  # type: ignore[return-value]
-        part.take(np.delete(np.arange(len(part.rows)), 1)) for part in (train, test)
+        split.take(np.delete(np.arange(len(split.rows)), 1)) for split in (train, test)
     )
 
 
@@ -39,35 +39,35 @@ def _network() -> nn.Module:
 
 
 def test_fine_tune__learns_and_leaves_the_encoder_alone(
-    parts: tuple[Part, Part],
+    splits: tuple[Split, Split],
 ) -> None:
     encoder = TorchEncoder(_network(), 8)
     before = encoder.info.fingerprint
     # 35 images in batches of 17: without drop_last, one would be left for the last.
     settings = FineTuneSettings(epochs=12, lr=1.0, batch_size=17)
-    result = fine_tune(encoder, *parts, settings=settings)
+    result = fine_tune(encoder, *splits, settings=settings)
     assert result.scores.accuracy == 1
     assert np.sum(result.scores.confusion, axis=1).tolist() == [0, 3, 4]
     assert result.settings == settings
     assert encoder.info.fingerprint == before
-    assert fine_tune(encoder, *parts, settings=settings) == result
+    assert fine_tune(encoder, *splits, settings=settings) == result
 
 
 def test_fine_tune__trains_batch_norm_of_a_frozen_encoder(
-    parts: tuple[Part, Part],
+    splits: tuple[Split, Split],
 ) -> None:
     norm = nn.BatchNorm2d(3, momentum=0.5)
     assert norm.running_var is not None
     norm.running_var.fill_(1e8)  # hides everything until statistics are renewed
     module = nn.Sequential(norm, nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
     settings = FineTuneSettings(epochs=20, lr=1.0, batch_size=17)
-    result = fine_tune(TorchEncoder(module, 8), *parts, settings=settings)
+    result = fine_tune(TorchEncoder(module, 8), *splits, settings=settings)
     assert result.scores.accuracy == 1
     assert not norm.training
     assert norm.running_var[0] == 1e8
 
 
-def test_fine_tune__moves_the_whole_network(parts: tuple[Part, Part]) -> None:
+def test_fine_tune__moves_the_whole_network(splits: tuple[Split, Split]) -> None:
     class Silent(nn.Module):
         """Gives zeros until its weight is trained."""
 
@@ -82,22 +82,22 @@ def test_fine_tune__moves_the_whole_network(parts: tuple[Part, Part]) -> None:
             return output
 
     settings = FineTuneSettings(epochs=20, lr=2.0, batch_size=16)
-    result = fine_tune(TorchEncoder(Silent(), 8), *parts, settings=settings)
+    result = fine_tune(TorchEncoder(Silent(), 8), *splits, settings=settings)
     assert result.scores.accuracy == 1
 
 
-def test_fine_tune__of_a_backbone(parts: tuple[Part, Part]) -> None:
+def test_fine_tune__of_a_backbone(splits: tuple[Split, Split]) -> None:
     module, _ = build_backbone("small")
     settings = FineTuneSettings(epochs=1, batch_size=500)
-    result = fine_tune(TorchEncoder(module, 16), *parts, settings=settings)
+    result = fine_tune(TorchEncoder(module, 16), *splits, settings=settings)
     assert np.sum(result.scores.confusion) == 7
 
 
-def test_fine_tune__needs_two_images(parts: tuple[Part, Part]) -> None:
-    train = parts[0].take(np.array([0]))
+def test_fine_tune__needs_two_images(splits: tuple[Split, Split]) -> None:
+    train = splits[0].take(np.array([0]))
     with pytest.raises(InputError, match="two training images"):
         fine_tune(
-            TorchEncoder(_network(), 8), train, parts[1], settings=FineTuneSettings()
+            TorchEncoder(_network(), 8), train, splits[1], settings=FineTuneSettings()
         )
 
 

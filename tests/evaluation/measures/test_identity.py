@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.evaluation.measures import identity
 from lightly_contrawarp.evaluation.measures.identity import (
-    LeakageResult,
+    IdentityResult,
     identity_leakage,
 )
 
@@ -66,7 +66,7 @@ def test_identity_leakage__is_the_one_written_out() -> None:
         assert low < estimate.value < high
 
 
-def _summary(result: LeakageResult) -> tuple[float, float, float]:
+def _summary(result: IdentityResult) -> tuple[float, float, float]:
     assert result.cosine_gap is not None
     return (
         result.verification_auc.value,

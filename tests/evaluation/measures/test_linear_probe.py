@@ -8,10 +8,8 @@ from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.evaluation.measures.linear_probe import (
     C_GRID,
     choose_c,
-    knn_probe,
     linear_probe,
 )
-from lightly_contrawarp.evaluation.statistics.scores import score
 
 CLASSES = 4
 
@@ -103,27 +101,3 @@ def test_linear_probe__rare_and_absent_classes() -> None:
     assert np.shape(result.runs[0].scores.confusion) == (6, 6)
     with pytest.raises(InputError, match="two training images each"):
         linear_probe(values[:3], np.arange(3), *TEST, seeds=(0,), num_classes=6)
-
-
-@pytest.mark.parametrize("k", [1, 7, 50])
-def test_knn_probe__is_a_weighted_vote(k: int) -> None:
-    (result,) = knn_probe(*TRAIN, *TEST, num_classes=CLASSES, ks=[k], temperature=0.3)
-    bank, queries = (
-        x / np.linalg.norm(x, axis=1)[:, None] for x in (TRAIN[0], TEST[0])
-    )
-    cosines = queries @ bank.T
-    predicted = []
-    for row in cosines:
-        nearest = np.argsort(-row)[:k]
-        votes = np.zeros(CLASSES)
-        np.add.at(votes, TRAIN[1][nearest], np.exp(row[nearest] / 0.3))
-        predicted.append(votes.argmax())
-    expected = score(TEST[1], np.array(predicted), num_classes=CLASSES)
-    assert result.scores == expected
-    assert (result.k, result.k_used, result.temperature) == (k, k, 0.3)
-
-
-def test_knn_probe__k_is_clamped() -> None:
-    few = TRAIN[0][:30], TRAIN[1][:30]
-    results = knn_probe(*few, *TEST, num_classes=CLASSES)
-    assert [(r.k, r.k_used) for r in results] == [(5, 5), (20, 20), (200, 30)]

@@ -7,15 +7,15 @@ from scipy.spatial.distance import cdist
 from torch import nn
 
 from helpers import MakeSet
-from lightly_contrawarp.data.labelled import LabelledFolder
+from lightly_contrawarp.data.sets import open_folder
 from lightly_contrawarp.data.synthetic import IDENTITY_PATTERN, save_drawn_faces
 from lightly_contrawarp.evaluation.compare import compare
 from lightly_contrawarp.evaluation.encoders.encoders import TorchEncoder
-from lightly_contrawarp.evaluation.evaluate import EvaluationSettings
 from lightly_contrawarp.evaluation.report import embedding_map, render_report
 from lightly_contrawarp.evaluation.report.confusion import confusion_rows
 from lightly_contrawarp.evaluation.report.strips import Strips
-from lightly_contrawarp.evaluation.splits import Part, common_space
+from lightly_contrawarp.evaluation.settings import EvaluationSettings
+from lightly_contrawarp.evaluation.splits import Split, common_space
 
 SETTINGS = EvaluationSettings(seeds=(0,))
 
@@ -51,7 +51,7 @@ def test_render_report__holds_everything(tmp_path: Path) -> None:
         save_drawn_faces(
             tmp_path / name, 70, num_identities=7, seed=seed, size=32, labelled=True
         )
-        sets.append(LabelledFolder(tmp_path / name, identity_pattern=IDENTITY_PATTERN))
+        sets.append(open_folder(tmp_path / name, IDENTITY_PATTERN))
     Path(sets[1].names[0]).write_bytes(b"no image")
     encoder = TorchEncoder(nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten()), 16)
     encoders = {"<b>pixels": encoder, "again": encoder}
@@ -98,34 +98,34 @@ def test_confusion_rows__in_shares_of_the_row() -> None:
 
 def test_strips__are_the_nearest_by_cosine(make_set: MakeSet) -> None:
     images = make_set("test", 6, people=2)
-    _, part = common_space(images, images)
+    _, split = common_space(images, images)
     values = np.random.default_rng(0).standard_normal((18, 4))
-    strips = Strips(part)
+    strips = Strips(split)
     distances = cdist(values, values, "cosine")
     np.fill_diagonal(distances, np.inf)
     queries = strips.queries
-    assert part.labels[queries].tolist() == [0, 1, 2]
-    assert Strips(part).queries.tolist() == queries.tolist()
+    assert split.labels[queries].tolist() == [0, 1, 2]
+    assert Strips(split).queries.tolist() == queries.tolist()
     for query, search in zip(queries, strips.search(values), strict=True):
         nearest = np.argsort(distances[query])[:8]
-        assert search["label"] == part.classes[part.labels[query]]
+        assert search["label"] == split.classes[split.labels[query]]
         hits = search["hits"]
         assert [h["label"] for h in hits] == [
-            part.classes[part.labels[n]] for n in nearest
+            split.classes[split.labels[n]] for n in nearest
         ]
         assert [h["score"] for h in hits] == [
             f"{1 - distances[query, n]:.3f}" for n in nearest
         ]
-        assert part.people is not None
-        same = part.people[nearest] == part.people[query]
+        assert split.people is not None
+        same = split.people[nearest] == split.people[query]
         assert [h["same_person"] for h in hits] == same.tolist()
 
 
 def test_strips__skip_what_could_not_be_read(make_set: MakeSet) -> None:
     images = make_set("test", 6)
     Path(images.names[0]).write_bytes(b"no image")
-    part: Part = common_space(images, images)[1].take(np.arange(1, 18))
-    assert len(Strips(part).search(np.eye(17))) == 3
+    split: Split = common_space(images, images)[1].take(np.arange(1, 18))
+    assert len(Strips(split).search(np.eye(17))) == 3
 
 
 def test_lay_out__keeps_groups_together() -> None:

@@ -12,7 +12,7 @@ from torch import nn
 from lightly_contrawarp.data.labelled import LabelledFolder
 from lightly_contrawarp.evaluation.compare import compare
 from lightly_contrawarp.evaluation.encoders.encoders import TorchEncoder
-from lightly_contrawarp.evaluation.evaluate import EvaluationSettings
+from lightly_contrawarp.evaluation.settings import EvaluationSettings
 
 COLOURS = {"happy": (220, 30, 30), "sad": (30, 220, 30), "angry": (30, 30, 220)}
 
@@ -39,7 +39,7 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> str:
     }
     parts = (LabelledFolder(root / part) for part in ("train", "test"))
     comparison = compare(encoders, *parts, EvaluationSettings(seeds=(0, 1)))
-    return json.dumps(comparison.to_dict())
+    return json.dumps(comparison.results.to_dict())
 
 
 @pytest.fixture
