@@ -10,6 +10,7 @@ from lightly.loss import NTXentLoss
 from torch import Tensor, nn
 
 from lightly_contrawarp.loss.cosines import Pair, check_shapes, split_diagonal, unit
+from lightly_contrawarp.loss.hyperparameters import spells_out
 from lightly_contrawarp.loss.settings import LossSettings, NegativesFrom
 
 
@@ -34,6 +35,7 @@ class LossTerms(NamedTuple):
     top1: Tensor
 
 
+@spells_out(LossSettings)
 class ContraWarpLoss(nn.Module):
     """Loss of ContraWarping [0]: agree on global views, tell local warps apart.
 

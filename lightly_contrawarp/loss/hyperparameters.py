@@ -5,8 +5,9 @@ Nothing heavy is imported, so that commands make their options of them at once.
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import Field, dataclass, field, fields
 from enum import Enum
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.ranges import check_range
 
 _T = TypeVar("_T")
+_Class = TypeVar("_Class", bound=type)
 
 
 @dataclass(frozen=True)
@@ -71,3 +73,26 @@ def check_hyperparameters(settings: Any) -> None:
             object.__setattr__(settings, one.name, value)
         elif isinstance(one.default, int | float) and not isinstance(one.default, bool):
             check_range(one.name, value, rule.low, rule.high, low_open=rule.low_open)
+
+
+def spells_out(settings: type) -> Callable[[_Class], _Class]:
+    """Decorates a class so that ``help()`` lists settings in place of ``**changes``.
+
+    Args:
+        settings: The dataclass whose fields the class takes by name.
+    """
+
+    def decorate(cls: _Class) -> _Class:
+        signature = inspect.signature(cls)
+        own = [p for p in signature.parameters.values() if p.kind != p.VAR_KEYWORD]
+        named = [
+            inspect.Parameter(
+                one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default
+            )
+            for one in fields(settings)
+            if one.name not in signature.parameters
+        ]
+        cls.__signature__ = signature.replace(parameters=own + named)  # type: ignore[attr-defined]
+        return cls
+
+    return decorate

@@ -13,6 +13,7 @@ from pytorch_lightning import Callback, LightningModule
 from torch import Tensor, nn
 
 from lightly_contrawarp.loss.contrawarp_loss import ContraWarpLoss, LossTerms
+from lightly_contrawarp.loss.hyperparameters import spells_out
 from lightly_contrawarp.loss.pairing import loss_of_views, number_of_views
 from lightly_contrawarp.loss.settings import Contrast
 from lightly_contrawarp.models.backbones import build_backbone
@@ -34,6 +35,7 @@ from lightly_contrawarp.models.target_network import TargetNetwork
 from lightly_contrawarp.transforms.batch_items import keep_landmarks, views_of
 
 
+@spells_out(ModelSettings)
 class ContraWarp(LightningModule):
     """Trains an encoder of facial expression from the views of ContraWarpTransform.
 
