@@ -69,7 +69,7 @@ def few_label_probe(
         A result for each fraction.
 
     Raises:
-        InputError: If fewer than two classes have at least two training items.
+        NotApplicableError: If fewer than two classes have at least two training items.
     """
     results = []
     for fraction in fractions:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import NotApplicableError
 from lightly_contrawarp.evaluation.encoders.encoders import (
     EncoderInfo,
     TorchEncoder,
@@ -28,6 +28,7 @@ from lightly_contrawarp.evaluation.statistics.arrays import Ints
 from lightly_contrawarp.evaluation.statistics.scores import Scores, score
 from lightly_contrawarp.evaluation.tables import SCORE_COLUMNS, Table, encoder_table
 from lightly_contrawarp.models.finite import all_finite
+from lightly_contrawarp.models.health import DivergedError
 from lightly_contrawarp.training.lightning import ProgressWithEta, fit, quiet_lightning
 from lightly_contrawarp.training.resources import check_workers, explained_resources
 
@@ -69,11 +70,11 @@ def fine_tune(
         workers: Processes that decode images.
 
     Raises:
-        InputError: If there are fewer than two training images, or the network
-            diverges.
+        NotApplicableError: If there are fewer than two training images.
+        DivergedError: If the network diverges.
     """
     if len(train.rows) < 2:
-        raise InputError("fine-tuning needs at least two training images")
+        raise NotApplicableError("fine-tuning needs at least two training images")
     check_workers(workers)
     seed_everything(settings.seed, workers=True, verbose=False)
     info = encoder.info
@@ -106,7 +107,7 @@ def fine_tune(
             ),
         )
     if not all_finite(classifier.state_dict().values()):
-        raise InputError("fine-tuning has diverged; give a lower --finetune-lr")
+        raise DivergedError("fine-tuning has diverged; give a lower --finetune-lr")
     with explained_resources(_MEMORY_ADVICE):
         predicted = _predict(
             classifier.to(info.device).eval(), loader(_Chosen(test), batch_size=256)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import NotApplicableError
 from lightly_contrawarp.evaluation.statistics.arrays import Floats, Ints
 from lightly_contrawarp.evaluation.statistics.intervals import (
     Estimate,
@@ -73,12 +73,12 @@ def identity_leakage(values: Floats, labels: Ints, identities: Ints) -> Identity
         identities: Who each image shows, of shape ``(N,)``, any integers.
 
     Raises:
-        InputError: If there is only one person, or nobody has two images.
+        NotApplicableError: If there is only one person, or nobody has two images.
     """
     people, person = np.unique(identities, return_inverse=True)
     sizes = np.bincount(person)
     if len(people) < 2 or sizes.max() < 2:
-        raise InputError(
+        raise NotApplicableError(
             "identity leakage needs two people, and two images of one of them; "
             f"got {len(people)} people and at most {sizes.max()} images of one"
         )

@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import NotApplicableError
 from lightly_contrawarp.evaluation.statistics.arrays import Floats, Ints
 from lightly_contrawarp.evaluation.statistics.intervals import percentile_interval
 from lightly_contrawarp.evaluation.statistics.scores import (
@@ -86,7 +86,7 @@ def linear_probe(
         num_classes: Number of classes.
 
     Raises:
-        InputError: If fewer than two classes have at least two training items.
+        NotApplicableError: If fewer than two classes have at least two training items.
     """
     choices = {seed: choose_c(train_x, train_y, seed=seed) for seed in seeds}
     predicted = {
@@ -127,7 +127,7 @@ def choose_c(x: Floats, y: Ints, *, seed: int) -> float:
         The best value; the smallest of them if several are equally good.
 
     Raises:
-        InputError: If fewer than two classes have at least two items.
+        NotApplicableError: If fewer than two classes have at least two items.
     """
     held_out = _hold_out(y, seed=seed)
     classifier = _classifier(C_GRID[0])
@@ -220,7 +220,7 @@ def _hold_out(y: Ints, *, seed: int) -> NDArray[np.bool_]:
             usable += 1
             held_out[members[: max(1, round(len(members) / 10))]] = True
     if usable < 2:
-        raise InputError(
+        raise NotApplicableError(
             "the linear probe needs two training images each of two classes or more"
         )
     return held_out

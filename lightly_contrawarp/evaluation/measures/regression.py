@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import NotApplicableError
 from lightly_contrawarp.evaluation.statistics.arrays import Floats
 from lightly_contrawarp.evaluation.statistics.intervals import (
     Estimate,
@@ -57,12 +57,12 @@ def regression_probe(
         test_y: The same targets, each of shape ``(M,)``.
 
     Raises:
-        InputError: If a target is the same number on all test items.
+        NotApplicableError: If a target is the same number on all test items.
     """
     names = list(train_y)
     truth = np.stack([test_y[name] for name in names], axis=1)
     if constant := [name for name in names if np.ptp(test_y[name]) == 0]:
-        raise InputError(
+        raise NotApplicableError(
             f"{', '.join(constant)}: the same for all test images, so there is no R2"
         )
     ridge = RidgeCV(alphas=ALPHAS, alpha_per_target=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import NotApplicableError
 from lightly_contrawarp.evaluation.statistics.arrays import Floats, Ints
 from lightly_contrawarp.evaluation.statistics.intervals import (
     Estimate,
@@ -65,12 +65,12 @@ def retrieval(
             person of the query.
 
     Raises:
-        InputError: If no image has a candidate of its class.
+        NotApplicableError: If no image has a candidate of its class.
     """
     measured, chance = _measure(values, labels, identities)
     used = np.isfinite(measured[:, 2])
     if not used.any():
-        raise InputError(
+        raise NotApplicableError(
             "retrieval needs two images of a class"
             + (", of different people" if identities is not None else "")
         )

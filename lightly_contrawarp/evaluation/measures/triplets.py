@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import NotApplicableError
 from lightly_contrawarp.data.sets import FecTriplets
 from lightly_contrawarp.evaluation.encoders.features import Features
 from lightly_contrawarp.evaluation.statistics.arrays import Floats, Ints
@@ -67,11 +67,13 @@ def triplet_accuracy(
         types: Type of each triplet, such as ``ONE_CLASS_TRIPLET``.
 
     Raises:
-        InputError: If there is no triplet that people agree on.
+        NotApplicableError: If there is no triplet that people agree on.
     """
     decided = odd >= 0
     if not decided.any():
-        raise InputError("triplet accuracy needs a triplet with a majority of votes")
+        raise NotApplicableError(
+            "triplet accuracy needs a triplet with a majority of votes"
+        )
     right = _agreement(values, triplets[decided], odd[decided])
     kinds = np.asarray(types)[decided]
     names = np.unique(kinds).tolist()
@@ -93,7 +95,7 @@ def fec_accuracy(faces: Features, triplets: FecTriplets) -> TripletResult:
             could not be read is left out.
 
     Raises:
-        InputError: See `triplet_accuracy`.
+        NotApplicableError: See `triplet_accuracy`.
     """
     row = np.full(len(triplets.faces), -1)
     row[faces.rows] = np.arange(len(faces.rows))
