@@ -19,6 +19,7 @@ help:
 	@echo "make benchmark-int8 DATA=FER2013     write benchmarks/int8/RESULTS.md (half an hour)"
 	@echo "make check      ruff and mypy"
 	@echo "make format     let ruff rewrite the code"
+	@echo "make clean      remove $(VENV) and demo/"
 
 setup: $(READY)
 

@@ -6,6 +6,7 @@ import click
 
 from contrawarp_edge.core.command import LazyGroup
 
+# `contrawarp-export` is a command of its own: `cli/export.py`.
 _COMMANDS = {
     "demo": "Run the whole line on drawn faces: train, evaluate, export, search, "
     "report.",

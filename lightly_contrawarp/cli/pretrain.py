@@ -141,6 +141,5 @@ def _warn_of_framing(folder: Path) -> None:
     from contrawarp_edge.inputs.images import iter_images
 
     paths = list(iter_images(folder)) if folder.is_dir() else []
-    advice = "cut them out with --align or `contrawarp-edge align`"
-    if text := framing_warning(paths, len(paths), FACE_CROP, advice):
+    if text := framing_warning(paths, len(paths), FACE_CROP):
         click.echo(f"Warning: {text}", err=True)

@@ -26,7 +26,7 @@ _SECONDS = 5.0
 
 
 def framing_warning(
-    paths: Iterable[Path], count: int, contract: CropContract, advice: str
+    paths: Iterable[Path], count: int, contract: CropContract
 ) -> str | None:
     """Looks at a sample of images and says how far off the crop contract they are.
 
@@ -36,7 +36,6 @@ def framing_warning(
         paths: All images.
         count: How many they are.
         contract: How a face has to sit in an image.
-        advice: What to do, the end of the message.
 
     Returns:
         A line, or None: the typical face is within ``MAX_OFFSET``, fewer than 8 faces
@@ -59,7 +58,8 @@ def framing_warning(
         return None
     return (
         f"faces are not cropped as models expect them: {offset:.2f} eye distances off, "
-        f"{scale:.2f} times as large; {advice}"
+        f"{scale:.2f} times as large; cut "
+        "them out with --align or `contrawarp-edge align`"
     )
 
 

@@ -1,4 +1,4 @@
-"""Every error of this package.
+"""The errors of this package; parts that have narrower ones define them.
 
     ContrawarpError
     ├── InputError (a ValueError)  what was given cannot be used

@@ -20,9 +20,9 @@ from contrawarp_edge.gallery.paths.gallery_paths import GalleryPaths
 from contrawarp_edge.gallery.paths.settling import folder_entry
 from contrawarp_edge.gallery.records import Hits, Record
 from contrawarp_edge.gallery.searcher import Searcher, Wanted
-from contrawarp_edge.gallery.store import gallery_file, row_format, statements
+from contrawarp_edge.gallery.store import gallery_file, record_rows, statements
 from contrawarp_edge.gallery.store.opened import OpenedFile
-from contrawarp_edge.gallery.store.row_format import to_row
+from contrawarp_edge.gallery.store.record_rows import to_row
 from contrawarp_edge.gallery.store.schema import facts_of, model_of
 from contrawarp_edge.model.info import ModelInfo
 from contrawarp_edge.search.vectors import Vectors, unit_rows
@@ -193,7 +193,7 @@ class Gallery:
     def get(self, key: int | str) -> Record | None:
         """The image with an id, or with a path; None if there is none."""
         keys = self.paths.forms(key) if isinstance(key, str) else [key]
-        finders = (partial(row_format.find, key=one) for one in keys)
+        finders = (partial(record_rows.find, key=one) for one in keys)
         record = next(filter(None, map(self._file.read, finders)), None)
         return None if record is None else self._shown(record)
 
@@ -203,7 +203,7 @@ class Gallery:
         Raises:
             DamagedError: If an image is damaged.
         """
-        pages = row_format.pages(self._file.read)
+        pages = record_rows.pages(self._file.read)
         for records in paged(pages, self.path):
             yield from map(self._shown, records)
 
@@ -224,7 +224,7 @@ class Gallery:
     def sha256_of(self, path: str) -> str | None:
         """The hash stored for a path, or None if the path is unknown."""
         forms = self.paths.forms(path)
-        finders = (partial(row_format.sha256_of, path=form) for form in forms)
+        finders = (partial(record_rows.sha256_of, path=form) for form in forms)
         return next(filter(None, map(self._file.read, finders)), None)
 
     def _shown(self, found: Record) -> Record:

@@ -51,7 +51,7 @@ def open_session(
     try:
         session = None
         if is_whole and chosen == [_CPU]:
-            session = session_cache.open_session(path, fingerprint, threads)
+            session = session_cache.cached_session(path, fingerprint, threads)
         session = session or onnxruntime.InferenceSession(
             str(path), session_cache.options(threads), providers=chosen
         )

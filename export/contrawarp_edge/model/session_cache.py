@@ -38,7 +38,7 @@ def options(threads: int | None) -> Any:
     return made
 
 
-def open_session(path: Path, fingerprint: str, threads: int | None) -> Any:
+def cached_session(path: Path, fingerprint: str, threads: int | None) -> Any:
     """Opens a model's optimised copy, which is written if there is none.
 
     Args:

@@ -15,19 +15,19 @@ class Question:
     """What was searched for, to be shown above the hits.
 
     Attributes:
-        likes: Paths of the images that hits should be like.
-        nots: Paths of those that they should not be like.
+        like: Paths of the images that hits should be like.
+        unlike: Paths of those that they should not be like.
         notes: Conditions and other things worth saying, a line each.
     """
 
-    likes: Sequence[Path | str]
-    nots: Sequence[Path | str] = ()
+    like: Sequence[Path | str]
+    unlike: Sequence[Path | str] = ()
     notes: Sequence[str] = field(default=())
 
     @property
     def names(self) -> str:
         """The files' names, for the title."""
-        return ", ".join(Path(path).name for path in self.likes)
+        return ", ".join(Path(path).name for path in self.like)
 
 
 def render(question: Question, gallery: Path, total: int, hits: Sequence[Hit]) -> str:

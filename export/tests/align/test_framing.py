@@ -41,9 +41,9 @@ def test_aligned_faces_are_silent_and_others_not(
 ) -> None:
     aligned = Image.fromarray(align_one(np.asarray(astronaut), Rules()))
     paths = save(tmp_path / "a", aligned)
-    assert framing_warning(paths, 9, FACE_CROP, "do this") is None
+    assert framing_warning(paths, 9, FACE_CROP) is None
     paths = save(tmp_path / "b", astronaut)
-    text = framing_warning(paths, 9, FACE_CROP, "do this")
+    text = framing_warning(paths, 9, FACE_CROP)
     assert text is not None
     assert text.endswith("0.23 times as large; do this") or "0.2" in text
 
@@ -52,12 +52,12 @@ def test_silent_without_faces_or_detector(
     astronaut: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = save(tmp_path / "a", astronaut)
-    assert framing_warning(paths[:7], 7, FACE_CROP, "") is None  # too few to say
+    assert framing_warning(paths[:7], 7, FACE_CROP) is None  # too few to say
     blank = save(tmp_path / "b", Image.new("RGB", (64, 64)))
     (tmp_path / "b" / "0.png").write_text("broken")
-    assert framing_warning(blank, 9, FACE_CROP, "") is None
+    assert framing_warning(blank, 9, FACE_CROP) is None
     monkeypatch.setitem(sys.modules, "cv2", None)
-    assert framing_warning(paths, 9, FACE_CROP, "") is None
+    assert framing_warning(paths, 9, FACE_CROP) is None
 
 
 def test_looks_at_a_sample(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -69,6 +69,6 @@ def test_looks_at_a_sample(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     monkeypatch.setattr(framing, "_points_in", points_in)
     monkeypatch.setattr(framing, "can_detect", lambda: True)
     paths = [Path(f"{number}.png") for number in range(1000)]
-    assert framing_warning(paths, 1000, FACE_CROP, "") is None
+    assert framing_warning(paths, 1000, FACE_CROP) is None
     assert 60 <= len(seen) <= 70
     assert seen[-1].stem > "950"

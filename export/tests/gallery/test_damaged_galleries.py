@@ -3,7 +3,8 @@
 Each seed damages one gallery in its own way. A few hundred are tried by the suite. To
 try as many others as you like, name them, the last one left out:
 
-    CONTRAWARP_FUZZ=1000:9000 pytest export/tests/test_damaged_galleries.py -k seeds
+    cd export/tests/gallery
+    CONTRAWARP_FUZZ=1000:9000 pytest test_damaged_galleries.py -k seeds
 
 The gallery is the same each time on every machine with one version of SQLite, and a
 failure says which seeds to name.

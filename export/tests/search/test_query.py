@@ -17,16 +17,16 @@ def test_combined() -> None:
 
 def test_combined__rows_of_a_matrix() -> None:
     rng = np.random.default_rng(0)
-    likes, nots = (rng.normal(size=(n, 6)).astype(np.float32) for n in (3, 2))
+    like, unlike = (rng.normal(size=(n, 6)).astype(np.float32) for n in (3, 2))
 
     def unit(vector: np.ndarray) -> np.ndarray:
         return vector / np.linalg.norm(vector)
 
-    means = [unit(np.mean([unit(v) for v in part], axis=0)) for part in (likes, nots)]
-    for nothing in ((), nots[:0]):
-        np.testing.assert_allclose(combined(likes, nothing), means[0], atol=1e-6)
+    means = [unit(np.mean([unit(v) for v in part], axis=0)) for part in (like, unlike)]
+    for nothing in ((), unlike[:0]):
+        np.testing.assert_allclose(combined(like, nothing), means[0], atol=1e-6)
     expected = means[0] - 0.5 * means[1]
-    query = combined(likes, nots)
+    query = combined(like, unlike)
     np.testing.assert_allclose(query, unit(expected), atol=1e-6)
     assert query.dtype == np.float32
 

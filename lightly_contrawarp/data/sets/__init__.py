@@ -6,7 +6,6 @@ labelled expressions and have a reader of their own.
 
 from lightly_contrawarp.data.sets.catalogue import (
     SET_NAMES,
-    SPLITS,
     available_splits,
     open_set,
 )
@@ -15,14 +14,12 @@ from lightly_contrawarp.data.sets.fec import (
     FecFace,
     FecFaces,
     FecTriplets,
-    read_fec_face,
     read_fec_triplets,
 )
 from lightly_contrawarp.data.sets.folds import Folds
 
 __all__ = [
     "SET_NAMES",
-    "SPLITS",
     "FecFace",
     "FecFaces",
     "FecTriplets",
@@ -30,6 +27,5 @@ __all__ = [
     "available_splits",
     "open_folder",
     "open_set",
-    "read_fec_face",
     "read_fec_triplets",
 ]

@@ -5,13 +5,11 @@ from lightly_contrawarp.export.model_card.card import (
     render_card,
 )
 from lightly_contrawarp.export.model_card.measured import (
-    Measured,
     read_evaluation,
     select_results,
 )
 
 __all__ = [
-    "Measured",
     "check_replaceable",
     "read_evaluation",
     "render_card",

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from contrawarp_edge.cli.asking.examples import Examples, query_vector, whoever_else
 from contrawarp_edge.cli.asking.hits import as_json, as_table, csv_rows
+from contrawarp_edge.cli.asking.query_vector import Examples, query_vector, whoever_else
 from contrawarp_edge.cli.options import (
     FILE,
     align_option,
@@ -30,7 +30,9 @@ _SCORE = FiniteRange(-1, 1)
 @click.argument("gallery", type=FILE)
 @click.argument("queries", type=FILE, nargs=-1)
 @click.option("--id", "ids", type=int, multiple=True, help="Image of the gallery.")
-@click.option("--not", "nots", type=FILE, multiple=True, help="Not like this image.")
+@click.option(
+    "--not", "not_images", type=FILE, multiple=True, help="Not like this image."
+)
 @click.option("--not-id", "not_ids", type=int, multiple=True, help="Nor like this.")
 @click.option("--model", type=FILE, help="The model, if it is not where it was.")
 @align_option
@@ -54,7 +56,7 @@ def search_command(
     gallery: Path,
     queries: tuple[Path, ...],
     ids: tuple[int, ...],
-    nots: tuple[Path, ...],
+    not_images: tuple[Path, ...],
     not_ids: tuple[int, ...],
     model: Path | None,
     align: bool | None,
@@ -72,12 +74,12 @@ def search_command(
 ) -> None:
     """Find the images of a gallery that are most similar to QUERIES.
 
-    Several examples, images and `--id`, count as their mean: unit(mean(likes)). With
+    Several examples, images and `--id`, count as their mean: unit(mean(like)). With
     `--not`, half of the mean of what is not wanted is taken off before:
-    unit(unit(mean(likes)) - 0.5 unit(mean(nots))).
+    unit(unit(mean(like)) - 0.5 unit(mean(unlike))).
     """
     check_one_format(is_json, is_csv)
-    likes, unlike = Examples(queries, ids), Examples(nots, not_ids)
+    like, unlike = Examples(queries, ids), Examples(not_images, not_ids)
     where_all = conditions(where, added_since, added_before)
     with Gallery.open(gallery, readonly=True) as opened:
         say_missing(opened)
@@ -90,9 +92,9 @@ def search_command(
                 err=True,
             )
         if other_people:
-            where_all += whoever_else(opened, likes)
+            where_all += whoever_else(opened, like)
         found = opened.search(
-            query_vector(opened, likes, unlike, model, align),
+            query_vector(opened, like, unlike, model, align),
             k,
             where_all,
             min_score=min_score,
@@ -109,7 +111,7 @@ def search_command(
             )
         if html:
             question = Question(
-                likes.paths(opened), unlike.paths(opened), _notes(ctx.params)
+                like.paths(opened), unlike.paths(opened), _notes(ctx.params)
             )
             page = render(question, gallery, len(opened), hits)
             atomic_write_text(html, page)

@@ -9,6 +9,7 @@ import click
 
 from contrawarp_edge.align.crop import CropContract
 from contrawarp_edge.align.framing import framing_warning
+from contrawarp_edge.cli.filling.batch_reporter import BatchReporter
 from contrawarp_edge.cli.options import (
     FILE,
     align_option,
@@ -20,12 +21,10 @@ from contrawarp_edge.cli.options import (
     nothing_found,
     say_of_index,
     say_passed_over,
-    say_skipped,
 )
 from contrawarp_edge.core.command import EXIT_SKIPPED, CleanCommand
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.files import atomic_write_text
-from contrawarp_edge.core.progress import Progress
 from contrawarp_edge.core.text import printable
 from contrawarp_edge.gallery.gallery import Gallery
 from contrawarp_edge.ingest.embed import Outcome, embed_into
@@ -101,34 +100,6 @@ def embed_command(
         ctx.exit(EXIT_SKIPPED)
 
 
-class BatchReporter:
-    """Shows progress and names skipped files while images are embedded.
-
-    Args:
-        total: How many images there are; None if unknown.
-    """
-
-    def __init__(self, total: int | None) -> None:
-        self._total = total
-        self._progress = Progress(total)
-        self._listed = 0
-
-    def __call__(self, outcome: Outcome) -> None:
-        """Shows what was added to an outcome since the last call."""
-        if outcome.failed[self._listed :]:
-            self._progress.clear()
-        for path, reason in outcome.failed[self._listed :]:
-            say_skipped(path, reason)
-        self._listed = len(outcome.failed)
-        self._progress.update(outcome.done)
-        if self._total is not None and outcome.done >= self._total:
-            self._progress.clear()
-
-    def clear(self) -> None:
-        """Removes the progress line from a terminal."""
-        self._progress.clear()
-
-
 def _is_aligned(gallery: Path) -> bool:
     if not gallery.exists():
         return False
@@ -143,8 +114,7 @@ def _warn_of_framing(sources: Sources, total: int | None, embedder: Embedder) ->
         contract = CropContract.from_dict(embedder.info.crop)
     except InputError:  # models of other makers may not say it
         return
-    advice = "cut them out with --align or `contrawarp-edge align`"
-    if text := framing_warning(sources, total, contract, advice):
+    if text := framing_warning(sources, total, contract):
         click.echo(f"Warning: {text}", err=True)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from contrawarp_edge.cli.filling.embed import BatchReporter
+from contrawarp_edge.cli.filling.batch_reporter import BatchReporter
 from contrawarp_edge.cli.options import (
     FILE,
     align_option,

@@ -19,14 +19,19 @@ from contrawarp_edge.gallery.paths.places import (
     is_there,
     shown,
 )
-from contrawarp_edge.gallery.store import meta_table, row_checks, row_format, statements
+from contrawarp_edge.gallery.store import (
+    meta_table,
+    record_rows,
+    row_checks,
+    statements,
+)
 from contrawarp_edge.gallery.store.opened import OpenedFile
 from contrawarp_edge.inputs.video import frame_path, split_frame_path
 
 _MOST_TWINS = 16
 _LAST = "\U0010ffff"
 
-Row = tuple[int, str, str]
+PathRow = tuple[int, str, str]
 """Id, path and hash of an image."""
 
 
@@ -127,7 +132,7 @@ class GalleryPaths:
         """A stored path as it opens from the current folder."""
         return self.places.shown(stored)
 
-    def rows(self, folder: Path | str | None = None) -> Iterator[Row]:
+    def rows(self, folder: Path | str | None = None) -> Iterator[PathRow]:
         """The images below a folder, or all, by their stored paths."""
         places, prefix, start = self.places, "", ""
         if folder is not None:
@@ -137,13 +142,13 @@ class GalleryPaths:
             if not start or below(path, start) is not None:
                 yield id, shown(path), sha256
 
-    def frames(self, video: Path | str) -> Iterator[Row]:
+    def frames(self, video: Path | str) -> Iterator[PathRow]:
         """The frames of a video."""
         for id, stored, sha256 in self._pages(_all_frames(self.stored(video))):
             yield id, self.shown(stored), sha256
 
-    def _pages(self, prefix: str) -> Iterator[Row]:
-        pages = row_format.pages_of_paths(self._file.read, prefix)
+    def _pages(self, prefix: str) -> Iterator[PathRow]:
+        pages = record_rows.pages_of_paths(self._file.read, prefix)
         for rows in paged(pages, self._file.path):
             yield from rows
 

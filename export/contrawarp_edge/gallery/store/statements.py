@@ -1,4 +1,4 @@
-"""The statements and transactions of a gallery."""
+"""Statements on the images of a gallery; those on their paths are in ``paths``."""
 
 from __future__ import annotations
 

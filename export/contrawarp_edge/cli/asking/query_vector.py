@@ -52,8 +52,8 @@ def stored(gallery: Gallery, id: int) -> Record:
 
 def query_vector(
     gallery: Gallery,
-    likes: Examples,
-    nots: Examples,
+    like: Examples,
+    unlike: Examples,
     model: Path | None,
     align: bool,
 ) -> Vectors:
@@ -61,18 +61,18 @@ def query_vector(
 
     Args:
         gallery: What is searched.
-        likes: What hits should be like.
-        nots: What they should not be like.
+        like: What hits should be like.
+        unlike: What they should not be like.
         model: The gallery's model, if it is not where it was.
         align: Whether to cut the largest face out of each image first.
 
     Raises:
         InputError: If an image or id cannot be used, or the model is another.
     """
-    if not likes.images and not likes.ids:
+    if not like.images and not like.ids:
         raise InputError("name an image to search for, or one of the gallery with --id")
     embedder = None
-    if likes.images or nots.images:
+    if like.images or unlike.images:
         embedder = Embedder(model or remembered_model(gallery))
         gallery.check_model(embedder.info)
         prepare = aligner_for(embedder.info) if align else None
@@ -95,17 +95,17 @@ def query_vector(
             parts.append(embedder.embed(map(pixels, examples.images)))
         return np.concatenate(parts)
 
-    return combined(vectors(likes), vectors(nots))
+    return combined(vectors(like), vectors(unlike))
 
 
-def whoever_else(gallery: Gallery, likes: Examples) -> list[Condition]:
+def whoever_else(gallery: Gallery, like: Examples) -> list[Condition]:
     """Conditions that leave out whoever is in the examples.
 
     Raises:
         InputError: If the gallery does not know who that is.
     """
     found = []
-    keys: list[str | int] = [*map(str, likes.images), *likes.ids]
+    keys: list[str | int] = [*map(str, like.images), *like.ids]
     for key in keys:
         record = gallery.get(key)
         identity = ((record and record.metadata) or {}).get(IDENTITY)

@@ -1,4 +1,4 @@
-"""Records as rows of a gallery's table, and back."""
+"""Records as rows of a gallery's table, and found there."""
 
 from __future__ import annotations
 
