@@ -69,9 +69,9 @@ class ContraWarp(LightningModule):
         """Initializes online and target networks.
 
         Args:
-            backbone: Torchvision name, or a module ``[N, 3, H, W] -> [N, D]``; the
+            backbone: Torchvision name, or a module ``[n, 3, h, w] -> [n, d]``; the
                 settings' if there is none.
-            backbone_dim: ``D`` of a module; names know theirs.
+            backbone_dim: ``d`` of a module; names know theirs.
             batch_transform: Makes the views of a batch of images on its device, such as
                 a ``ContraWarpBatchTransform``; without one, the data loader does.
             settings: Everything else; the defaults if there are none.

@@ -58,12 +58,12 @@ def still_bumps(batch: int) -> WarpParameters:
 
 
 def bump_field(
-    points: Float[Tensor, "b p 2"], parameters: WarpParameters
+    points: Float[Tensor, "#b p 2"], parameters: WarpParameters
 ) -> Float[Tensor, "b p 2"]:
     """Evaluates the displacement of each warp at given points.
 
     Args:
-        points: Of each warp, or one row of them, the same for all warps.
+        points: Those of each warp, or one row, the same for all warps.
         parameters: The warps.
 
     Returns:

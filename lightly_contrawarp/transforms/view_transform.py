@@ -34,7 +34,7 @@ class ContraWarpViewTransform:
     randomness comes from torch's generator.
 
     Input to this transform:
-        PIL Image, or Tensor ``[C, H, W]``: uint8, uint16 (0 to 65535), or floating in
+        PIL Image, or Tensor ``[c, h, w]``: uint8, uint16 (0 to 65535), or floating in
         [0, 1]. Other integers, NaN and other ranges raise ``InputError``.
     Output of this transform:
         Float32 Tensor ``[3, input_size, input_size]``.

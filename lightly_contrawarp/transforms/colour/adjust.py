@@ -63,8 +63,8 @@ def _positions(mask: Tensor, device: torch.device) -> tuple[Tensor, ...]:
     return tuple(to_device(index, device) for index in mask.nonzero(as_tuple=True))
 
 
-def _luma(images: Tensor) -> Tensor:
-    """Brightness as the eye sees it: ``[B, 1, ...]`` of ``[B, 1 or 3, ...]``."""
+def _luma(images: Float[Tensor, "b c *v h w"]) -> Float[Tensor, "b 1 *v h w"]:
+    """Brightness as the eye sees it."""
     if images.shape[1] == 1:
         return images
     red, green, blue = torch.split(images, 1, dim=1)
