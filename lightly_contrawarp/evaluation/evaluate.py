@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from jaxtyping import Shaped
+
 from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.data.sets import FecFaces, FecTriplets
 from lightly_contrawarp.evaluation.encoders.encoders import Encoder
@@ -34,7 +36,7 @@ class Evaluation:
     """
 
     result: EncoderResult
-    train_rows: Ints
+    train_rows: Shaped[Ints, " n"]
     test: Features
     unreadable: list[str]
 

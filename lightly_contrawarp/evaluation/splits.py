@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Shaped
 
 from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.data.labelled import LabelledImages
@@ -33,26 +34,25 @@ class SplitFacts:
 
 @dataclass(frozen=True)
 class Split:
-    """One of the two sets, or some of its items; the arrays have N entries for them.
+    """One of the two sets, or some of its items; the arrays have an entry for each.
 
     Attributes:
         images: The set.
         classes: Names of the classes of the training set.
-        rows: Positions of the items in ``images``, int64 ``(N,)``.
-        labels: Positions in ``classes``, int64 ``(N,)``.
-        people: Numbers of who is shown, int64 ``(N,)``, or None if it is not known.
-        targets: Numbers of each item by name, float32 ``(N,)``; those that both sets
-            have.
+        rows: Positions of the items in ``images``.
+        labels: Positions in ``classes``.
+        people: Numbers of who is shown, or None if it is not known.
+        targets: Numbers of each item by name, float32; those that both sets have.
     """
 
     images: LabelledImages
     classes: list[str]
-    rows: Ints
-    labels: Ints
-    people: Ints | None
-    targets: Mapping[str, Floats]
+    rows: Shaped[Ints, " n"]
+    labels: Shaped[Ints, " n"]
+    people: Shaped[Ints, " n"] | None
+    targets: Mapping[str, Shaped[Floats, " n"]]
 
-    def take(self, rows: Ints) -> Split:
+    def take(self, rows: Shaped[Ints, " taken"]) -> Split:
         """Some of the items, by their place among these."""
         return Split(
             self.images,
@@ -115,7 +115,7 @@ def _split(images: LabelledImages, classes: list[str], targets: list[str]) -> Sp
     )
 
 
-def _people(images: LabelledImages) -> Ints | None:
+def _people(images: LabelledImages) -> Shaped[Ints, " n"] | None:
     if images.identities is None:
         return None
     return np.unique(images.identities, return_inverse=True)[1]

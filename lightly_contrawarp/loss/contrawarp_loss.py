@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
+from jaxtyping import Float, Float32
 from lightly.loss import NTXentLoss
 from torch import Tensor, nn
 
@@ -15,7 +16,7 @@ from lightly_contrawarp.loss.settings import LossSettings, NegativesFrom
 
 
 class LossTerms(NamedTuple):
-    """The loss and what to log of it; all are scalars.
+    """The loss and what to log of it.
 
     Attributes:
         loss: ``positive_weight * positive + negative_weight * negative``.
@@ -27,12 +28,12 @@ class LossTerms(NamedTuple):
             negative; 1 without negatives.
     """
 
-    loss: Tensor
-    positive: Tensor
-    negative: Tensor
-    cosine_positive: Tensor
-    cosine_negative: Tensor
-    top1: Tensor
+    loss: Float32[Tensor, ""]
+    positive: Float32[Tensor, ""]
+    negative: Float32[Tensor, ""]
+    cosine_positive: Float32[Tensor, ""]
+    cosine_negative: Float32[Tensor, ""]
+    top1: Float32[Tensor, ""]
 
 
 @spells_out(LossSettings)
@@ -95,8 +96,8 @@ class ContraWarpLoss(nn.Module):
         projections: Pair | None = None,
         predictions: Pair | None = None,
         targets: Pair | None = None,
-        negatives: Tensor | None = None,
-    ) -> Tensor:
+        negatives: Float[Tensor, "b m d"] | None = None,
+    ) -> Float32[Tensor, ""]:
         """Computes the loss; see :meth:`terms`."""
         return self.terms(projections, predictions, targets, negatives).loss
 
@@ -105,13 +106,13 @@ class ContraWarpLoss(nn.Module):
         projections: Pair | None = None,
         predictions: Pair | None = None,
         targets: Pair | None = None,
-        negatives: Tensor | None = None,
+        negatives: Float[Tensor, "b m d"] | None = None,
     ) -> LossTerms:
         """Computes the loss and its terms, in float32 also under autocast.
 
-        A pair holds the first and the second views, each ``[B, D]``, or for paired
-        warps ``[B, M, D]``: M warps of each face, the face itself among them, which
-        are each other's negatives.
+        A pair holds the first and the second views, for paired warps with an axis of
+        the warps of each face, the face itself among them: they are each other's
+        negatives.
 
         Where the gradient of the contrast goes is decided by what is passed: with
         online ``projections``, through both sides of every comparison; without, the
@@ -122,9 +123,8 @@ class ContraWarpLoss(nn.Module):
                 needs them, and makes of them Lightly's NT-Xent.
             predictions: Predictions of the online network, for BYOL's term.
             targets: Projections of the target network, used as they are: detach them.
-            negatives: Of unpaired views only: projections of K warped views,
-                ``[B, K, D]``, online ones if ``projections`` are given, else of the
-                target network.
+            negatives: Of unpaired views only: projections of warped views, online ones
+                if ``projections`` are given, else of the target network.
 
         Returns:
             The terms. Without predictions, the cosine of positives is that of the
@@ -161,9 +161,9 @@ class ContraWarpLoss(nn.Module):
 
     def _combine(
         self,
-        cosine: Tensor,
-        pairs: list[tuple[Tensor, Tensor]],
-        negative: Tensor | None,
+        cosine: Float32[Tensor, ""],
+        pairs: list[tuple[Float32[Tensor, "*b"], Float32[Tensor, "*b m"]]],
+        negative: Float32[Tensor, ""] | None,
     ) -> LossTerms:
         """Weighs the terms; ``negative`` is the contrast of the batch, if wanted."""
         cosine_negative, top1 = torch.zeros_like(cosine), torch.ones_like(cosine)
@@ -183,7 +183,9 @@ class ContraWarpLoss(nn.Module):
         detached = (-cosine, negative, cosine, cosine_negative, top1)
         return LossTerms(loss, *(term.detach() for term in detached))
 
-    def contrast(self, close: Tensor, far: Tensor) -> Tensor:
-        """Negative term of cosines ``[...]`` to positives, ``[..., K]`` to warps."""
+    def contrast(
+        self, close: Float[Tensor, "*b"], far: Float[Tensor, "*b m"]
+    ) -> Float[Tensor, ""]:
+        """Negative term of cosines to positives, and to warps."""
         logits = torch.cat([close[..., None], far], dim=-1) / self.settings.temperature
         return (logits.logsumexp(-1) - logits[..., 0]).mean()

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from jaxtyping import Float, Float32
 from torch import Tensor
 from torch.nn import functional as F
 
-Pair: TypeAlias = tuple[Tensor, Tensor]
+Pair: TypeAlias = tuple[Float[Tensor, "b *m d"], Float[Tensor, "b *m d"]]
 """Something of the first and of the second views."""
 
 
-def unit(x: Tensor) -> Tensor:
-    """Scales the last axis to length 1, in float32."""
+def unit(x: Float[Tensor, "*b d"]) -> Float32[Tensor, "*b d"]:
+    """Scales the last axis to length 1."""
     return F.normalize(x.float(), dim=-1)
 
 
-def split_diagonal(cosines: Tensor) -> tuple[Tensor, Tensor]:
-    """Splits ``[B, M, M]`` into diagonal ``[B, M]`` and the rest ``[B, M, M-1]``."""
+def split_diagonal(
+    cosines: Float[Tensor, "b m m"],
+) -> tuple[Float[Tensor, "b m"], Float[Tensor, "b m m-1"]]:
+    """Splits off the diagonal; the rest of each row keeps its order."""
     batch, size, _ = cosines.shape
     rest = cosines.flatten(1)[:, 1:].reshape(batch, size - 1, size + 1)[..., :-1]
     return cosines.diagonal(dim1=1, dim2=2), rest.reshape(batch, size, size - 1)
@@ -27,7 +30,7 @@ def check_shapes(
     projections: Pair | None,
     predictions: Pair | None,
     targets: Pair | None,
-    negatives: Tensor | None,
+    negatives: Float[Tensor, "b m d"] | None,
 ) -> None:
     """Checks what is passed to ``ContraWarpLoss.terms``.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jaxtyping import Float
 from torch import Tensor
 
 from lightly_contrawarp.loss.contrawarp_loss import ContraWarpLoss, LossTerms
@@ -16,7 +17,11 @@ def number_of_views(num_negatives: int, paired: bool) -> int:
 
 def loss_of_views(
     criterion: ContraWarpLoss,
-    outputs: tuple[Tensor, Tensor | None, Tensor | None],
+    outputs: tuple[
+        Float[Tensor, "v*b d"],
+        Float[Tensor, "v*b d"] | None,
+        Float[Tensor, "v*b d"] | None,
+    ],
     batch: int,
     *,
     contrast: str,
@@ -27,8 +32,8 @@ def loss_of_views(
     Args:
         criterion: The loss.
         outputs: Online projections, predictions and projections of the target network,
-            each ``[V * B, D]``, view by view; the last two may be ``None``.
-        batch: Number of images B.
+            each view by view; the last two may be ``None``.
+        batch: Number of images.
         contrast: What is contrasted with what, see ``Contrast``.
         paired: Whether each warped face, of which there is one at least, comes in two
             views.
@@ -36,7 +41,7 @@ def loss_of_views(
     q, p, z = (None if x is None else _by_image(x, batch) for x in outputs)
     assert q is not None
 
-    def pair(x: Tensor | None) -> Pair | None:
+    def pair(x: Float[Tensor, "b v d"] | None) -> Pair | None:
         if x is None:
             return None
         return (x[:, 0::2], x[:, 1::2]) if paired else (x[:, 0], x[:, 1])
@@ -49,6 +54,6 @@ def loss_of_views(
     return criterion.terms(pair(q) if online else None, pair(p), pair(z), negatives)
 
 
-def _by_image(x: Tensor, batch: int) -> Tensor:
-    """Turns ``[V * B, D]``, view by view, into ``[B, V, D]``."""
+def _by_image(x: Float[Tensor, "v*b d"], batch: int) -> Float[Tensor, "b v d"]:
+    """Turns what is view by view into image by image."""
     return x.reshape(-1, batch, x.shape[-1]).transpose(0, 1)

@@ -25,7 +25,7 @@ def build_backbone(name: str) -> tuple[nn.Module, int]:
             ``mobilenet_v3_small``, whose head is removed; or ``small``.
 
     Returns:
-        The module, which maps ``[N, 3, H, W]`` to ``[N, D]``, and ``D``. BatchNorm
+        The module, which maps ``[n, 3, h, w]`` to ``[n, d]``, and ``d``. BatchNorm
         averages its statistics over tens of steps: some of torchvision's models take
         hundreds, so that after a short run nearly all embeddings are the same.
 

@@ -82,7 +82,7 @@ def load_backbone(
         backbone: Module to load into; needed if the encoder was not built by name.
 
     Returns:
-        The encoder, ``[N, 3, S, S] -> [N, D]``, on the CPU in evaluation mode, and
+        The encoder, ``[n, 3, s, s] -> [n, d]``, on the CPU in evaluation mode, and
         what is known about it.
 
     Raises:

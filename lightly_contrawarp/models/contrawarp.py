@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 import torch
+from jaxtyping import Float, Float32
 from lightly.models.modules import BYOLPredictionHead, BYOLProjectionHead
 from lightly.utils.debug import std_of_l2_normalized
 from pytorch_lightning import Callback, LightningModule
@@ -68,9 +69,9 @@ class ContraWarp(LightningModule):
         """Initializes online and target networks.
 
         Args:
-            backbone: Torchvision name, or a module ``[N, 3, H, W] -> [N, D]``; the
+            backbone: Torchvision name, or a module ``[n, 3, h, w] -> [n, d]``; the
                 settings' if there is none.
-            backbone_dim: ``D`` of a module; names know theirs.
+            backbone_dim: ``d`` of a module; names know theirs.
             batch_transform: Makes the views of a batch of images on its device, such as
                 a ``ContraWarpBatchTransform``; without one, the data loader does.
             settings: Everything else; the defaults if there are none.
@@ -130,8 +131,8 @@ class ContraWarp(LightningModule):
         heads = [self.projection_head, self.prediction_head]
         return [self.backbone, *(head for head in heads if head is not None)]
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Encodes normalised images ``[N, 3, H, W]`` to features ``[N, D]``."""
+    def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n d"]:
+        """Encodes normalised images to features."""
         features: Tensor = self.backbone(images)
         return features.flatten(1)
 
@@ -154,7 +155,7 @@ class ContraWarp(LightningModule):
         """Watches every run: see ``TrainingWatch``."""
         return [TrainingWatch()]
 
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Any, batch_idx: int) -> Float32[Tensor, ""]:
         """Takes one step: moves the target network, then returns the loss."""
         views = views_of(batch, self.batch_transform)
         # Once for each optimiser step, though that may take several batches.
@@ -168,15 +169,16 @@ class ContraWarp(LightningModule):
         self.log_dict({**log, SPREAD: spread}, batch_size=size)
         return terms.loss
 
-    def terms(self, views: Sequence[Tensor]) -> tuple[Tensor, LossTerms]:
+    def terms(
+        self, views: Sequence[Float[Tensor, "b 3 s s"]]
+    ) -> tuple[Float[Tensor, "v*b d"], LossTerms]:
         """Passes views through both networks and computes the loss.
 
         Args:
-            views: List of float ``[B, 3, S, S]``, as ``ContraWarpTransform`` orders
-                them.
+            views: As ``ContraWarpTransform`` orders them.
 
         Returns:
-            Features ``[V * B, D]`` of the views that the online network saw, and the
+            Features of the views that the online network saw, view by view, and the
             terms of the loss.
 
         Raises:

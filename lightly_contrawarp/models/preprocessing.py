@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float32, Shaped
 from lightly.transforms.utils import IMAGENET_NORMALIZE
 from torch import Tensor
 from torch.nn import functional as F
@@ -11,21 +12,22 @@ PREPROCESSING = "bilinear, antialiased; ImageNet mean and standard deviation"
 """What `preprocess` does, in words; features are cached under it."""
 
 
-def preprocess(images: Tensor, input_size: int) -> Tensor:
+def preprocess(
+    images: Shaped[Tensor, "n 3 h w"], input_size: int
+) -> Float32[Tensor, "n 3 s s"]:
     """Resizes and normalises images as the exported model does.
 
     Only traceable torch operations are used, so that the same function is part of
     the exported graph.
 
     Args:
-        images: RGB of shape ``(N, 3, H, W)``, values from 0 to 255, ``uint8`` or
-            float.
+        images: RGB, values from 0 to 255, ``uint8`` or float.
         input_size: Side of the square that the encoder takes, in pixels. The whole
             image is resized to it, whatever its shape.
 
     Returns:
-        float32 of shape ``(N, 3, input_size, input_size)``, normalised with the mean
-        and standard deviation of ImageNet.
+        Images of ``input_size`` a side, normalised with the mean and standard
+        deviation of ImageNet.
     """
     resized = F.interpolate(
         images.float(),

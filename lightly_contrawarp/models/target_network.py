@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 
 import torch
+from jaxtyping import Float
 from lightly.models.utils import deactivate_requires_grad
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
@@ -21,8 +22,8 @@ class TargetNetwork(nn.Module):
         deactivate_requires_grad(self)
 
     @torch.no_grad()
-    def forward(self, images: Tensor) -> Tensor:
-        """Projects normalised images ``[N, 3, S, S]`` to ``[N, D]``."""
+    def forward(self, images: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n d"]:
+        """Projects normalised images."""
         projections: Tensor = self.projection_head(self.backbone(images).flatten(1))
         return projections
 

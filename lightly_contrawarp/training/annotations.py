@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from jaxtyping import Float32
 from torch import Tensor
 
 from contrawarp_edge.core.errors import InputError
@@ -20,7 +21,7 @@ class Guidance(NamedTuple):
     """What is known about the images of a run, in their order.
 
     Attributes:
-        landmarks: Where their warps sit, float32 ``[N, P, 2]``.
+        landmarks: Where their warps sit.
         tracks: Track of each, or ``None``.
         neighbours: Which frames make pairs, or ``None`` if views are of one frame.
         table: Where it is written.
@@ -28,7 +29,7 @@ class Guidance(NamedTuple):
         paired: How many have a neighbour, if these are used.
     """
 
-    landmarks: Tensor
+    landmarks: Float32[Tensor, "n p 2"]
     tracks: list[str | None]
     neighbours: Neighbours | None
     table: Path

@@ -73,7 +73,7 @@ def build_loader(
     guidance: Guidance | None = None,
     seed: int = 0,
 ) -> DataLoader[Any]:
-    """Loads shuffled batches of ``(uint8 [B, 3, S, S], indices)``.
+    """Loads shuffled batches of ``(uint8 [b, 3, s, s], indices)``.
 
     With ``guidance`` they are batches of ``FaceItem``; if it has neighbours, of
     ``FramePair``, in an order that keeps the frames of a track apart.
@@ -81,7 +81,7 @@ def build_loader(
     Args:
         scan: The images.
         skipped: List to which files that cannot be decoded are appended.
-        input_size: Height and width of the views to come; ``S`` is a little larger.
+        input_size: Height and width of the views to come; ``s`` is a little larger.
         batch_size: Images a batch; fewer if a device has fewer.
         workers: Processes that decode, and make the views if there is a transform.
         devices: Number of devices that share the images.

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
 
-def views_of(batch: Any, transform: nn.Module | None) -> Sequence[Tensor]:
+def views_of(
+    batch: Any, transform: nn.Module | None
+) -> Sequence[Float[Tensor, "b 3 s s"]]:
     """The views of a batch.
 
     Args:
@@ -17,7 +20,7 @@ def views_of(batch: Any, transform: nn.Module | None) -> Sequence[Tensor]:
             of a ``FaceItem`` or ``FramePair``, landmarks and neighbours are used too.
         transform: Makes the views; the data loader did, if ``None``.
     """
-    views: Sequence[Tensor]
+    views: Sequence[Float[Tensor, "b 3 s s"]]
     if transform is None:
         views = batch if isinstance(batch[0], Tensor) else batch[0]
     elif isinstance(batch, FaceItem | FramePair):
@@ -44,13 +47,12 @@ class FaceItem(NamedTuple):
     Attributes:
         image: The image, or what a transform made of it.
         position: Place in ``paths`` of the file that was read.
-        landmarks: Float32 ``[P, 2]``, fractions of the image in the order of
-            ``FACE_CROP``.
+        landmarks: Fractions of the image in the order of ``FACE_CROP``.
     """
 
     image: Any
     position: int
-    landmarks: Tensor
+    landmarks: Float32[Tensor, "*b p 2"]
 
 
 class FramePair(NamedTuple):
@@ -59,11 +61,11 @@ class FramePair(NamedTuple):
     Attributes:
         image: The image.
         position: Its place in the folder's ``paths``.
-        landmarks: Those of both, float32 ``[2, P, 2]``.
+        landmarks: Those of both, as in ``FaceItem``.
         neighbour: Another frame of the same track, or the image itself.
     """
 
     image: Any
     position: int
-    landmarks: Tensor
+    landmarks: Float32[Tensor, "*b 2 p 2"]
     neighbour: Any

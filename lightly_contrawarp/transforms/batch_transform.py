@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from jaxtyping import Float, Float32, Shaped
 from torch import Tensor, nn
 
 from contrawarp_edge.core.errors import InputError
@@ -38,23 +39,23 @@ class ContraWarpBatchTransform(nn.Module):
 
     def forward(
         self,
-        images: Tensor,
-        landmarks: Tensor | None = None,
-        neighbours: Tensor | None = None,
-    ) -> list[Tensor]:
+        images: Shaped[Tensor, "b c h w"],
+        landmarks: Float[Tensor, "b p 2"] | Float[Tensor, "b 2 p 2"] | None = None,
+        neighbours: Shaped[Tensor, "b c h w"] | None = None,
+    ) -> list[Float32[Tensor, "b 3 s s"]]:
         """Makes the views of each image.
 
         Args:
-            images: ``[B, 1 or 3, H, W]`` of uint8, of uint16 (0 to 65535), or floating
+            images: Of 1 or 3 channels, of uint8, of uint16 (0 to 65535), or floating
                 with values in [0, 1].
-            landmarks: Landmarks to warp around instead of the contract's, float
-                ``[B, P, 2]`` as for :meth:`LocalWarp.draw`; with neighbours those of
-                both, ``[B, 2, P, 2]``. Best on the CPU, where parameters are drawn.
+            landmarks: Landmarks to warp around instead of the contract's, as for
+                :meth:`LocalWarp.draw`; with neighbours those of both. Best on the CPU,
+                where parameters are drawn.
             neighbours: Another frame of each face for the second view of each pair,
                 like ``images``.
 
         Returns:
-            List of float32 ``[B, 3, input_size, input_size]``, in the order of
+            The views, ``input_size`` a side, in the order of
             ``ContraWarpTransform``.
 
         Raises:
@@ -74,15 +75,16 @@ class ContraWarpBatchTransform(nn.Module):
 
     def views(
         self,
-        images: Tensor,
+        images: Shaped[Tensor, "b c h w"],
         warps: Sequence[WarpParameters],
-        neighbours: tuple[Tensor, Sequence[WarpParameters]] | None = None,
-    ) -> list[Tensor]:
+        neighbours: tuple[Shaped[Tensor, "b c h w"], Sequence[WarpParameters]]
+        | None = None,
+    ) -> list[Float32[Tensor, "b 3 s s"]]:
         """Makes the views of each image with given warps.
 
         Args:
             images: As for ``forward``.
-            warps: The ``1 + K`` warps to show, each of a batch of B.
+            warps: The ``1 + K`` warps to show, each of the whole batch.
             neighbours: Another frame of each face and its ``1 + K`` warps, for the
                 second view of each pair; the images themselves if ``None``.
 

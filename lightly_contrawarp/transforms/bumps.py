@@ -20,6 +20,7 @@ import math
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 PEAK_SLOPE = 8 / (3 * math.sqrt(3))
@@ -32,14 +33,14 @@ class WarpParameters(NamedTuple):
     """Bumps of a batch of warps; all that is needed to replay them.
 
     Attributes:
-        centers: Bump centres ``c_k``, float ``[B, K, 2]``.
-        radii: Bump radii ``r_k``, float ``[B, K]``, greater than 0.
-        vectors: Displacements ``v_k``, float ``[B, K, 2]``.
+        centers: Bump centres ``c_k``.
+        radii: Bump radii ``r_k``, greater than 0.
+        vectors: Displacements ``v_k``.
     """
 
-    centers: Tensor
-    radii: Tensor
-    vectors: Tensor
+    centers: Float[Tensor, "*b k 2"]
+    radii: Float[Tensor, "*b k"]
+    vectors: Float[Tensor, "*b k 2"]
 
     def select(self, index: slice | Tensor) -> WarpParameters:
         """The warps at some positions of the batch."""
@@ -56,15 +57,17 @@ def still_bumps(batch: int) -> WarpParameters:
     return WarpParameters(center, torch.ones(batch, 1), torch.zeros_like(center))
 
 
-def bump_field(points: Tensor, parameters: WarpParameters) -> Tensor:
+def bump_field(
+    points: Float[Tensor, "#b p 2"], parameters: WarpParameters
+) -> Float[Tensor, "b p 2"]:
     """Evaluates the displacement of each warp at given points.
 
     Args:
-        points: Float ``[B, P, 2]`` (or ``[1, P, 2]``: the same for all warps).
-        parameters: ``B`` warps of ``K`` bumps.
+        points: Those of each warp, or one row, the same for all warps.
+        parameters: The warps.
 
     Returns:
-        ``d(points)``, float ``[B, P, 2]``.
+        ``d(points)``.
     """
     centers, radii, vectors = parameters
     x, y = points[:, None].unbind(-1)
@@ -74,19 +77,13 @@ def bump_field(points: Tensor, parameters: WarpParameters) -> Tensor:
     return -(vectors.mT @ weights).mT
 
 
-def lipschitz_bound(parameters: WarpParameters) -> Tensor:
+def lipschitz_bound(parameters: WarpParameters) -> Float[Tensor, " b"]:
     """Bounds the Lipschitz constant of each displacement field from above.
 
     The plane is cut into cells; in a cell each bump contributes at most the largest
     slope over the range of distances that the cell spans. The sum over bumps is a
     bound for the cell, its maximum over cells a bound for the field. It is never too
     small, and much tighter than adding up the peak slopes of overlapping bumps.
-
-    Args:
-        parameters: ``B`` warps of ``K`` bumps.
-
-    Returns:
-        Float ``[B]``.
     """
     centers, radii, vectors = parameters
     low = (centers - radii[..., None]).amin(dim=1)
@@ -111,14 +108,14 @@ def lipschitz_bound(parameters: WarpParameters) -> Tensor:
 def limit_to_bijection(
     parameters: WarpParameters,
     bound: float = 0.9,
-    steepness: Tensor | None = None,
+    steepness: Float[Tensor, " b"] | None = None,
 ) -> WarpParameters:
     """Scales down the displacements of those warps that might fold.
 
     Args:
-        parameters: ``B`` warps.
+        parameters: The warps.
         bound: Largest Lipschitz constant that is let through, in (0, 1).
-        steepness: Bounds to go by instead of the warps' own, float ``[B]``.
+        steepness: Bounds to go by instead of the warps' own.
 
     Returns:
         Warps with ``lipschitz_bound(...) <= bound``; the others are unchanged.
@@ -135,21 +132,21 @@ def limit_to_bijection(
 
 
 def warp_points(
-    points: Tensor, parameters: WarpParameters, iterations: int = 100
-) -> Tensor:
+    points: Float[Tensor, "b p 2"], parameters: WarpParameters, iterations: int = 100
+) -> Float[Tensor, "b p 2"]:
     """Carries points of the source to where a warp puts them.
 
     Solves ``y + d(y) = x`` by the fixed point ``y <- x - d(y)``, which converges for
     every warp that :func:`limit_to_bijection` lets through.
 
     Args:
-        points: Positions in the source, float ``[B, P, 2]``.
-        parameters: ``B`` warps.
+        points: Positions in the source.
+        parameters: The warps.
         iterations: Number of steps; the error shrinks by the Lipschitz constant in
             each.
 
     Returns:
-        Positions in the warped image, float ``[B, P, 2]``.
+        Positions in the warped image.
     """
     moved = points
     for _ in range(iterations):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from jaxtyping import Float, Float32, Shaped
 from lightly.transforms.multi_view_transform import MultiViewTransform
 from PIL import Image
 from torch import Tensor
@@ -36,7 +37,7 @@ class ContraWarpTransform(MultiViewTransform):  # type: ignore[misc]
     trace of resampling gives the negatives away.
 
     Input to this transform:
-        PIL Image, or Tensor ``[C, H, W]``: uint8, uint16 (0 to 65535), or floating in
+        PIL Image, or Tensor ``[c, h, w]``: uint8, uint16 (0 to 65535), or floating in
         [0, 1]. Other integers, NaN and other ranges raise ``InputError``.
     Output of this transform:
         List of float32 Tensors ``[3, input_size, input_size]``.
@@ -102,25 +103,23 @@ class ContraWarpTransform(MultiViewTransform):  # type: ignore[misc]
 
     def __call__(
         self,
-        image: Image.Image | Tensor,
-        landmarks: Tensor | None = None,
-        neighbour: Image.Image | Tensor | None = None,
-    ) -> list[Tensor]:
+        image: Image.Image | Shaped[Tensor, "c h w"],
+        landmarks: Float[Tensor, "p 2"] | Float[Tensor, "2 p 2"] | None = None,
+        neighbour: Image.Image | Shaped[Tensor, "c h w"] | None = None,
+    ) -> list[Float32[Tensor, "3 s s"]]:
         """Makes all views of one image.
 
         Args:
             image: The face, cropped by the crop contract: PIL image of any mode, or
-                tensor ``[1 or 3, H, W]`` of uint8, of uint16 (0 to 65535) or floating
+                tensor of 1 or 3 channels of uint8, of uint16 (0 to 65535) or floating
                 with values in [0, 1].
-            landmarks: Its landmarks, to warp around instead of the contract's, float
-                ``[P, 2]`` as for :meth:`LocalWarp.draw`; with a neighbour those of
-                both, ``[2, P, 2]``.
+            landmarks: Its landmarks, to warp around instead of the contract's, as for
+                :meth:`LocalWarp.draw`; with a neighbour those of both.
             neighbour: Another frame of the same face, for the second view of each
                 pair; like ``image``.
 
         Returns:
-            ``2 + K`` views, or ``2 (1 + K)`` if paired, each float32
-            ``[3, input_size, input_size]``.
+            ``2 + K`` views, or ``2 (1 + K)`` if paired, ``input_size`` a side.
 
         Raises:
             InputError: If a tensor has another shape, type or range.
@@ -132,14 +131,15 @@ class ContraWarpTransform(MultiViewTransform):  # type: ignore[misc]
 
     @float32_by_default()
     def draw_warps(
-        self, batch: int, landmarks: Tensor | None = None
+        self,
+        batch: int,
+        landmarks: Float[Tensor, "b p 2"] | Float[Tensor, "b 2 p 2"] | None = None,
     ) -> list[list[WarpParameters]]:
         """Draws the warps of a batch; the first is the face as it is.
 
         Args:
             batch: Number of images.
-            landmarks: Landmarks of each image, float ``[batch, P, 2]``, or of each
-                and its neighbour, ``[batch, 2, P, 2]``.
+            landmarks: Landmarks of each image, or of each and its neighbour.
 
         Returns:
             For each frame that has landmarks of its own, or for all if none has, the
@@ -153,22 +153,24 @@ class ContraWarpTransform(MultiViewTransform):  # type: ignore[misc]
             drawn = [self.warp.draw_frames(frames) for _ in range(count)]
         return [[still.stilled(), *warps] for still, *warps in zip(*drawn, strict=True)]
 
-    def draw_flips(self, batch: int) -> Tensor | None:
+    def draw_flips(self, batch: int) -> Float32[Tensor, "b 2"] | None:
         """Draws the flips that all views of an image share.
 
         Returns:
-            Float32 ``[batch, 2]`` of +1 or -1, horizontal and vertical; ``None`` if
-            each view has its own.
+            Horizontal and vertical ones, +1 or -1; ``None`` if each view has its own.
         """
         geometry = self.transforms[0].settings.geometry
         return geometry.draw_flips(batch) if self.share_flip else None
 
     def views(
         self,
-        image: Image.Image | Tensor,
+        image: Image.Image | Shaped[Tensor, "c h w"],
         warps: Sequence[WarpParameters],
-        neighbour: tuple[Image.Image | Tensor, Sequence[WarpParameters]] | None = None,
-    ) -> list[Tensor]:
+        neighbour: tuple[
+            Image.Image | Shaped[Tensor, "c h w"], Sequence[WarpParameters]
+        ]
+        | None = None,
+    ) -> list[Float32[Tensor, "3 s s"]]:
         """Makes all views of one image with given warps.
 
         Args:
@@ -189,24 +191,24 @@ class ContraWarpTransform(MultiViewTransform):  # type: ignore[misc]
     @float32_by_default()
     def batch_views(
         self,
-        images: Tensor,
+        images: Shaped[Tensor, "b c h w"],
         warps: Sequence[WarpParameters],
-        neighbours: tuple[Tensor, Sequence[WarpParameters]] | None = None,
+        neighbours: tuple[Shaped[Tensor, "b c h w"], Sequence[WarpParameters]]
+        | None = None,
         check_values: bool = True,
-    ) -> list[Tensor]:
+    ) -> list[Float32[Tensor, "b 3 s s"]]:
         """Makes all views of a batch of images with given warps.
 
         Args:
-            images: ``[B, 1 or 3, H, W]`` of uint8, of uint16 (0 to 65535), or floating
+            images: Of 1 or 3 channels, of uint8, of uint16 (0 to 65535), or floating
                 with values in [0, 1].
-            warps: The ``1 + K`` warps to show, each of a batch of B.
+            warps: The ``1 + K`` warps to show, each of the whole batch.
             neighbours: Another frame of each face and its ``1 + K`` warps, for the
                 second view of each pair; the images themselves if ``None``.
             check_values: Whether to look at floating values; a GPU is waited for then.
 
         Returns:
-            Float32 ``[B, 3, input_size, input_size]`` for each view, in the order of
-            ``faces``.
+            The views, ``input_size`` a side, in the order of ``faces``.
 
         Raises:
             InputError: If images are of another type or range.

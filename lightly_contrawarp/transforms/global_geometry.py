@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Float32
 from torch import Tensor
 
 _TRIES = 10  # like torchvision's RandomResizedCrop
@@ -34,23 +35,26 @@ class GlobalGeometry:
     rr_prob: float = 0.5
     rr_degrees: float | tuple[float, float] | None = 6.0
 
-    def draw_flips(self, batch: int) -> Tensor:
-        """Draws flips: float32 ``[batch, 2]`` of +1 or -1, horizontal and vertical."""
+    def draw_flips(self, batch: int) -> Float32[Tensor, "b 2"]:
+        """Draws flips, horizontal and vertical: +1 or -1."""
         chances = torch.tensor([self.hf_prob, self.vf_prob])
         return 1.0 - 2.0 * (torch.rand(batch, 2) < chances).float()
 
     def draw(
-        self, batch: int, aspect: float = 1.0, flips: Tensor | None = None
-    ) -> Tensor:
+        self,
+        batch: int,
+        aspect: float = 1.0,
+        flips: Float[Tensor, "b 2"] | None = None,
+    ) -> Float[Tensor, "b 2 3"]:
         """Draws affine maps from output to source coordinates.
 
         Args:
             batch: Number of views.
             aspect: Width over height of the source in pixels.
-            flips: Flips to use, ``[batch, 2]`` of +1 or -1; drawn if ``None``.
+            flips: Flips to use, +1 or -1; drawn if ``None``.
 
         Returns:
-            Float ``[batch, 2, 3]`` in coordinates where the image is the unit square.
+            The maps, in coordinates where the image is the unit square.
         """
         if flips is None:
             flips = self.draw_flips(batch)
@@ -64,7 +68,7 @@ class GlobalGeometry:
         shift = center - linear.sum(-1) / 2
         return torch.cat([linear, shift[..., None]], dim=-1)
 
-    def _draw_angles(self, batch: int) -> Tensor:
+    def _draw_angles(self, batch: int) -> Float[Tensor, " b"]:
         if self.rr_degrees is None:
             return torch.full((batch,), math.pi / 2)
         if isinstance(self.rr_degrees, tuple):
@@ -74,8 +78,10 @@ class GlobalGeometry:
         return torch.deg2rad(low + (high - low) * torch.rand(batch))
 
 
-def _draw_crops(batch: int, min_scale: float, aspect: float) -> tuple[Tensor, Tensor]:
-    """Centres and extents ``[batch, 2]`` distributed as in ``RandomResizedCrop``."""
+def _draw_crops(
+    batch: int, min_scale: float, aspect: float
+) -> tuple[Float[Tensor, "b 2"], Float[Tensor, "b 2"]]:
+    """Centres and extents distributed as in ``RandomResizedCrop``."""
     area = min_scale + (1 - min_scale) * torch.rand(batch, _TRIES)
     low, high = math.log(_RATIO[0]), math.log(_RATIO[1])
     ratio = (low + (high - low) * torch.rand(batch, _TRIES)).exp() / aspect

@@ -12,44 +12,45 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
+from jaxtyping import Float, Float32
 from torch import Tensor
 
 from contrawarp_edge.align.crop import FACE_CROP, FIVE_POINTS, CropContract
 
 
-def template_points(crop: CropContract = FACE_CROP) -> Tensor:
-    """The contract's landmarks, float32 ``[P, 2]``, in the contract's order."""
+def template_points(crop: CropContract = FACE_CROP) -> Float32[Tensor, "p 2"]:
+    """The contract's landmarks, in the contract's order."""
     return torch.tensor(list(crop.landmarks.values()))
 
 
 def landmarks_of(
-    paths: Sequence[Path], known: Mapping[Path, Tensor], crop: CropContract = FACE_CROP
-) -> Tensor:
+    paths: Sequence[Path],
+    known: Mapping[Path, Float[Tensor, "p 2"]],
+    crop: CropContract = FACE_CROP,
+) -> Float32[Tensor, "n p 2"]:
     """Puts landmarks in the order of images, the contract's where none are known.
 
     Args:
-        paths: N images.
-        known: Landmarks of some images, float ``[P, 2]`` in the contract's order.
+        paths: The images.
+        known: Landmarks of some images, in the contract's order.
         crop: The contract.
-
-    Returns:
-        Float32 ``[N, P, 2]``.
     """
     template = template_points(crop)
     found = [known.get(path, template) for path in paths]
     return torch.stack(found) if found else template.repeat(0, 1, 1)
 
 
-def similarity(template: Tensor, points: Tensor) -> Tensor:
+def similarity(
+    template: Float[Tensor, "p 2"], points: Float[Tensor, "b p 2"]
+) -> Float[Tensor, "b 2"]:
     """Scale and rotation that carry a template to faces, by least squares.
 
     Args:
-        template: ``P`` points, float ``[P, 2]``.
-        points: The same points of each face, float ``[B, P, 2]``.
+        template: The points of the template.
+        points: The same points of each face.
 
     Returns:
-        ``(scale cos, scale sin)`` of each face, float ``[B, 2]``: what
-        :func:`turn` takes.
+        ``(scale cos, scale sin)`` of each face: what :func:`turn` takes.
 
     Examples:
         >>> square = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
@@ -62,25 +63,29 @@ def similarity(template: Tensor, points: Tensor) -> Tensor:
     return torch.stack([cos, sin], dim=-1) / template.square().sum()
 
 
-def turn(vectors: Tensor, factor: Tensor) -> Tensor:
-    """Scales and rotates vectors ``[B, K, 2]`` by a factor ``[B, 2]`` for each row."""
+def turn(
+    vectors: Float[Tensor, "b k 2"], factor: Float[Tensor, "b 2"]
+) -> Float[Tensor, "b k 2"]:
+    """Scales and rotates vectors by a factor for each row; see :func:`similarity`."""
     cos, sin = factor[:, None, 0], factor[:, None, 1]
     x, y = vectors.unbind(-1)
     return torch.stack([cos * x - sin * y, sin * x + cos * y], dim=-1)
 
 
-def from_five_points(points: Tensor, crop: CropContract = FACE_CROP) -> Tensor:
+def from_five_points(
+    points: Float[Tensor, "b 5 2"], crop: CropContract = FACE_CROP
+) -> Float[Tensor, "b p 2"]:
     """Landmarks of faces of which five points are known.
 
     A brow sits above its eye as in the contract, at the size and angle of the face.
     The middle of the mouth is halfway between its corners.
 
     Args:
-        points: `FIVE_POINTS` of each face in a square image, float ``[B, 5, 2]``.
+        points: `FIVE_POINTS` of each face in a square image.
         crop: The contract that names the landmarks.
 
     Returns:
-        Float ``[B, P, 2]`` in the contract's order.
+        Landmarks in the contract's order.
     """
     template = crop.landmarks
     factor = similarity(points.new_tensor([template[n] for n in FIVE_POINTS]), points)

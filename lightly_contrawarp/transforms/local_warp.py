@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from contrawarp_edge.align.crop import FACE_CROP, CropContract
@@ -84,7 +85,7 @@ class LocalWarp(nn.Module):
         self,
         batch: int,
         *,
-        landmarks: Tensor | None = None,
+        landmarks: Float[Tensor, "b p 2"] | None = None,
         generator: torch.Generator | None = None,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
@@ -94,10 +95,9 @@ class LocalWarp(nn.Module):
         Args:
             batch: Number of warps.
             landmarks: The landmarks of each face, to warp around instead of the
-                contract's, float ``[batch, P, 2]`` in the order of
-                ``crop.landmarks``, as fractions of the image. Lengths are then in
-                units of that face, which may be larger or smaller than the
-                contract's.
+                contract's, in the order of ``crop.landmarks``, as fractions of the
+                image. Lengths are then in units of that face, which may be larger or
+                smaller than the contract's.
             generator: Source of randomness; torch's global one by default.
             device: Where the parameters shall be; the generator's device too.
             dtype: Floating type of the parameters.
@@ -113,7 +113,7 @@ class LocalWarp(nn.Module):
 
     def draw_frames(
         self,
-        landmarks: Sequence[Tensor],
+        landmarks: Sequence[Float[Tensor, "b p 2"]],
         *,
         generator: torch.Generator | None = None,
         device: torch.device | str = "cpu",
@@ -125,14 +125,14 @@ class LocalWarp(nn.Module):
         grow and turn with the face.
 
         Args:
-            landmarks: For each frame, the landmarks of all faces in it: one or more
-                of float ``[B, P, 2]``, as for :meth:`draw`.
+            landmarks: For each frame, the landmarks of all faces in it, as for
+                :meth:`draw`; one frame or more.
             generator: As for :meth:`draw`.
             device: As for :meth:`draw`.
             dtype: As for :meth:`draw`.
 
         Returns:
-            Parameters of ``B`` warps for each frame.
+            For each frame, a warp of each face.
 
         Raises:
             ValueError: If ``landmarks`` has the wrong shape.
@@ -142,7 +142,7 @@ class LocalWarp(nn.Module):
     def _draw(
         self,
         batch: int,
-        frames: Sequence[Tensor],
+        frames: Sequence[Float[Tensor, "b p 2"]],
         generator: torch.Generator | None,
         device: torch.device | str,
         dtype: torch.dtype,
@@ -193,23 +193,25 @@ class LocalWarp(nn.Module):
         steepness = torch.stack([lipschitz_bound(one) for one in placed]).amax(0)
         return [limit_to_bijection(one, steepness=steepness) for one in placed]
 
-    def strength_of(self, parameters: WarpParameters) -> Tensor:
-        """Mean displacement of each warp, in inter-ocular distances, ``[B]``."""
+    def strength_of(self, parameters: WarpParameters) -> Float[Tensor, " b"]:
+        """Mean displacement of each warp, in inter-ocular distances."""
         lengths = parameters.vectors.square().sum(-1).sqrt().mean(-1)
         return lengths / self.crop.interocular
 
     def forward(
-        self, images: Tensor, parameters: WarpParameters | None = None
-    ) -> Tensor:
+        self,
+        images: Shaped[Tensor, "*b c h w"],
+        parameters: WarpParameters | None = None,
+    ) -> Shaped[Tensor, "*b c h w"]:
         """Warps one image or a batch.
 
         Args:
-            images: ``[C, H, W]`` or ``[B, C, H, W]``; floating of any range, or
-                integers up to 2^24. Of less than 32 bits, they are computed in 32.
+            images: Floating of any range, or integers up to 2^24. Of less than 32
+                bits, they are computed in 32.
             parameters: Warps to replay; drawn if ``None``.
 
         Returns:
-            Images of the same shape and type, differentiable if floating.
+            Images of the same type, differentiable if floating.
 
         Raises:
             ValueError: If ``images`` is neither an image nor a batch of images.
@@ -244,7 +246,7 @@ def _choose(
     count: int,
     generator: torch.Generator | None,
     device: torch.device | str,
-) -> Tensor:
+) -> Int[Tensor, "b k"]:
     """Picks ``count`` of ``total`` for each row, distinct ones as far as they go."""
     rounds = math.ceil(count / total)
     keys = torch.rand((batch, rounds, total), generator=generator, device=device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float32, Shaped
 from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
@@ -16,16 +17,15 @@ _BEYOND = 0.25
 _FULL = {torch.uint8: 255.0, torch.uint16: 65535.0}
 
 
-def to_unit_range(images: Tensor, check_values: bool = True) -> Tensor:
-    """Pixels as float32 from 0 to 1.
+def to_unit_range(
+    images: Shaped[Tensor, "*b c h w"], check_values: bool = True
+) -> Float32[Tensor, "*b c h w"]:
+    """Pixels from 0 to 1.
 
     Args:
         images: uint8, uint16, whose full scale is 65535, or floating with values in
             [0, 1]; those slightly beyond, as resizing leaves them, are cut off.
         check_values: Whether to look at floating values; a GPU is waited for then.
-
-    Returns:
-        float32 of the same shape.
 
     Raises:
         InputError: If they are of another type, or floating values are NaN or clearly
@@ -49,14 +49,16 @@ def to_unit_range(images: Tensor, check_values: bool = True) -> Tensor:
     return values.clamp(0, 1)
 
 
-def batch_of_one(image: Image.Image | Tensor) -> Tensor:
+def batch_of_one(
+    image: Image.Image | Shaped[Tensor, "c h w"],
+) -> Shaped[Tensor, "1 c h w"]:
     """An image as a batch.
 
     Args:
-        image: PIL image of any mode, or tensor ``[1 or 3, H, W]`` of any type.
+        image: PIL image of any mode, or tensor of 1 or 3 channels and any type.
 
     Returns:
-        ``[1, 1 or 3, H, W]``; of a PIL image RGB, uint8.
+        Its pixels; of a PIL image RGB, uint8.
 
     Raises:
         InputError: If a tensor has another shape.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float, Float32
 from PIL import Image, ImageDraw
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
@@ -23,11 +24,11 @@ class PreviewFace(NamedTuple):
 
     Attributes:
         image: RGB image.
-        landmarks: Its own landmarks, float32 ``[P, 2]``, or ``None``.
+        landmarks: Its own landmarks, fractions of the image, or ``None``.
     """
 
     image: Image.Image
-    landmarks: Tensor | None = None
+    landmarks: Float32[Tensor, "p 2"] | None = None
 
 
 def preview_sheet(
@@ -68,7 +69,9 @@ def preview_sheet(
     return sheet
 
 
-def _with_points(face: Image.Image, landmarks: Tensor | None) -> Image.Image:
+def _with_points(
+    face: Image.Image, landmarks: Float32[Tensor, "p 2"] | None
+) -> Image.Image:
     """The face with its own landmarks marked."""
     image = face.copy()
     brush = ImageDraw.Draw(image)
@@ -81,7 +84,7 @@ def _with_arrows(
     face: Image.Image,
     warp: WarpParameters,
     transform: ContraWarpTransform,
-    landmarks: Tensor | None,
+    landmarks: Float32[Tensor, "p 2"] | None,
 ) -> Image.Image:
     """The warped face, with arrows from where its points were to where they are."""
     warped: Tensor = transform.warp(TF.pil_to_tensor(face), warp)
@@ -94,9 +97,9 @@ def _with_arrows(
 
 
 def _paint_arrows(
-    image: Image.Image, start: Tensor, warp: WarpParameters, colour: str
+    image: Image.Image, start: Float[Tensor, "p 2"], warp: WarpParameters, colour: str
 ) -> None:
-    """Paints how a warp moves points ``[N, 2]``, where it does."""
+    """Paints how a warp moves points, where it does."""
     end = warp_points(start[None], warp)[0]
     brush = ImageDraw.Draw(image)
     for tail, head in zip(start * _TILE, end * _TILE, strict=True):
@@ -110,7 +113,7 @@ def _paint_arrows(
         brush.polygon([tuple(point.tolist()) for point in tip], fill=colour)
 
 
-def _to_image(view: Tensor) -> Image.Image:
+def _to_image(view: Float32[Tensor, "3 s s"]) -> Image.Image:
     """A view as a picture, its normalisation undone by stretching to the full range."""
     low, high = view.min(), view.max()
     image: Image.Image = TF.to_pil_image((view - low) / (high - low + 1e-6))

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -15,16 +16,18 @@ _COARSE = 32  # nodes of the coarse field a side, two of them beyond the image
 
 
 @lru_cache(maxsize=8)
-def _coarse_nodes(dtype: torch.dtype, device: torch.device) -> Tensor:
-    """The nodes of the coarse grid as columns ``(x, y, 1)``, ``[3, P]``."""
+def _coarse_nodes(dtype: torch.dtype, device: torch.device) -> Float[Tensor, "3 p"]:
+    """The nodes of the coarse grid as columns ``(x, y, 1)``."""
     nodes = (torch.arange(_COARSE, dtype=dtype, device=device) - 1) / (_COARSE - 3)
     ys, xs = torch.meshgrid(nodes, nodes, indexing="ij")
     return torch.stack([xs, ys, torch.ones_like(xs)]).flatten(1)
 
 
 @lru_cache(maxsize=32)
-def _upsampling_matrix(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Catmull-Rom weights ``[size, _COARSE]`` from coarse nodes to pixel centres.
+def _upsampling_matrix(
+    size: int, dtype: torch.dtype, device: torch.device
+) -> Float[Tensor, "size nodes"]:
+    """Catmull-Rom weights from coarse nodes to pixel centres.
 
     The kernel is Keys' with a = -1/2, the one that reproduces quadratics.
     """
@@ -37,10 +40,10 @@ def _upsampling_matrix(size: int, dtype: torch.dtype, device: torch.device) -> T
 
 
 def sampling_grid(
-    affine: Tensor,
+    affine: Float[Tensor, "b 2 3"],
     size: tuple[int, int],
     parameters: WarpParameters | None = None,
-) -> Tensor:
+) -> Float[Tensor, "b h w 2"]:
     """Composes an affine view and a local warp into one sampling grid.
 
     The warp acts on the source and the affine map views the result: the output at
@@ -48,13 +51,12 @@ def sampling_grid(
     the output and upsampled, which leaves the affine part as it is.
 
     Args:
-        affine: Maps output to source coordinates, float ``[B, 2, 3]``.
+        affine: Maps output to source coordinates.
         size: Height and width of the output in pixels.
-        parameters: ``B`` warps, or ``None`` for no warp.
+        parameters: The warps, or ``None`` for none.
 
     Returns:
-        Grid for ``grid_sample(..., align_corners=False)``, float ``[B, H, W, 2]``,
-        not contiguous.
+        Grid for ``grid_sample(..., align_corners=False)``, not contiguous.
     """
     # In 16 bits, it would be off by half a pixel.
     with torch.autocast(affine.device.type, enabled=False):
@@ -62,16 +64,17 @@ def sampling_grid(
     return planes.permute(0, 2, 3, 1)  # planes are what grid_sample reads fastest
 
 
-def coarse_source(affine: Tensor, parameters: WarpParameters | None = None) -> Tensor:
+def coarse_source(
+    affine: Float[Tensor, "b 2 3"], parameters: WarpParameters | None = None
+) -> Float[Tensor, "b 2 nodes nodes"]:
     """Where the nodes of a coarse grid of the output lie in the source.
 
     Args:
-        affine: Maps output to source coordinates, float ``[B, 2, 3]``.
-        parameters: ``B`` warps, or ``None`` for no warp.
+        affine: Maps output to source coordinates.
+        parameters: The warps, or ``None`` for none.
 
     Returns:
-        x and y in ``grid_sample``'s coordinates, -1 to 1, as planes
-        ``[B, 2, nodes, nodes]``.
+        Planes of x and y in ``grid_sample``'s coordinates, -1 to 1.
     """
     source = affine @ _coarse_nodes(affine.dtype, affine.device)
     if parameters is not None:
@@ -79,17 +82,16 @@ def coarse_source(affine: Tensor, parameters: WarpParameters | None = None) -> T
     return (2 * source - 1).reshape(-1, 2, _COARSE, _COARSE)
 
 
-def upsample(coarse: Tensor, size: tuple[int, int]) -> Tensor:
+def upsample(
+    coarse: Float[Tensor, "*b nodes nodes"], size: tuple[int, int]
+) -> Float[Tensor, "*b h w"]:
     """Interpolates a coarse grid at the pixels of the output, exactly where linear.
 
     Two matrix products are all that touches every pixel.
 
     Args:
-        coarse: Float ``[..., nodes, nodes]`` from :func:`coarse_source`.
+        coarse: Planes of :func:`coarse_source`.
         size: Height and width of the output in pixels.
-
-    Returns:
-        Float ``[..., H, W]``.
     """
     height, width = size
     across = _upsampling_matrix(width, coarse.dtype, coarse.device)
@@ -97,22 +99,24 @@ def upsample(coarse: Tensor, size: tuple[int, int]) -> Tensor:
     return (down @ coarse) @ across.mT
 
 
-def sample(images: Tensor, grid: Tensor) -> Tensor:
+def sample(
+    images: Float[Tensor, "b c h w"], grid: Float[Tensor, "b out_h out_w 2"]
+) -> Float[Tensor, "b c out_h out_w"]:
     """Reads images at a sampling grid, once, bilinearly; beyond the rim they mirror.
 
     Args:
-        images: Float ``[B, C, H, W]``.
-        grid: Float ``[B, H', W', 2]`` from :func:`sampling_grid`.
+        images: Of any range.
+        grid: From :func:`sampling_grid`.
 
     Returns:
-        Float ``[B, C, H', W']``, differentiable in ``images`` and ``grid``.
+        What was read, differentiable in ``images`` and ``grid``.
     """
     return F.grid_sample(
         images, grid, mode="bilinear", padding_mode="reflection", align_corners=False
     )
 
 
-def identity_affine(batch: int, like: Tensor) -> Tensor:
-    """Affine maps ``[B, 2, 3]`` that change nothing, typed and placed as ``like``."""
+def identity_affine(batch: int, like: Tensor) -> Float[Tensor, "b 2 3"]:
+    """Affine maps that change nothing, typed and placed as ``like``."""
     one = torch.eye(2, 3, dtype=like.dtype, device=like.device)
     return one.expand(batch, -1, -1)

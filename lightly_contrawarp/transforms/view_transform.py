@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 
+from jaxtyping import Float, Float32, Shaped
 from lightly.transforms.torchvision_v2_compatibility import torchvision_transforms as T
 from lightly.transforms.utils import IMAGENET_NORMALIZE
 from PIL import Image
@@ -33,7 +34,7 @@ class ContraWarpViewTransform:
     randomness comes from torch's generator.
 
     Input to this transform:
-        PIL Image, or Tensor ``[C, H, W]``: uint8, uint16 (0 to 65535), or floating in
+        PIL Image, or Tensor ``[c, h, w]``: uint8, uint16 (0 to 65535), or floating in
         [0, 1]. Other integers, NaN and other ranges raise ``InputError``.
     Output of this transform:
         Float32 Tensor ``[3, input_size, input_size]``.
@@ -126,21 +127,21 @@ class ContraWarpViewTransform:
 
     def __call__(
         self,
-        image: Image.Image | Tensor,
+        image: Image.Image | Shaped[Tensor, "c h w"],
         parameters: WarpParameters | None = None,
-        flips: Tensor | None = None,
-    ) -> Tensor:
+        flips: Float[Tensor, "1 2"] | None = None,
+    ) -> Float32[Tensor, "3 s s"]:
         """Makes one view.
 
         Args:
-            image: PIL image of any mode, or tensor ``[C, H, W]``, C 1 or 3, of uint8,
-                of uint16 (0 to 65535) or floating with values in [0, 1].
+            image: PIL image of any mode, or tensor of 1 or 3 channels of uint8, of
+                uint16 (0 to 65535) or floating with values in [0, 1].
             parameters: One warp to apply; if ``None``, one is drawn from ``warp``, or
                 the face is left as it is.
-            flips: Flips to use, ``[1, 2]`` of +1 or -1; drawn if ``None``.
+            flips: Flips to use, +1 or -1; drawn if ``None``.
 
         Returns:
-            Float32 ``[3, input_size, input_size]``.
+            The view, ``input_size`` a side.
 
         Raises:
             InputError: If a tensor has another shape, type or range.
@@ -150,18 +151,18 @@ class ContraWarpViewTransform:
     @float32_by_default()
     def _make(
         self,
-        image: Image.Image | Tensor,
+        image: Image.Image | Shaped[Tensor, "c h w"],
         settings: ViewSettings,
         warp: WarpParameters | None = None,
-        flips: Tensor | None = None,
-    ) -> Tensor:
+        flips: Float[Tensor, "1 2"] | None = None,
+    ) -> Float32[Tensor, "3 s s"]:
         if warp is None:
             warp = self.warp.draw(1) if self.warp else still_bumps(1)
         frames, views = [batch_of_one(image)], [View(settings, 0, warp)]
         (view,) = show_views(frames, views, draw_views(frames, views, flips))
         return view[0]
 
-    def _picture(self, image: Image.Image | Tensor) -> Image.Image:
+    def _picture(self, image: Image.Image | Shaped[Tensor, "c h w"]) -> Image.Image:
         """The view before it is normalised, of 8 bits."""
         settings = replace(self.settings, normalize=None)
         pixels = self._make(image, settings).mul(255).round().byte()

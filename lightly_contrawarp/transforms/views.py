@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float, Float32, Shaped
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
@@ -63,14 +64,14 @@ class View(NamedTuple):
 
 
 class ViewParameters(NamedTuple):
-    """What was drawn for ``V`` views of each of ``B`` images, on the CPU.
+    """What was drawn for the views of each image, on the CPU.
 
     Attributes:
-        affine: Maps from a view to its frame, float32 ``[B, V, 2, 3]``.
-        photometry: Colour changes of ``[B, V]`` images.
+        affine: Maps from a view to its frame.
+        photometry: Colour changes of the views of each image, ``[b, v]``.
     """
 
-    affine: Tensor
+    affine: Float32[Tensor, "b v 2 3"]
     photometry: PhotometryParameters
 
 
@@ -86,19 +87,20 @@ def float32_by_default() -> Iterator[None]:
 
 
 def draw_views(
-    frames: Sequence[Tensor], views: Sequence[View], flips: Tensor | None = None
+    frames: Sequence[Shaped[Tensor, "b c h w"]],
+    views: Sequence[View],
+    flips: Float[Tensor, "b 2"] | None = None,
 ) -> ViewParameters:
     """Draws geometry and colours from torch's global generator.
 
     Args:
-        frames: One or more pictures of each face, ``[B, C, H, W]``.
+        frames: One or more pictures of each face.
         views: The views to draw.
-        flips: Flips that all views of an image share, ``[B, 2]`` of +1 or -1; each
-            view has its own if ``None``.
+        flips: Flips that all views of an image share, +1 or -1; each view has its own
+            if ``None``.
 
     Returns:
-        Parameters of ``[B, V]`` views. Only the order of the jitter steps is one for
-        all.
+        Parameters of each view. Only the order of the jitter steps is one for all.
     """
     batch = len(frames[0])
     affine = [
@@ -111,24 +113,24 @@ def draw_views(
 
 @torch.no_grad()
 def show_views(
-    frames: Sequence[Tensor],
+    frames: Sequence[Shaped[Tensor, "b c h w"]],
     views: Sequence[View],
     drawn: ViewParameters,
     check_values: bool = True,
-) -> list[Tensor]:
+) -> list[Float32[Tensor, "b 3 s s"]]:
     """Makes views as they were drawn.
 
     Args:
-        frames: As for :func:`draw_views`; C 1 or 3, of uint8, of uint16 (0 to 65535),
-            or floating with values in [0, 1]. Grey ones stay one channel until the
-            end, which halves the time.
+        frames: As for :func:`draw_views`; of 1 or 3 channels, of uint8, of uint16 (0
+            to 65535), or floating with values in [0, 1]. Grey ones stay one channel
+            until the end, which halves the time.
         views: The views to make. Those of one size that need their frame in about the
             same size are made together.
         drawn: Their parameters.
         check_values: Whether to look at floating values; a GPU is waited for then.
 
     Returns:
-        For each view, float32 ``[B, 3, input_size, input_size]``.
+        The views, ``input_size`` of their settings a side.
 
     Raises:
         InputError: If images are of another type, or of another range.
@@ -154,9 +156,12 @@ def show_views(
 
 
 def _show(
-    images: Tensor, views: Sequence[View], drawn: ViewParameters, check_values: bool
-) -> Tensor:
-    """Views ``[V, B, 3, S, S]`` of one size and of the same images."""
+    images: Shaped[Tensor, "b c h w"],
+    views: Sequence[View],
+    drawn: ViewParameters,
+    check_values: bool,
+) -> Float32[Tensor, "v b 3 s s"]:
+    """Views of one size and of the same images."""
     size = views[0].settings.input_size
     bumps = zip(*(view.warp for view in views), strict=True)
     warp = WarpParameters(*(torch.stack(part, dim=1) for part in bumps))
@@ -188,15 +193,17 @@ def _parts(images: Tensor, pixels: int) -> list[slice]:
     return [slice(i, i + count) for i in range(0, len(images), count)]
 
 
-def _scale(images: Tensor, affine: Tensor, size: int) -> float:
+def _scale(
+    images: Shaped[Tensor, "b c h w"], affine: Float[Tensor, "b *v 2 3"], size: int
+) -> float:
     """The scale at which no image has fewer pixels than a view shows of it.
 
     ``grid_sample`` reads four pixels only, so a source with much more detail than the
     view would alias.
 
     Args:
-        images: ``[B, C, H, W]``.
-        affine: The maps of views of them, ``[B, ..., 2, 3]``.
+        images: The images.
+        affine: The maps of views of them.
         size: Height and width of the views.
     """
     height, width = images.shape[-2:]
@@ -205,18 +212,21 @@ def _scale(images: Tensor, affine: Tensor, size: int) -> float:
 
 
 def _resample(
-    source: Tensor, affine: Tensor, warp: WarpParameters, size: int
-) -> Tensor:
+    source: Float[Tensor, "b c h w"],
+    affine: Float[Tensor, "b v 2 3"],
+    warp: WarpParameters,
+    size: int,
+) -> Float[Tensor, "b c v s s"]:
     """Applies global geometry and warp in one resampling.
 
     Args:
-        source: Float ``[B, C, H, W]``.
-        affine: Maps of the views, ``[B, V, 2, 3]``, on the CPU.
-        warp: Warps ``[B, V, ...]``, on the CPU.
+        source: In [0, 1].
+        affine: Maps of the views, on the CPU.
+        warp: Warps of the views, likewise.
         size: Height and width of a view.
 
     Returns:
-        Float ``[B, C, V, size, size]`` in [0, 1].
+        The views, in [0, 1].
     """
     views = affine.shape[1]
     affine, *bumps = (
@@ -230,8 +240,10 @@ def _resample(
     return looks.reshape(*looks.shape[:2], views, size, size)
 
 
-def _normalize_(images: Tensor, normalize: dict[str, list[float]] | None) -> None:
-    """Normalises ``[B, 3, S, S]`` in place, with numbers that no GPU waits for."""
+def _normalize_(
+    images: Float[Tensor, "b 3 s s"], normalize: dict[str, list[float]] | None
+) -> None:
+    """Normalises in place, with numbers that no GPU waits for."""
     if normalize:
         numbers = zip(normalize["mean"], normalize["std"], strict=True)
         for channel, (mean, std) in enumerate(numbers):

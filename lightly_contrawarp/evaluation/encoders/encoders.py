@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
+from jaxtyping import Float32, Shaped
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
@@ -63,10 +64,10 @@ class TorchEncoder:
     """A PyTorch module as an encoder.
 
     Args:
-        module: Takes normalised float32 images ``(N, 3, S, S)`` and returns ``(N, D)``
-            or ``(N, D, 1, 1)``. It is moved to ``device``, and put in evaluation mode
+        module: Takes normalised float32 images ``[n, 3, s, s]`` and returns ``[n, d]``
+            or ``[n, d, 1, 1]``. It is moved to ``device``, and put in evaluation mode
             only while it embeds.
-        input_size: S, in pixels.
+        input_size: Side of the images, ``s``, in pixels.
         device: Where it runs.
         features: ``pooled``, what the module returns, or ``spatial``; see
             `SpatialFeatures`.
@@ -124,14 +125,16 @@ class TorchEncoder:
             fingerprint=fingerprint_of(self.module),
         )
 
-    def embed(self, batch: Tensor) -> NDArray[np.float32]:
+    def embed(
+        self, batch: Float32[Tensor, "n 3 s s"]
+    ) -> Shaped[NDArray[np.float32], "n d"]:
         """Embeds a batch.
 
         Args:
-            batch: What ``prepare`` returned for N images, float32 ``(N, 3, S, S)``.
+            batch: What ``prepare`` returned.
 
         Returns:
-            Features ``(N, D)``.
+            Features of the images.
         """
         with torch.inference_mode(), _evaluating(self._network):
             output: Tensor = self._network(batch.to(self._device))
@@ -177,14 +180,16 @@ class OnnxEncoder:
             fingerprint=model.fingerprint,
         )
 
-    def embed(self, batch: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    def embed(
+        self, batch: list[Shaped[NDArray[np.uint8], "h w 3"]]
+    ) -> Shaped[NDArray[np.float32], "n d"]:
         """Embeds a batch.
 
         Args:
-            batch: What ``prepare`` returned for N images, each uint8 ``(H, W, 3)``.
+            batch: What ``prepare`` returned.
 
         Returns:
-            Embeddings of unit length, ``(N, D)``.
+            Embeddings of the images, of unit length.
 
         Raises:
             InputError: If the model cannot be run.
@@ -196,22 +201,19 @@ Encoder: TypeAlias = TorchEncoder | OnnxEncoder
 """Turns images into features in two steps, so that workers can do the first."""
 
 
-def to_batch(images: list[Image.Image], input_size: int) -> Tensor:
+def to_batch(images: list[Image.Image], input_size: int) -> Float32[Tensor, "n 3 s s"]:
     """Preprocesses images of any size to one batch; see `preprocess`.
 
     Args:
         images: RGB images.
         input_size: Side of the square in pixels.
-
-    Returns:
-        float32 ``(N, 3, input_size, input_size)``.
     """
     return torch.cat(
         [preprocess(pil_to_tensor(image).unsqueeze(0), input_size) for image in images]
     )
 
 
-def _to_pixels(images: list[Image.Image]) -> list[NDArray[np.uint8]]:
+def _to_pixels(images: list[Image.Image]) -> list[Shaped[NDArray[np.uint8], "h w 3"]]:
     return [to_pixels(image) for image in images]
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from jaxtyping import Shaped
 from numpy.typing import NDArray
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
@@ -35,14 +36,14 @@ class Features(NamedTuple):
     """The features of a data set, in its order.
 
     Attributes:
-        values: float32 of shape ``(N, D)``, as the encoder returns them.
-        rows: int64 of shape ``(N,)``: the positions in the data set.
+        values: As the encoder returns them.
+        rows: Their positions in the data set.
         unreadable: A line for each image that was left out because it could not be
             decoded; it names the file.
     """
 
-    values: NDArray[np.float32]
-    rows: NDArray[np.int64]
+    values: Shaped[NDArray[np.float32], "n d"]
+    rows: Shaped[NDArray[np.int64], " n"]
     unreadable: list[str]
 
 

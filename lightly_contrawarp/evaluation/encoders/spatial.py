@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from jaxtyping import Float, Float32
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -24,8 +25,8 @@ class SpatialFeatures(nn.Module):
     is taken as it is.
 
     Args:
-        backbone: The encoder, ``(N, 3, S, S) -> (N, D)``.
-        input_size: S, in pixels.
+        backbone: The encoder, ``[n, 3, s, s] -> [n, d]``.
+        input_size: Side of the images, ``s``, in pixels.
         grid: Most cells along each side.
 
     Raises:
@@ -39,15 +40,14 @@ class SpatialFeatures(nn.Module):
         self.layer, (height, width) = _last_map(backbone, input_size)
         self.cells = min(grid, height), min(grid, width)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(
+        self, images: Float[Tensor, "n 3 s s"]
+    ) -> Float32[Tensor, "n c cells_h cells_w"]:
         """Encodes normalised images.
 
-        Args:
-            images: float32 ``(N, 3, S, S)``.
-
         Returns:
-            float32 ``(N, C, cells, cells)`` for a map of C channels, on the CPU, since
-            not every device can pool to a size that does not divide the map's.
+            A map of ``cells``, on the CPU, since not every device can pool to a size
+            that does not divide the map's.
         """
         maps: list[Tensor] = []
         layer = self.backbone.get_submodule(self.layer)

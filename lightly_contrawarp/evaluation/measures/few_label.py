@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Shaped
 
 from lightly_contrawarp.evaluation.measures.linear_probe import (
     LinearProbeResult,
@@ -42,10 +43,10 @@ class FewLabelResult:
 
 
 def few_label_probe(
-    train_x: Floats,
-    train_y: Ints,
-    test_x: Floats,
-    test_y: Ints,
+    train_x: Shaped[Floats, "n d"],
+    train_y: Shaped[Ints, " n"],
+    test_x: Shaped[Floats, "t d"],
+    test_y: Shaped[Ints, " t"],
     *,
     num_classes: int,
     fractions: Sequence[float] = FRACTIONS,
@@ -57,10 +58,10 @@ def few_label_probe(
     from the images of the draw.
 
     Args:
-        train_x: float32 of shape ``(N, D)``.
-        train_y: Classes of shape ``(N,)``, from 0 to ``num_classes - 1``.
-        test_x: float32 of shape ``(M, D)``.
-        test_y: Classes of shape ``(M,)``, in the same numbering.
+        train_x: Features to learn from, float32.
+        train_y: Their classes, from 0 to ``num_classes - 1``.
+        test_x: Features to be scored on, likewise.
+        test_y: Their classes, in the same numbering.
         num_classes: Number of classes.
         fractions: Shares of each class to draw, from 0 to 1; see `draw_labels`.
         draws: Seeds of the draws.
@@ -86,11 +87,13 @@ def few_label_probe(
     return results
 
 
-def draw_labels(labels: Ints, fraction: float, *, seed: int) -> Ints:
+def draw_labels(
+    labels: Shaped[Ints, " n"], fraction: float, *, seed: int
+) -> Shaped[Ints, " drawn"]:
     """Draws a share of each class, without replacement.
 
     Args:
-        labels: Classes of shape ``(N,)``.
+        labels: The classes.
         fraction: The share, from 0 to 1, rounded to whole items; at least two of each
             class, or all that it has.
         seed: Of the draw.

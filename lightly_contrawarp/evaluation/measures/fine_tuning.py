@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float32, Int, Shaped
 from lightly.utils.benchmarking import FinetuneClassifier
 from PIL import Image
 from pytorch_lightning import Trainer, seed_everything
@@ -32,7 +33,7 @@ from lightly_contrawarp.models.health import DivergedError
 from lightly_contrawarp.training.lightning import ProgressWithEta, fit, quiet_lightning
 from lightly_contrawarp.training.resources import check_workers, explained_resources
 
-_Batch = tuple[Tensor, Tensor]
+_Batch = tuple[Float32[Tensor, "b 3 s s"], Int[Tensor, " b"]]
 
 _MEMORY_ADVICE = "leave out --finetune, or take a smaller model"
 
@@ -192,7 +193,7 @@ def _trainer(settings: FineTuneSettings, device: str) -> Trainer:
 @torch.inference_mode()
 def _predict(
     classifier: FinetuneClassifier, loader: DataLoader[tuple[Image.Image, int]]
-) -> Ints:
+) -> Shaped[Ints, " t"]:
     batches: Iterable[Any] = loader
     return np.concatenate(
         [

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Shaped
 from numpy.typing import NDArray
 
 from contrawarp_edge.core.errors import NotApplicableError
@@ -64,13 +65,17 @@ class IdentityResult:
     cosine_gap: Estimate | None
 
 
-def identity_leakage(values: Floats, labels: Ints, identities: Ints) -> IdentityResult:
+def identity_leakage(
+    values: Shaped[Floats, "n d"],
+    labels: Shaped[Ints, " n"],
+    identities: Shaped[Ints, " n"],
+) -> IdentityResult:
     """Measures identity leakage.
 
     Args:
-        values: Features of shape ``(N, D)``.
-        labels: Classes of shape ``(N,)``, from 0.
-        identities: Who each image shows, of shape ``(N,)``, any integers.
+        values: Features of the images.
+        labels: Their classes, from 0.
+        identities: Who each image shows, any integers.
 
     Raises:
         NotApplicableError: If there is only one person, or nobody has two images.
@@ -113,7 +118,9 @@ def table(results: Mapping[str, IdentityResult]) -> Table:
 
 
 def _same_person_share(
-    values: Floats, person: Ints, sizes: Ints
+    values: Shaped[Floats, "n d"],
+    person: Shaped[Ints, " n"],
+    sizes: Shaped[Ints, " people"],
 ) -> tuple[Estimate, float]:
     shares = np.empty(len(person))
     for rows, scores in cosine_blocks(values):
@@ -133,13 +140,15 @@ def _same_person_share(
 
 
 class _Pairs(NamedTuple):
-    """Pairs of images: rows of the first and of the second ones, each ``(P,)``."""
+    """Pairs of images: rows of the first and of the second ones."""
 
-    first: Ints
-    second: Ints
+    first: Shaped[Ints, " pairs"]
+    second: Shaped[Ints, " pairs"]
 
 
-def _verification(values: Floats, person: Ints) -> Estimate:
+def _verification(
+    values: Shaped[Floats, "n d"], person: Shaped[Ints, " n"]
+) -> Estimate:
     rng = np.random.default_rng(0)
     same, other = _same_pairs(person, rng), _other_pairs(person, rng)
     scores = np.concatenate([_cosines(values, same), _cosines(values, other)])
@@ -148,7 +157,7 @@ def _verification(values: Floats, person: Ints) -> Estimate:
     owner = person[same.first]
     first, second = person[other.first], person[other.second]
 
-    def auc(weight: NDArray[np.int64]) -> float:
+    def auc(weight: Shaped[NDArray[np.int64], " people"]) -> float:
         """Each pair counts as often as its people are in the resample."""
         hits = np.bincount(of_same, weight[owner], len(levels))
         misses = np.bincount(of_other, weight[first] * weight[second], len(levels))
@@ -163,7 +172,7 @@ def _verification(values: Floats, person: Ints) -> Estimate:
     )
 
 
-def _same_pairs(person: Ints, rng: np.random.Generator) -> _Pairs:
+def _same_pairs(person: Shaped[Ints, " n"], rng: np.random.Generator) -> _Pairs:
     order = np.argsort(person, kind="stable")
     sizes = np.bincount(person)
     starts = np.cumsum(sizes) - sizes
@@ -182,7 +191,7 @@ def _same_pairs(person: Ints, rng: np.random.Generator) -> _Pairs:
     return _Pairs(order[starts[drawn] + one], order[starts[drawn] + two])
 
 
-def _other_pairs(person: Ints, rng: np.random.Generator) -> _Pairs:
+def _other_pairs(person: Shaped[Ints, " n"], rng: np.random.Generator) -> _Pairs:
     count = len(person)
     if count * (count - 1) // 2 <= MAX_PAIRS:
         first, second = np.triu_indices(count, 1)
@@ -196,7 +205,7 @@ def _other_pairs(person: Ints, rng: np.random.Generator) -> _Pairs:
     return _Pairs(first, second)
 
 
-def _cosines(values: Floats, pairs: _Pairs) -> Floats:
+def _cosines(values: Shaped[Floats, "n d"], pairs: _Pairs) -> Shaped[Floats, " pairs"]:
     unit = unit_rows(values)
     return np.concatenate(
         [
@@ -210,7 +219,11 @@ def _slices(count: int, size: int) -> list[slice]:
     return [slice(start, start + size) for start in range(0, count, size)]
 
 
-def _cosine_gap(values: Floats, labels: Ints, person: Ints) -> Estimate | None:
+def _cosine_gap(
+    values: Shaped[Floats, "n d"],
+    labels: Shaped[Ints, " n"],
+    person: Shaped[Ints, " n"],
+) -> Estimate | None:
     """See `IdentityResult`; from sums of unit vectors, without forming any pair.
 
     The cosines of all pairs inside a group add up to half of |sum of the group|^2
@@ -226,7 +239,7 @@ def _cosine_gap(values: Floats, labels: Ints, person: Ints) -> Estimate | None:
     cosines = (total.sum(axis=1) ** 2).sum(axis=1) - inside.sum(axis=1)
     pairs = size.sum(axis=1) ** 2 - (size**2).sum(axis=1)
 
-    def gap(weight: NDArray[np.floating]) -> float:
+    def gap(weight: Shaped[NDArray[np.floating], " people"]) -> float:
         # Two people, one expression: a person drawn twice makes no pair with itself.
         of_class = np.tensordot(weight, total, 1)
         across = (of_class**2).sum() - (weight**2) @ inside.sum(axis=1)

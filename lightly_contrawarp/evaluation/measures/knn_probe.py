@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Shaped
 from lightly.utils.benchmarking import knn_predict
 from torch.nn import functional as F
 
@@ -34,10 +35,10 @@ class KnnResult:
 
 
 def knn_probe(
-    train_x: Floats,
-    train_y: Ints,
-    test_x: Floats,
-    test_y: Ints,
+    train_x: Shaped[Floats, "n d"],
+    train_y: Shaped[Ints, " n"],
+    test_x: Shaped[Floats, "t d"],
+    test_y: Shaped[Ints, " t"],
     *,
     num_classes: int,
     ks: Sequence[int] = (5, 20, 200),
@@ -46,12 +47,12 @@ def knn_probe(
     """Classifies by a weighted vote of the training items of largest cosine.
 
     Args:
-        train_x: float32 of shape ``(N, D)``.
-        train_y: Classes of shape ``(N,)``, from 0 to ``num_classes - 1``.
-        test_x: float32 of shape ``(M, D)``.
-        test_y: Classes of shape ``(M,)``, in the same numbering.
+        train_x: Features to learn from, float32.
+        train_y: Their classes, from 0 to ``num_classes - 1``.
+        test_x: Features to be scored on, likewise.
+        test_y: Their classes, in the same numbering.
         num_classes: Number of classes.
-        ks: Numbers of neighbours; one larger than N is taken as N.
+        ks: Numbers of neighbours; one larger than ``n`` is taken as ``n``.
         temperature: A neighbour of cosine s votes with weight exp(s / temperature).
 
     Returns:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Shaped
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -64,10 +65,10 @@ class LinearProbeResult(ScoreMeans):
 
 
 def linear_probe(
-    train_x: Floats,
-    train_y: Ints,
-    test_x: Floats,
-    test_y: Ints,
+    train_x: Shaped[Floats, "n d"],
+    train_y: Shaped[Ints, " n"],
+    test_x: Shaped[Floats, "t d"],
+    test_y: Shaped[Ints, " t"],
     *,
     seeds: Sequence[int],
     num_classes: int,
@@ -78,10 +79,10 @@ def linear_probe(
     the classifier then fitted to all of it. The test set only ever gives the scores.
 
     Args:
-        train_x: float32 of shape ``(N, D)``.
-        train_y: Classes of shape ``(N,)``, from 0 to ``num_classes - 1``.
-        test_x: float32 of shape ``(M, D)``.
-        test_y: Classes of shape ``(M,)``, in the same numbering.
+        train_x: Features to learn from, float32.
+        train_y: Their classes, from 0 to ``num_classes - 1``.
+        test_x: Features to be scored on, likewise.
+        test_y: Their classes, in the same numbering.
         seeds: Each draws another held-out tenth.
         num_classes: Number of classes.
 
@@ -101,12 +102,12 @@ def linear_probe(
     )
 
 
-def fit_probe(x: Floats, y: Ints, c: float) -> Pipeline:
+def fit_probe(x: Shaped[Floats, "n d"], y: Shaped[Ints, " n"], c: float) -> Pipeline:
     """Fits the standardising logistic regression of `linear_probe`.
 
     Args:
-        x: float32 of shape ``(N, D)``.
-        y: Classes of shape ``(N,)``.
+        x: Features to learn from, float32.
+        y: Their classes.
         c: Inverse strength of the L2 penalty.
 
     Returns:
@@ -115,12 +116,12 @@ def fit_probe(x: Floats, y: Ints, c: float) -> Pipeline:
     return _fit(_classifier(c), x, y)
 
 
-def choose_c(x: Floats, y: Ints, *, seed: int) -> float:
+def choose_c(x: Shaped[Floats, "n d"], y: Shaped[Ints, " n"], *, seed: int) -> float:
     """The entry of `C_GRID` that is most accurate on a held-out tenth.
 
     Args:
-        x: Training features, float32 of shape ``(N, D)``.
-        y: Their classes, of shape ``(N,)``.
+        x: Features to learn from, float32.
+        y: Their classes.
         seed: Draws the held-out items.
 
     Returns:
@@ -140,8 +141,8 @@ def choose_c(x: Floats, y: Ints, *, seed: int) -> float:
 
 
 def summarise_runs(
-    runs: Sequence[tuple[int, float, Ints]],
-    test_y: Ints,
+    runs: Sequence[tuple[int, float, Shaped[Ints, " t"]]],
+    test_y: Shaped[Ints, " t"],
     *,
     num_classes: int,
     feature_size: int,
@@ -149,8 +150,8 @@ def summarise_runs(
     """Scores the predictions of several runs of a probe, and their mean.
 
     Args:
-        runs: Seed, chosen C, and predicted classes of shape ``(M,)`` of each run.
-        test_y: The true classes, of shape ``(M,)``.
+        runs: Seed, chosen C, and predicted classes of each run.
+        test_y: The true classes.
         num_classes: Number of classes.
         feature_size: To be noted in the result.
     """
@@ -199,7 +200,9 @@ def _classifier(c: float) -> Pipeline:
     )
 
 
-def _fit(classifier: Pipeline, x: Floats, y: Ints) -> Pipeline:
+def _fit(
+    classifier: Pipeline, x: Shaped[Floats, "n d"], y: Shaped[Ints, " n"]
+) -> Pipeline:
     # Products this narrow gain nothing from more BLAS threads, and on a busy machine
     # threads that wait for each other make the fit ten times slower.
     with threadpool_limits(1, user_api="blas"), warnings.catch_warnings():
@@ -209,7 +212,7 @@ def _fit(classifier: Pipeline, x: Floats, y: Ints) -> Pipeline:
         return classifier.fit(x, y)
 
 
-def _hold_out(y: Ints, *, seed: int) -> NDArray[np.bool_]:
+def _hold_out(y: Shaped[Ints, " n"], *, seed: int) -> Shaped[NDArray[np.bool_], " n"]:
     """Marks a random tenth of each class, at least one item, but never its last."""
     rng = np.random.default_rng(seed)
     held_out = np.zeros(len(y), dtype=bool)

@@ -8,6 +8,8 @@ from enum import Enum, auto
 from functools import partial
 from typing import Any
 
+from jaxtyping import Shaped
+
 from lightly_contrawarp.data.sets import FecTriplets
 from lightly_contrawarp.evaluation.encoders.encoders import Encoder, TorchEncoder
 from lightly_contrawarp.evaluation.encoders.features import Features
@@ -44,23 +46,30 @@ class Embedded:
     Attributes:
         encoder: The encoder.
         train: The items to learn from.
-        train_x: Their features, float32 ``(N, D)``.
+        train_x: Their features, float32.
         test: The items to be scored on.
-        test_x: Their features, float32 ``(M, D)``.
+        test_x: Their features, float32.
         settings: How to measure.
         triplets: Features of the faces of triplets, and the triplets, if there are any.
     """
 
     encoder: Encoder
     train: Split
-    train_x: Floats
+    train_x: Shaped[Floats, "n d"]
     test: Split
-    test_x: Floats
+    test_x: Shaped[Floats, "t d"]
     settings: EvaluationSettings
     triplets: tuple[Features, FecTriplets] | None = None
 
     @property
-    def labelled(self) -> tuple[Floats, Ints, Floats, Ints]:
+    def labelled(
+        self,
+    ) -> tuple[
+        Shaped[Floats, "n d"],
+        Shaped[Ints, " n"],
+        Shaped[Floats, "t d"],
+        Shaped[Ints, " t"],
+    ]:
         """Features and classes of train, then of test."""
         return self.train_x, self.train.labels, self.test_x, self.test.labels
 

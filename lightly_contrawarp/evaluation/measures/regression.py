@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Shaped
 from numpy.typing import NDArray
 from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
@@ -21,7 +22,7 @@ from lightly_contrawarp.evaluation.statistics.intervals import (
 )
 from lightly_contrawarp.evaluation.tables import Table, encoder_table, estimate_cell
 
-Targets = Mapping[str, NDArray[np.floating]]
+Targets = Mapping[str, Shaped[NDArray[np.floating], " n"]]
 
 ALPHAS: tuple[float, ...] = tuple(10.0**power for power in range(-2, 6))
 """Strengths of the L2 penalty that the regression probe chooses from."""
@@ -43,7 +44,10 @@ class RegressionResult:
 
 
 def regression_probe(
-    train_x: Floats, train_y: Targets, test_x: Floats, test_y: Targets
+    train_x: Shaped[Floats, "n d"],
+    train_y: Targets,
+    test_x: Shaped[Floats, "t d"],
+    test_y: Targets,
 ) -> RegressionResult:
     """Fits ridge regression on standardised features.
 
@@ -51,10 +55,10 @@ def regression_probe(
     training set. Intervals come from resampling the test items.
 
     Args:
-        train_x: float32 of shape ``(N, D)``.
-        train_y: Targets by name, each of shape ``(N,)``; at least one.
-        test_x: float32 of shape ``(M, D)``.
-        test_y: The same targets, each of shape ``(M,)``.
+        train_x: Features to learn from, float32.
+        train_y: Their targets by name; at least one.
+        test_x: Features to be scored on, likewise.
+        test_y: The same targets of these.
 
     Raises:
         NotApplicableError: If a target is the same number on all test items.
@@ -110,9 +114,11 @@ def table(results: Mapping[str, RegressionResult]) -> Table:
 
 
 def _r2(
-    weights: NDArray[np.floating] | NDArray[np.int64], truth: Floats, errors: Floats
-) -> NDArray[np.float64]:
-    """R2 of each target, with weights ``(M,)``; truth and errors are ``(M, T)``."""
+    weights: Shaped[NDArray[np.floating], " t"] | Shaped[NDArray[np.int64], " t"],
+    truth: Shaped[Floats, "t targets"],
+    errors: Shaped[Floats, "t targets"],
+) -> Shaped[NDArray[np.float64], " targets"]:
+    """R2 of each target."""
     mean = np.average(truth, axis=0, weights=weights)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(1 - weights @ errors / (weights @ (truth - mean) ** 2))

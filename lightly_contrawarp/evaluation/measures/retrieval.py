@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Shaped
 from numpy.typing import NDArray
 
 from contrawarp_edge.core.errors import NotApplicableError
@@ -51,7 +52,10 @@ class RetrievalResult:
 
 
 def retrieval(
-    values: Floats, labels: Ints, *, identities: Ints | None = None
+    values: Shaped[Floats, "n d"],
+    labels: Shaped[Ints, " n"],
+    *,
+    identities: Shaped[Ints, " n"] | None = None,
 ) -> RetrievalResult:
     """Searches the set with each of its images, by cosine.
 
@@ -59,10 +63,10 @@ def retrieval(
     images of other people.
 
     Args:
-        values: Features of shape ``(N, D)``.
-        labels: Classes of shape ``(N,)``.
-        identities: Who each image shows, of shape ``(N,)``: leaves out images of the
-            person of the query.
+        values: Features of the images.
+        labels: Their classes.
+        identities: Who each image shows: leaves out images of the person of the
+            query.
 
     Raises:
         NotApplicableError: If no image has a candidate of its class.
@@ -124,7 +128,9 @@ def table(
     )
 
 
-def chance_average_precision(relevant: Floats, candidates: Floats) -> Floats:
+def chance_average_precision(
+    relevant: Shaped[Floats, "*q"], candidates: Shaped[Floats, "*q"]
+) -> Shaped[Floats, "*q"]:
     """The expected average precision of a random order.
 
     With R relevant ones of M candidates, the i-th place holds a relevant one with
@@ -133,8 +139,8 @@ def chance_average_precision(relevant: Floats, candidates: Floats) -> Floats:
     q + (1 - q) H / M, where q = (R - 1) / (M - 1).
 
     Args:
-        relevant: R, at least 1, of any shape.
-        candidates: M, of the same shape.
+        relevant: R, at least 1.
+        candidates: M.
     """
     harmonic = np.concatenate([[0], np.cumsum(1 / np.arange(1, candidates.max() + 1))])
     share = (relevant - 1) / np.maximum(candidates - 1, 1)
@@ -143,9 +149,11 @@ def chance_average_precision(relevant: Floats, candidates: Floats) -> Floats:
 
 
 def _measure(
-    values: Floats, labels: Ints, identities: Ints | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The measures ``(N, 3)`` of each query, and what chance gives; NaN for none."""
+    values: Shaped[Floats, "n d"],
+    labels: Shaped[Ints, " n"],
+    identities: Shaped[Ints, " n"] | None,
+) -> tuple[Shaped[NDArray[np.float64], "n 3"], Shaped[NDArray[np.float64], "n 3"]]:
+    """The measures of each query, and what chance gives; NaN for none."""
     measured = np.full((len(labels), 3), np.nan)
     chance = np.full((len(labels), 3), np.nan)
     for rows, scores in cosine_blocks(values):
@@ -167,8 +175,10 @@ def _measure(
     return measured, chance
 
 
-def _macro(members: Floats, measured: Floats) -> NDArray[np.float64]:
-    """Means over the classes: members ``(C, Q)`` are weights, measured ``(Q, 3)``."""
+def _macro(
+    members: Shaped[Floats, "classes q"], measured: Shaped[Floats, "q 3"]
+) -> Shaped[NDArray[np.float64], " 3"]:
+    """Means over the classes, of which members are the weights."""
     weight = members.sum(axis=1)
     present = weight > 0  # in a resample, a small class may be missing
     means = (members @ measured)[present] / weight[present, None]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Shaped
 from numpy.typing import NDArray
 
 from contrawarp_edge.core.errors import NotApplicableError
@@ -51,7 +52,10 @@ class TripletResult:
 
 
 def triplet_accuracy(
-    values: Floats, triplets: Ints, odd: Ints, types: Sequence[str]
+    values: Shaped[Floats, "n d"],
+    triplets: Shaped[Ints, "t 3"],
+    odd: Shaped[Ints, " t"],
+    types: Sequence[str],
 ) -> TripletResult:
     """Compares which of three faces are closest, by cosine, with people's choice.
 
@@ -60,10 +64,10 @@ def triplet_accuracy(
     the chance to pick it.
 
     Args:
-        values: Features of shape ``(N, D)``.
-        triplets: Rows of ``values``, of shape ``(T, 3)``.
+        values: Features of the faces.
+        triplets: Rows of ``values``.
         odd: Position in each triplet of the face that most people called the odd one
-            out, 0 to 2, of shape ``(T,)``; -1 where there is no such face.
+            out, 0 to 2; -1 where there is no such face.
         types: Type of each triplet, such as ``ONE_CLASS_TRIPLET``.
 
     Raises:
@@ -128,7 +132,11 @@ def table(results: Mapping[str, TripletResult]) -> Table:
     )
 
 
-def _agreement(values: Floats, triplets: Ints, odd: Ints) -> NDArray[np.float64]:
+def _agreement(
+    values: Shaped[Floats, "n d"],
+    triplets: Shaped[Ints, "t 3"],
+    odd: Shaped[Ints, " t"],
+) -> Shaped[NDArray[np.float64], " t"]:
     faces = unit_rows(values)[triplets].astype(np.float64)
     cosines = np.stack(
         [np.einsum("td,td->t", faces[:, a], faces[:, b]) for a, b in _PAIRS], axis=1
@@ -138,5 +146,5 @@ def _agreement(values: Floats, triplets: Ints, odd: Ints) -> NDArray[np.float64]
     return np.asarray(hit / closest.sum(axis=1))
 
 
-def _estimate(right: NDArray[np.float64]) -> Estimate:
+def _estimate(right: Shaped[NDArray[np.float64], " t"]) -> Estimate:
     return Estimate(float(right.mean()), bootstrap_interval(right), CHANCE)

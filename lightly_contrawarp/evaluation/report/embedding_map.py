@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Shaped
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ _COMPONENTS = 50
 _PEOPLE = 10
 
 
-def sample_rows(count: int) -> Ints:
+def sample_rows(count: int) -> Shaped[Ints, " n"]:
     """The rows to lay out: all, or `MOST_POINTS` of them, the same at every call."""
     if count <= MOST_POINTS:
         return np.arange(count)
@@ -33,14 +34,14 @@ def sample_rows(count: int) -> Ints:
     return np.sort(rng.choice(count, MOST_POINTS, replace=False))
 
 
-def lay_out(values: Floats) -> NDArray[np.float64] | None:
+def lay_out(values: Shaped[Floats, "n d"]) -> Shaped[NDArray[np.float64], "n 2"] | None:
     """Places features in the plane: unit length, PCA to 50 dimensions, t-SNE.
 
     Args:
-        values: Features of shape ``(N, D)``.
+        values: The features.
 
     Returns:
-        Shape ``(N, 2)``, or None for fewer than four rows or rows that are all equal.
+        The places, or None for fewer than four rows or rows that are all equal.
     """
     count, dim = values.shape
     unit = unit_rows(values).astype(np.float64)
@@ -57,13 +58,15 @@ def lay_out(values: Floats) -> NDArray[np.float64] | None:
 
 
 def map_by_class(
-    places: NDArray[np.float64], labels: Ints, classes: Sequence[str]
+    places: Shaped[NDArray[np.float64], "n 2"],
+    labels: Shaped[Ints, " n"],
+    classes: Sequence[str],
 ) -> Figure:
     """The map with a colour for each class.
 
     Args:
-        places: Shape ``(N, 2)``.
-        labels: Shape ``(N,)``.
+        places: See `lay_out`.
+        labels: Classes of the rows.
         classes: Their names.
     """
     groups = [(name, labels == label) for label, name in enumerate(classes)]
@@ -71,13 +74,15 @@ def map_by_class(
 
 
 def map_by_person(
-    places: NDArray[np.float64], people: Ints, names: Sequence[str]
+    places: Shaped[NDArray[np.float64], "n 2"],
+    people: Shaped[Ints, " n"],
+    names: Sequence[str],
 ) -> Figure:
     """The map with a colour for each of the ten people with most images.
 
     Args:
-        places: Shape ``(N, 2)``.
-        people: Shape ``(N,)``.
+        places: See `lay_out`.
+        people: Who the rows show.
         names: Their names.
     """
     sizes = np.bincount(people, minlength=len(names))
@@ -89,9 +94,9 @@ def map_by_person(
 
 def _scatter(
     title: str,
-    places: NDArray[np.float64],
-    groups: Sequence[tuple[str, NDArray[np.bool_]]],
-    rest: NDArray[np.bool_] | None = None,
+    places: Shaped[NDArray[np.float64], "n 2"],
+    groups: Sequence[tuple[str, Shaped[NDArray[np.bool_], " n"]]],
+    rest: Shaped[NDArray[np.bool_], " n"] | None = None,
 ) -> Figure:
     figure = Figure(figsize=(6.5, 5), dpi=150, layout="constrained")
     axes = figure.subplots()

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from jaxtyping import Shaped
 from PIL import Image
 
 from lightly_contrawarp.evaluation.report.pictures import data_uri
@@ -32,7 +33,7 @@ class Strips:
         self._pictures: dict[int, str] = {}
 
     @cached_property
-    def queries(self) -> Ints:
+    def queries(self) -> Shaped[Ints, " q"]:
         """A random image of each class, the same at every call."""
         rng = np.random.default_rng(_SEED)
         labels = self._test.labels
@@ -40,11 +41,11 @@ class Strips:
             [rng.choice(np.flatnonzero(labels == c)) for c in np.unique(labels)]
         )
 
-    def search(self, values: Floats) -> list[dict[str, Any]]:
+    def search(self, values: Shaped[Floats, "n d"]) -> list[dict[str, Any]]:
         """The images nearest to each query by cosine, without the query itself.
 
         Args:
-            values: Features of the test images, of shape ``(N, D)``.
+            values: Features of the test images.
 
         Returns:
             For the template: the query's ``picture`` and ``label``, and its ``hits``

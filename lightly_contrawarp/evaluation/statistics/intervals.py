@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Shaped
 from numpy.typing import ArrayLike, NDArray
 
 Interval = tuple[float, float]
@@ -29,15 +30,15 @@ class Estimate:
     chance: float
 
 
-def resample_counts(count: int) -> Iterator[NDArray[np.int64]]:
+def resample_counts(count: int) -> Iterator[Shaped[NDArray[np.int64], " n"]]:
     """Draws bootstrap resamples, the same ones at every call.
 
     Args:
         count: Number of things to resample, at least 1.
 
     Yields:
-        `RESAMPLES` times an array of shape ``(count,)``: how often each thing is in
-        the resample. Each array sums up to ``count``.
+        `RESAMPLES` times how often each of ``count`` things is in the resample. Each
+        array sums up to ``count``.
     """
     rng = np.random.default_rng(0)
     for _ in range(RESAMPLES):
@@ -48,8 +49,8 @@ def percentile_interval(statistics: ArrayLike) -> Interval:
     """The middle 95 % of a statistic's values on the resamples.
 
     Args:
-        statistics: Of shape ``(R,)``; values that are NaN, where the statistic is not
-            defined on a resample, do not count.
+        statistics: One value for each resample; values that are NaN, where the
+            statistic is not defined on a resample, do not count.
 
     Returns:
         The lower and the upper end.
@@ -58,11 +59,11 @@ def percentile_interval(statistics: ArrayLike) -> Interval:
     return float(low), float(high)
 
 
-def bootstrap_interval(values: NDArray[np.floating]) -> Interval:
+def bootstrap_interval(values: Shaped[NDArray[np.floating], " n"]) -> Interval:
     """The 95 % percentile bootstrap interval of a mean, the same at every call.
 
     Args:
-        values: One value for each item, of shape ``(N,)``.
+        values: One value for each item.
 
     Returns:
         The lower and the upper end.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from jaxtyping import Shaped
 from numpy.typing import NDArray
 
 from lightly_contrawarp.evaluation.statistics.arrays import Floats, Mask
@@ -12,23 +13,24 @@ from lightly_contrawarp.evaluation.statistics.arrays import Floats, Mask
 _QUERIES_AT_ONCE = 256
 
 
-def unit_rows(values: Floats) -> NDArray[np.float32]:
-    """Rows of ``(N, D)`` scaled to length 1; a row of zeros stays one."""
+def unit_rows(values: Shaped[Floats, "n d"]) -> Shaped[NDArray[np.float32], "n d"]:
+    """Rows scaled to length 1; a row of zeros stays one."""
     lengths = np.linalg.norm(values, axis=1, keepdims=True)
     return (values / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
 
-def cosine_blocks(values: Floats) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+def cosine_blocks(
+    values: Shaped[Floats, "n d"],
+) -> Iterator[tuple[slice, Shaped[NDArray[np.float32], "q n"]]]:
     """Cosines of each row with all rows; a row's cosine with itself is -inf.
 
-    Memory stays bounded: a block of N = 30,000 rows takes 31 MB.
+    Memory stays bounded: a block of 30,000 rows takes 31 MB.
 
     Args:
-        values: Of shape ``(N, D)``.
+        values: Features.
 
     Yields:
-        The rows of a block and their cosines, float32 of shape ``(B, N)``, which the
-        caller may write to.
+        The rows of a block and their cosines, which the caller may write to.
     """
     unit = unit_rows(values)
     for start in range(0, len(unit), _QUERIES_AT_ONCE):
@@ -38,7 +40,9 @@ def cosine_blocks(values: Floats) -> Iterator[tuple[slice, NDArray[np.float32]]]
         yield rows, scores
 
 
-def precision_at(k: int, scores: Floats, relevant: Mask) -> NDArray[np.float64]:
+def precision_at(
+    k: int, scores: Shaped[Floats, "q n"], relevant: Shaped[Mask, "q n"]
+) -> Shaped[NDArray[np.float64], " q"]:
     """The share of the k best items that are relevant.
 
     Of items that tie for the last places, each counts by its chance to get one, so
@@ -47,11 +51,11 @@ def precision_at(k: int, scores: Floats, relevant: Mask) -> NDArray[np.float64]:
 
     Args:
         k: At least 1; with fewer candidates, all of them count.
-        scores: ``(Q, N)``, higher is better; -inf marks items that are no candidates.
-        relevant: ``(Q, N)``.
+        scores: Higher is better; -inf marks items that are no candidates.
+        relevant: Which items are.
 
     Returns:
-        Shape ``(Q,)``; NaN for a query without candidates.
+        One for each query; NaN for one without candidates.
     """
     place = max(scores.shape[1] - k, 0)
     last = np.partition(scores, place, axis=1)[:, place, None]
@@ -66,18 +70,20 @@ def precision_at(k: int, scores: Floats, relevant: Mask) -> NDArray[np.float64]:
         return np.asarray(hits / taken)
 
 
-def average_precision(scores: Floats, relevant: Mask) -> NDArray[np.float64]:
+def average_precision(
+    scores: Shaped[Floats, "q n"], relevant: Shaped[Mask, "q n"]
+) -> Shaped[NDArray[np.float64], " q"]:
     """The mean, over the relevant items, of the precision down to their score.
 
     Items of the same score count as one step, as in scikit-learn's
     ``average_precision_score``, so that the order of the items never matters.
 
     Args:
-        scores: ``(Q, N)``, higher is better; -inf marks items that are no candidates.
-        relevant: ``(Q, N)``.
+        scores: Higher is better; -inf marks items that are no candidates.
+        relevant: Which items are.
 
     Returns:
-        Shape ``(Q,)``; NaN for a query without a relevant candidate.
+        One for each query; NaN for one without a relevant candidate.
     """
     candidate = np.isfinite(scores)
     ordered = np.sort(scores, axis=1)

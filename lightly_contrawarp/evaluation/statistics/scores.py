@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Shaped
 from numpy.typing import NDArray
 
 from lightly_contrawarp.evaluation.statistics.arrays import Ints
@@ -63,11 +64,13 @@ class Scores(ScoreMeans):
     confusion: list[list[int]]
 
 
-def score(truth: Ints, predicted: Ints, *, num_classes: int) -> Scores:
+def score(
+    truth: Shaped[Ints, " n"], predicted: Shaped[Ints, " n"], *, num_classes: int
+) -> Scores:
     """Scores predictions.
 
     Args:
-        truth: The right classes, of shape ``(N,)``, from 0 to ``num_classes - 1``.
+        truth: The right classes, from 0 to ``num_classes - 1``.
         predicted: The predicted ones, likewise.
         num_classes: Number of classes.
     """
@@ -87,8 +90,8 @@ def score(truth: Ints, predicted: Ints, *, num_classes: int) -> Scores:
 
 
 def resample_scores(
-    truth: Ints, predicted: Ints, *, num_classes: int
-) -> NDArray[np.float64]:
+    truth: Shaped[Ints, " n"], predicted: Shaped[Ints, " n"], *, num_classes: int
+) -> Shaped[NDArray[np.float64], "resamples 3"]:
     """The scores on the bootstrap resamples of the test items.
 
     Args:
@@ -97,7 +100,7 @@ def resample_scores(
         num_classes: Number of classes.
 
     Returns:
-        Shape ``(R, 3)``: a `Summary` in each row. The resamples are the same for all
+        A `Summary` in each row. The resamples are the same for all
         predictions of a test set, so that rows of several can be averaged.
     """
     return np.array(
@@ -109,16 +112,16 @@ def resample_scores(
 
 
 def _confusion(
-    truth: Ints,
-    predicted: Ints,
+    truth: Shaped[Ints, " n"],
+    predicted: Shaped[Ints, " n"],
     num_classes: int,
-    counts: NDArray[np.int64] | None = None,
-) -> NDArray[np.float64]:
+    counts: Shaped[NDArray[np.int64], " n"] | None = None,
+) -> Shaped[NDArray[np.float64], "classes classes"]:
     cells = np.bincount(truth * num_classes + predicted, counts, num_classes**2)
     return cells.reshape(num_classes, num_classes).astype(np.float64)
 
 
-def _summary(confusion: NDArray[np.float64]) -> Summary:
+def _summary(confusion: Shaped[NDArray[np.float64], "classes classes"]) -> Summary:
     hits, actual = np.diag(confusion), confusion.sum(axis=1)
     claimed = confusion.sum(axis=0)
     present = actual > 0

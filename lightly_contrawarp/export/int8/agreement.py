@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Shaped
 from numpy.typing import NDArray
 
 from contrawarp_edge import Embedder
@@ -105,16 +106,18 @@ def measure_agreement(
     return agreement, lines
 
 
-def neighbour_overlap(first: Floats, second: Floats, k: int) -> NDArray[np.float64]:
+def neighbour_overlap(
+    first: Shaped[Floats, "n d"], second: Shaped[Floats, "n d2"], k: int
+) -> Shaped[NDArray[np.float64], " n"]:
     """The share of an image's k nearest other images that two embeddings agree on.
 
     Args:
-        first: Embeddings of N images, ``(N, D)``.
-        second: Other embeddings of the same images, ``(N, E)``.
-        k: At least 1 and less than N.
+        first: Embeddings of images.
+        second: Other embeddings of the same images.
+        k: At least 1 and less than ``n``.
 
     Returns:
-        A value from 0 to 1 for each image, of shape ``(N,)``.
+        A value from 0 to 1 for each image.
     """
     shares = []
     blocks = zip(cosine_blocks(first), cosine_blocks(second), strict=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from kornia.filters import gaussian_blur2d
 from torch import Tensor
 
@@ -15,15 +16,17 @@ _LUMA = (0.299, 0.587, 0.114)
 _COLOURS = (2, 3)  # steps that leave grey images alone: saturation and hue
 
 
-def adjust_(images: Tensor, drawn: PhotometryParameters) -> Tensor:
+def adjust_(
+    images: Float[Tensor, "b c *v h w"], drawn: PhotometryParameters
+) -> Float[Tensor, "b c *v h w"]:
     """Applies drawn colour changes in place.
 
     What has to be done is decided by the drawn values, which are on the CPU, so that
     the host never waits for the device.
 
     Args:
-        images: Float ``[B, 1 or 3, ..., H, W]`` in [0, 1], which is changed.
-        drawn: Changes of ``[B, ...]`` images; those of colour leave grey images alone.
+        images: Of 1 or 3 channels, in [0, 1]; they are changed.
+        drawn: Changes of ``[b, *v]`` images; those of colour leave grey images alone.
 
     Returns:
         ``images``, in [0, 1].
@@ -60,8 +63,8 @@ def _positions(mask: Tensor, device: torch.device) -> tuple[Tensor, ...]:
     return tuple(to_device(index, device) for index in mask.nonzero(as_tuple=True))
 
 
-def _luma(images: Tensor) -> Tensor:
-    """Brightness as the eye sees it: ``[B, 1, ...]`` of ``[B, 1 or 3, ...]``."""
+def _luma(images: Float[Tensor, "b c *v h w"]) -> Float[Tensor, "b 1 *v h w"]:
+    """Brightness as the eye sees it."""
     if images.shape[1] == 1:
         return images
     red, green, blue = torch.split(images, 1, dim=1)
@@ -106,8 +109,10 @@ def _hue_(images: Tensor, shift: Tensor) -> None:
 _ADJUST = (_brightness_, _contrast_, _saturation_, _hue_)
 
 
-def _blur(images: Tensor, sigma: Tensor, radius: int) -> Tensor:
-    """Blurs ``[N, C, H, W]``, each image by its own standard deviation (CPU)."""
+def _blur(
+    images: Float[Tensor, "n c h w"], sigma: Float[Tensor, " n"], radius: int
+) -> Float[Tensor, "n c h w"]:
+    """Blurs each image by its own standard deviation (CPU)."""
     size = 2 * min(radius, (min(images.shape[-2:]) - 1) // 2) + 1
     sigmas = to_device(sigma, images.device)[:, None].expand(-1, 2)
     blurred: Tensor = gaussian_blur2d(images, (size, size), sigmas)

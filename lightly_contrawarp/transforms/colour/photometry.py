@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Bool, Float32
 from torch import Tensor
 
 from contrawarp_edge.core.ranges import check_interval, check_range
@@ -53,8 +54,8 @@ class Photometry:
         check_range("hue", self.hue, 0, 0.5)
         check_interval("sigmas", self.sigmas, 0)
 
-    def factor_ranges(self) -> Tensor:
-        """Lowest and highest values of what ``NEUTRAL`` lists, float32 ``[2, 4]``."""
+    def factor_ranges(self) -> Float32[Tensor, "2 4"]:
+        """Lowest and highest values of what ``NEUTRAL`` lists."""
         amounts = (self.brightness, self.contrast, self.saturation)
         low = [*(max(0.0, 1 - amount) for amount in amounts), -self.hue]
         high = [*(1 + amount for amount in amounts), self.hue]
@@ -68,19 +69,19 @@ class PhotometryParameters(NamedTuple):
         order: Order of brightness (0), contrast (1), saturation (2) and hue (3), for
             all of them.
         factors: Brightness, contrast and saturation factor, and hue shift as a
-            fraction of the circle, float32 ``[..., 4]``; those of ``NEUTRAL`` where an
-            image is not jittered.
-        gray: Which images lose their colour, bool ``[...]``.
-        sigma: Standard deviation of the blur in pixels, float32 ``[...]``; 0 for none.
-        solarized: Which images are solarised, bool ``[...]``.
+            fraction of the circle; those of ``NEUTRAL`` where an image is not
+            jittered.
+        gray: Which images lose their colour.
+        sigma: Standard deviation of the blur in pixels; 0 for none.
+        solarized: Which images are solarised.
         blur_radius: How far a blur reaches in pixels.
     """
 
     order: list[int]
-    factors: Tensor
-    gray: Tensor
-    sigma: Tensor
-    solarized: Tensor
+    factors: Float32[Tensor, "*b 4"]
+    gray: Bool[Tensor, "*b"]
+    sigma: Float32[Tensor, "*b"]
+    solarized: Bool[Tensor, "*b"]
     blur_radius: int
 
     def select(self, index: slice | tuple[slice, list[int]]) -> PhotometryParameters:
@@ -97,11 +98,11 @@ def draw_photometry(views: Sequence[Photometry], batch: int) -> PhotometryParame
     """Draws the colour changes of some views of each image of a batch.
 
     Args:
-        views: Ranges of ``V`` views.
-        batch: Number of images, ``B``.
+        views: Ranges of each view.
+        batch: Number of images.
 
     Returns:
-        Changes of ``[B, V]`` images.
+        Changes of the views of each image, ``[b, v]``.
     """
     drawn = [_draw(view, batch) for view in views]
     factors, gray, sigma, solarized = (
