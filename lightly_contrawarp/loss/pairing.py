@@ -18,9 +18,9 @@ def number_of_views(num_negatives: int, paired: bool) -> int:
 def loss_of_views(
     criterion: ContraWarpLoss,
     outputs: tuple[
-        Float[Tensor, "v*b d"],
-        Float[Tensor, "v*b d"] | None,
-        Float[Tensor, "v*b d"] | None,
+        Float[Tensor, "vb d"],
+        Float[Tensor, "vb d"] | None,
+        Float[Tensor, "target_vb d"] | None,
     ],
     batch: int,
     *,
@@ -32,7 +32,8 @@ def loss_of_views(
     Args:
         criterion: The loss.
         outputs: Online projections, predictions and projections of the target network,
-            each view by view; the last two may be ``None``.
+            each view by view; the last two may be ``None``. The target network may
+            have seen more views.
         batch: Number of images.
         contrast: What is contrasted with what, see ``Contrast``.
         paired: Whether each warped face, of which there is one at least, comes in two
@@ -54,6 +55,6 @@ def loss_of_views(
     return criterion.terms(pair(q) if online else None, pair(p), pair(z), negatives)
 
 
-def _by_image(x: Float[Tensor, "v*b d"], batch: int) -> Float[Tensor, "b v d"]:
+def _by_image(x: Float[Tensor, "vb d"], batch: int) -> Float[Tensor, "b v d"]:
     """Turns what is view by view into image by image."""
     return x.reshape(-1, batch, x.shape[-1]).transpose(0, 1)

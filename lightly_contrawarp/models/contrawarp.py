@@ -171,7 +171,7 @@ class ContraWarp(LightningModule):
 
     def terms(
         self, views: Sequence[Float[Tensor, "b 3 s s"]]
-    ) -> tuple[Float[Tensor, "v*b d"], LossTerms]:
+    ) -> tuple[Float[Tensor, "vb d"], LossTerms]:
         """Passes views through both networks and computes the loss.
 
         Args:

@@ -22,8 +22,6 @@ from lightly_contrawarp.evaluation.statistics.intervals import (
 )
 from lightly_contrawarp.evaluation.tables import Table, encoder_table, estimate_cell
 
-Targets = Mapping[str, Shaped[NDArray[np.floating], " n"]]
-
 ALPHAS: tuple[float, ...] = tuple(10.0**power for power in range(-2, 6))
 """Strengths of the L2 penalty that the regression probe chooses from."""
 
@@ -45,9 +43,9 @@ class RegressionResult:
 
 def regression_probe(
     train_x: Shaped[Floats, "n d"],
-    train_y: Targets,
+    train_y: Mapping[str, Shaped[Floats, " n"]],
     test_x: Shaped[Floats, "t d"],
-    test_y: Targets,
+    test_y: Mapping[str, Shaped[Floats, " t"]],
 ) -> RegressionResult:
     """Fits ridge regression on standardised features.
 
