@@ -23,9 +23,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-PEAK_SLOPE = 8 / (3 * math.sqrt(3))
-"""Largest value of ``|w'|``, reached at ``q = 1 / sqrt(3)``."""
-
 _CELLS = 32  # cells a side on which the Lipschitz constant is bounded
 
 

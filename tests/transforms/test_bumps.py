@@ -1,11 +1,12 @@
 """The maths of local warps against closed forms and a float64 NumPy evaluation."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 
 from lightly_contrawarp.transforms.bumps import (
-    PEAK_SLOPE,
     WarpParameters,
     bump_field,
     limit_to_bijection,
@@ -20,6 +21,7 @@ from lightly_contrawarp.transforms.sampling_grid import (
 )
 
 SIZE = (112, 96)
+PEAK_SLOPE = 8 / (3 * math.sqrt(3))  # largest |w'|
 
 
 def one_bump(length: float, radius: float = 0.2) -> WarpParameters:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.data.folders import Transform
-from lightly_contrawarp.data.labelled import SPLIT_FOLDERS, LabelledImages
+from lightly_contrawarp.data.labelled import LabelledImages
 from lightly_contrawarp.data.sets import (
     affectnet,
     ckplus,
@@ -40,9 +40,6 @@ _LAYOUTS = {
 }
 SET_NAMES = tuple(_LAYOUTS)
 """What can stand before the ``=`` of a set."""
-
-SPLITS = tuple(SPLIT_FOLDERS)
-"""Names of the splits: train, validation and test."""
 
 
 def open_set(
