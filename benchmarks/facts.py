@@ -5,12 +5,19 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
 
+_PACKAGES = (
+    *("lightly-contrawarp", "contrawarp-edge", "lightly", "kornia", "torch"),
+    *("torchvision", "scikit-learn", "numpy", "pillow", "onnxruntime", "ai-edge-litert"),
+)
 _CPUINFO = Path("/proc/cpuinfo")
+_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
 _VNNI = {"avx512_vnni": "AVX512-VNNI", "avx_vnni": "AVX-VNNI"}
 
 
@@ -24,6 +31,15 @@ def commit() -> str:
     except (OSError, subprocess.CalledProcessError):  # no git, or no clone
         return "unknown"
     return done.stdout.strip()
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that numbers may depend on, as far as it is installed."""
+    found = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def hardware() -> dict[str, Any]:
@@ -40,6 +56,15 @@ def vnni() -> str:
     if not flags:
         return "unknown"
     return ", ".join(_VNNI[flag] for flag in _VNNI if flag in flags) or "none, no VNNI"
+
+
+def has_bfloat16() -> bool:
+    """Whether the processor has instructions for bfloat16, as far as Linux says.
+
+    Without them, bfloat16 is imitated and slower than float32.
+    """
+    flags = {*_cpuinfo("flags").split(), *_cpuinfo("Features").split()}  # x86, ARM
+    return not flags.isdisjoint(_BFLOAT16)
 
 
 def _cpuinfo(key: str) -> str:

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import click
 
-from benchmarks.quality.runs import PARTS, do_runs
 from benchmarks.quality.scales import SCALES
-from contrawarp_edge.core.command import CleanCommand
+from contrawarp_edge.core.command import CleanCommand, FiniteRange
+from contrawarp_edge.core.errors import InputError
+
+_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+_MINUTES = FiniteRange(0, min_open=True)
 
 
 @click.command(cls=CleanCommand, context_settings={"show_default": True})
@@ -18,8 +22,30 @@ from contrawarp_edge.core.command import CleanCommand
     required=True,
     help="FER2013 as folders: train/CLASS/*.jpg and validation/CLASS/*.jpg.",
 )
+@click.option("--lfw", type=_FOLDER, help="Faces of people: CLASS/idNNN_*.jpg.")
+@click.option(
+    "--pairs", type=_FOLDER, help="Each person happy and neutral: CLASS/idNNN_*.jpg."
+)
+@click.option(
+    "--landmarker", type=_FILE, help="MediaPipe's face_landmarker.task, as a baseline."
+)
+@click.option(
+    "--xception", type=_FILE, help="Mini-Xception as .tflite, as a baseline."
+)
 @click.option("--scale", default="cpu", type=click.Choice(sorted(SCALES)))
 @click.option("--smoke", is_flag=True, help="Short for --scale smoke.")
+@click.option(
+    "--minutes",
+    type=_MINUTES,
+    help="Train each run for so long instead of for the scale's epochs: processor time, "
+    "on a GPU wall-clock time, without what measuring takes.",
+)
+@click.option(
+    "--total-minutes",
+    type=_MINUTES,
+    help="End the command after so long: no run begins that would be done later. "
+    "Needs --minutes.",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -30,7 +56,7 @@ from contrawarp_edge.core.command import CleanCommand
     "--part",
     "parts",
     multiple=True,
-    type=click.Choice(PARTS),
+    type=click.Choice(["main", "controls", "ablation", "baselines"]),
     help="Only these parts; repeat it for several.",
 )
 @click.option(
@@ -42,8 +68,14 @@ from contrawarp_edge.core.command import CleanCommand
 @click.option("--results-only", is_flag=True, help="Only write the results again.")
 def main(
     data: Path,
+    lfw: Path | None,
+    pairs: Path | None,
+    landmarker: Path | None,
+    xception: Path | None,
     scale: str,
     smoke: bool,
+    minutes: float | None,
+    total_minutes: float | None,
     out: Path,
     parts: tuple[str, ...],
     jobs: int,
@@ -52,16 +84,26 @@ def main(
     """Compare ContraWarping with baselines and controls on FER2013.
 
     Every run can be stopped at any time and goes on when the command is repeated.
+    Runs of a scale and a time have a folder of their own.
     """
+    if total_minutes is not None and minutes is None:
+        raise InputError("--total-minutes needs --minutes, the time of each run")
+    from benchmarks.quality.baselines import judge_baselines
+    from benchmarks.quality.images import Sources
     from benchmarks.quality.results import write_results
+    from benchmarks.quality.runs import PARTS, Plan, do_runs
 
     chosen = SCALES["smoke" if smoke else scale]
-    folder = out / chosen.name
+    name = chosen.name if minutes is None else f"{chosen.name}-{minutes:g}min"
+    plan = Plan(chosen, Sources(data, lfw, pairs), out / name, minutes)
     if not results_only:
-        do_runs(chosen, data, folder, list(parts or PARTS), jobs)
+        wanted = [part for part in PARTS if not parts or part in parts]
+        do_runs(plan, wanted, jobs, total_minutes)
+        if not parts or "baselines" in parts:
+            judge_baselines(plan, {"landmarker": landmarker, "xception": xception})
     # A smoke run says nothing about quality, so it leaves the results alone.
-    target = folder if chosen.name == "smoke" else Path(__file__).parent
-    click.echo(write_results(chosen, folder, target))
+    target = plan.out if chosen.name == "smoke" else Path(__file__).parent
+    click.echo(write_results(plan, target))
 
 
 if __name__ == "__main__":

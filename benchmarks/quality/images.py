@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,23 +13,20 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
-from benchmarks.quality.tracks import DrawnTracks, draw_tracks
+from benchmarks.quality.scales import Scale
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.files import atomic_write
 from contrawarp_edge.core.progress import Progress
 from contrawarp_edge.inputs.images import FACES_CSV
 from lightly_contrawarp.data.faces_csv import facts_of, read_faces_csv
-from lightly_contrawarp.data.frames import Neighbours
 from lightly_contrawarp.data.labelled import LabelledFolder
-from lightly_contrawarp.data.synthetic import (
-    DrawnFaces,
-    face_landmarks,
-    render_faces,
-)
+from lightly_contrawarp.data.synthetic import DrawnFaces
 
 _DEV_SHARE = 0.2
-_SIDE = 48
-_FRAMES, _SECONDS = 10, 2.0  # of a drawn video
+_SIDE = 48  # of FER2013 and of drawn faces
+_PEOPLE_SIDE = 112
+_PERSON = r"id(\d+)_"
+_DRAWN_SEEDS = {"drawn_train": 1, "drawn": 2001}  # nothing was chosen on the latter
 
 
 class Images(NamedTuple):
@@ -35,19 +34,28 @@ class Images(NamedTuple):
 
     Attributes:
         pixels: uint8 ``[N, C, S, S]``, C 1 for grey ones.
-        labels: int64 ``[N]``.
+        labels: int64 ``[N]``, positions in ``classes``.
+        classes: Names of the classes.
+        people: int64 ``[N]``, who each shows, where that is known.
         landmarks: float32 ``[N, P, 2]`` on the CPU, where they are known.
     """
 
     pixels: Tensor
     labels: Tensor
+    classes: tuple[str, ...]
+    people: Tensor | None = None
     landmarks: Tensor | None = None
 
     def select(self, index: Tensor) -> Images:
         """The images at some positions."""
         place = index.to(self.pixels.device)
-        landmarks = None if self.landmarks is None else self.landmarks[index.cpu()]
-        return Images(self.pixels[place], self.labels[place], landmarks)
+        people, landmarks = (
+            None if known is None else known[index.cpu()]
+            for known in (self.people, self.landmarks)
+        )
+        return Images(
+            self.pixels[place], self.labels[place], self.classes, people, landmarks
+        )
 
     def spread(self, most: int | None) -> Images:
         """At most that many images, evenly from the whole: they are in class order."""
@@ -63,56 +71,60 @@ class Images(NamedTuple):
         )
 
 
-def load_faces(root: Path, cache: Path, limit: int | None) -> tuple[Images, Images]:
-    """Decodes ``root/train`` and ``root/validation``, once.
+@dataclass(frozen=True)
+class Sources:
+    """Where the images are.
+
+    Attributes:
+        data: Holds ``train/CLASS/*`` and ``validation/CLASS/*``, and
+            ``train/faces.csv``, if landmarks of the training images are known.
+        lfw: Holds ``CLASS/idNNN_*.jpg``, photographs of people.
+        pairs: Likewise, each person with one expression and with another.
+    """
+
+    data: Path
+    lfw: Path | None = None
+    pairs: Path | None = None
+
+
+def load_sets(sources: Sources, cache: Path, scale: Scale) -> dict[str, Images]:
+    """Decodes or draws all images, once.
 
     Args:
-        root: Holds ``train/CLASS/*`` and ``validation/CLASS/*``, grey images, and
-            ``train/faces.csv``, if landmarks of the training images are known.
-        cache: File to keep the pixels in.
-        limit: Most images of a part, spread over it.
+        sources: Where they are.
+        cache: Folder to keep the pixels in.
+        scale: How many of them to take.
 
     Returns:
-        Training and validation images.
+        ``train``, ``validation``, ``drawn_train`` and ``drawn``, and ``lfw`` and
+        ``pairs``, where they are given.
 
     Raises:
         InputError: If they cannot be used.
     """
-    if not cache.exists():
-        parts = {}
-        for part in ("train", "validation"):
-            images = _decode(root / part)
-            parts[f"{part}_pixels"] = images.pixels.numpy()
-            parts[f"{part}_labels"] = images.labels.numpy()
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **parts)
-        atomic_write(cache, buffer.getbuffer())
-    with np.load(cache) as parts:
-        train, validation = (
-            Images(*(torch.from_numpy(parts[f"{part}_{key}"])
-                     for key in ("pixels", "labels")))
-            for part in ("train", "validation")
-        )  # fmt: skip
-    table = root / "train" / FACES_CSV
+    makers: dict[str, Callable[[], Images]] = {
+        part: lambda part=part: _decode(sources.data / part)  # type: ignore[misc]
+        for part in ("train", "validation")
+    }
+    for name, folder in (("lfw", sources.lfw), ("pairs", sources.pairs)):
+        if folder is not None:
+            makers[name] = lambda folder=folder: _decode_people(folder)  # type: ignore[misc]
+    count = scale.drawn_faces
+    for name, faces in (("drawn_train", count), ("drawn", count // 2)):
+        makers[name] = lambda name=name, faces=faces: draw_faces(  # type: ignore[misc]
+            faces, _DRAWN_SEEDS[name]
+        )
+    sets = {name: _kept(cache / f"{name}.npz", make) for name, make in makers.items()}
+    table = sources.data / "train" / FACES_CSV
     if table.exists():
-        paths = [Path(name) for name in LabelledFolder(root / "train").names]
+        paths = [Path(name) for name in LabelledFolder(sources.data / "train").names]
         facts = facts_of(paths, read_faces_csv(table))
-        train = train._replace(landmarks=facts.landmarks)
-    return train.spread(limit), validation.spread(limit)
-
-
-def _decode(root: Path) -> Images:
-    dataset = LabelledFolder(root)
-    progress = Progress(len(dataset))
-    pixels = []
-    for index in range(len(dataset)):
-        image, _ = dataset[index]
-        square = image.convert("L").resize((_SIDE, _SIDE))
-        pixels.append(TF.pil_to_tensor(square))
-        progress.update(index + 1)
-    progress.clear()
-    return Images(torch.stack(pixels), torch.tensor(dataset.labels))
+        sets["train"] = sets["train"]._replace(landmarks=facts.landmarks)
+    limited = ("train", "validation", "lfw")
+    return {
+        name: images.spread(scale.limit if name in limited else None)
+        for name, images in sets.items()
+    }
 
 
 def split_dev(train: Images) -> tuple[Images, Images]:
@@ -125,23 +137,59 @@ def split_dev(train: Images) -> tuple[Images, Images]:
     return train.select(order[size:]), train.select(order[:size])
 
 
-def draw_faces(count: int, seed: int) -> tuple[Images, DrawnFaces]:
+def draw_faces(count: int, seed: int) -> Images:
     """Draws faces of ``count // 10`` people; other seeds show other people."""
     faces = DrawnFaces(count, count // 10, seed, size=_SIDE)
-    return Images(faces.images, faces.labels, faces.landmarks), faces
+    return Images(faces.images, faces.labels, tuple(faces.classes), faces.identities)
 
 
-def draw_videos(count: int, seed: int) -> Images:
-    """Draws ``count`` frames of videos of two seconds, ten frames each."""
-    faces = _tracks(count, seed).faces
-    return Images(render_faces(faces, size=_SIDE), faces.labels, face_landmarks(faces))
+def _kept(path: Path, make: Callable[[], Images]) -> Images:
+    """Images from a file, which is made if it is not there."""
+    if not path.exists():
+        images = make()
+        arrays = {
+            "pixels": images.pixels.numpy(),
+            "labels": images.labels.numpy(),
+            "classes": np.array(images.classes),
+        }
+        if images.people is not None:
+            arrays["people"] = images.people.numpy()
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, **arrays)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, buffer.getbuffer())
+    with np.load(path) as found:
+        return Images(
+            torch.from_numpy(found["pixels"]),
+            torch.from_numpy(found["labels"]),
+            tuple(map(str, found["classes"])),
+            torch.from_numpy(found["people"]) if "people" in found else None,
+        )
 
 
-def video_neighbours(count: int, seed: int, seconds: float) -> Neighbours:
-    """The neighbours among the frames of ``draw_videos``."""
-    _, tracks, times = _tracks(count, seed)
-    return Neighbours([f"{t}" for t in tracks.tolist()], times.tolist(), seconds)
+def _decode(root: Path) -> Images:
+    dataset = LabelledFolder(root)
+    pixels = _pixels(dataset, _SIDE)[:, :1]  # of FER2013, all channels are the same
+    return Images(pixels, torch.tensor(dataset.labels), tuple(dataset.classes))
 
 
-def _tracks(count: int, seed: int) -> DrawnTracks:
-    return draw_tracks(max(1, count // _FRAMES), _FRAMES, seed=seed, seconds=_SECONDS)
+def _decode_people(root: Path) -> Images:
+    dataset = LabelledFolder(root, identity_pattern=_PERSON)
+    pixels = _pixels(dataset, _PEOPLE_SIDE)
+    if all((pixels[:, 0] == pixels[:, other]).all() for other in (1, 2)):
+        pixels = pixels[:, :1]
+    people = torch.tensor([int(name) for name in dataset.identities or ()])
+    labels = torch.tensor(dataset.labels)
+    return Images(pixels, labels, tuple(dataset.classes), people)
+
+
+def _pixels(dataset: LabelledFolder, side: int) -> Tensor:
+    progress = Progress(len(dataset))
+    pixels = []
+    for index in range(len(dataset)):
+        image, _ = dataset[index]
+        square = image if image.size == (side, side) else image.resize((side, side))
+        pixels.append(TF.pil_to_tensor(square))
+        progress.update(index + 1)
+    progress.clear()
+    return torch.stack(pixels)

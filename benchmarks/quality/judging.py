@@ -1,139 +1,170 @@
-"""What the frozen features of a run are worth."""
+"""What frozen features are worth: recognition, search, and how much of who it is."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
+from benchmarks.quality.features import Features, Values, embed, training_rows
 from benchmarks.quality.images import Images
-from benchmarks.quality.learners import warped
-from lightly_contrawarp import LocalWarp
-from lightly_contrawarp.data.synthetic import ACTIONS, DrawnFaces
-from lightly_contrawarp.evaluation.encoders.spatial import SpatialFeatures
+from contrawarp_edge.core.errors import NotApplicableError
+from lightly_contrawarp.evaluation.measures.expression_verification import (
+    expression_verification,
+)
 from lightly_contrawarp.evaluation.measures.identity import identity_leakage
-from lightly_contrawarp.evaluation.measures.knn_probe import knn_probe
 from lightly_contrawarp.evaluation.measures.linear_probe import fit_probe, linear_probe
-from lightly_contrawarp.evaluation.measures.regression import regression_probe
+from lightly_contrawarp.evaluation.measures.nearest import nearest
 from lightly_contrawarp.evaluation.measures.retrieval import retrieval
-from lightly_contrawarp.models.preprocessing import preprocess
+from lightly_contrawarp.evaluation.statistics.intervals import Estimate
+from lightly_contrawarp.models.embedding.head import EMBEDDING_DIM, WHITEN, fit_head
 
-Values = NDArray[np.float32]
+HEADS = [(dim, whiten) for dim in (64, EMBEDDING_DIM, 256) for whiten in (0.0, 0.5, 1.0)]
+"""Embedding heads that are compared: dimensions, and exponents of whitening."""
 
-_BATCH = 512
 _CURVE_IMAGES = 4000  # training images of the quick probe for the plot
-_SPATIAL_IMAGES = 9000
-_WARP_IMAGES = 2000
+_CURVE_C = 0.1
+_VERIFIED = ("happy", "neutral")
+
+Ints = NDArray[np.int64]
 
 
-@torch.inference_mode()
-def encode(encoder: nn.Module, pixels: Tensor, size: int) -> Values:
-    """Features ``[N, D]`` of images ``[N, C, H, W]`` with values from 0 to 255."""
-    device = next(encoder.parameters()).device
-    encoder.eval()
-    features = []
-    for some in torch.split(pixels, _BATCH):
-        batch = preprocess(some.to(device).expand(-1, 3, -1, -1), size)
-        features.append(encoder(batch).flatten(1).float().cpu().numpy())
-    return np.concatenate(features)
+@dataclass(frozen=True)
+class Truth:
+    """What is known of the images of a set.
+
+    Attributes:
+        labels: Positions in ``classes``.
+        classes: Names of the classes.
+        people: Who each shows, where that is known.
+    """
+
+    labels: Ints
+    classes: tuple[str, ...]
+    people: Ints | None
+
+    @classmethod
+    def of(cls, images: Images) -> Truth:
+        """What is known of some images."""
+        people = None if images.people is None else images.people.cpu().numpy()
+        return cls(images.labels.cpu().numpy(), images.classes, people)
 
 
-def quick_accuracy(encoder: nn.Module, train: Images, test: Images, size: int) -> float:
-    """Linear probe on some training images with a fixed penalty, for the plot."""
-    some = train.spread(_CURVE_IMAGES)
-    probe = fit_probe(encode(encoder, some.pixels, size), _numpy(some.labels), 0.1)
-    truth = _numpy(test.labels)
-    return float(probe.score(encode(encoder, test.pixels, size), truth))
+class Scores(dict[str, float | tuple[float, float]]):
+    """Numbers by name; the interval of one, if there is one, is at ``NAME_interval``."""
+
+    def note(self, name: str, estimate: Estimate) -> None:
+        """Takes over a number and its interval."""
+        self[name] = estimate.value
+        self[f"{name}_interval"] = estimate.interval
+
+
+def quick_accuracy(features: tuple[Values, Values], truth: tuple[Truth, Truth]) -> float:
+    """Linear probe on some training images with a fixed penalty, for the plot.
+
+    Args:
+        features: Of training and test images.
+        truth: Likewise.
+    """
+    rows = np.linspace(0, len(features[0]) - 1, min(len(features[0]), _CURVE_IMAGES))
+    some = rows.astype(np.int64)
+    probe = fit_probe(features[0][some], truth[0].labels[some], _CURVE_C)
+    return float(probe.score(features[1], truth[1].labels))
 
 
 def judge(
-    encoder: nn.Module, train: Images, test: Images, size: int, seed: int
-) -> dict[str, Any]:
-    """Probes of the frozen features.
+    values: Mapping[str, Values], truth: Mapping[str, Truth], test: str, seed: int = 0
+) -> Scores:
+    """Judges features by every set that there is.
 
     Args:
-        encoder: The backbone.
-        train: What the probes learn from.
-        test: What they are scored on.
-        size: Input size of the encoder.
-        seed: Draws the images on which the penalty is chosen.
-
-    Returns:
-        Fractions by name.
+        values: Features by set: ``train`` and the one to test on; and ``drawn_train``
+            with ``drawn``, ``lfw`` and ``pairs``, if these are wanted.
+        truth: What is known of the images of each set.
+        test: Name of the set to test the probe of ``train`` on.
+        seed: Draws the training images on which a penalty is chosen.
     """
-    classes = int(train.labels.max()) + 1
-    truth, answers = _numpy(train.labels), _numpy(test.labels)
-    features = [encode(encoder, images.pixels, size) for images in (train, test)]
-    arrays = (features[0], truth, features[1], answers)
-    linear = linear_probe(*arrays, seeds=(seed,), num_classes=classes)
-    (neighbours,) = knn_probe(*arrays, num_classes=classes, ks=(20,))
-    return {
-        "linear": linear.accuracy,
-        "mean_class": linear.mean_class_accuracy,
-        "macro_f1": linear.macro_f1,
-        "c": linear.runs[0].c,
-        "knn20": neighbours.scores.accuracy,
-        "feature_size": linear.feature_size,
-    }
+    scores = Scores()
+    scores |= probe_scores(values, truth, ("train", test), seed)
+    if "drawn" in values:
+        drawn = probe_scores(values, truth, ("drawn_train", "drawn"), seed)
+        scores["drawn_linear"] = drawn["linear"]
+        scores["drawn_linear_interval"] = drawn["linear_interval"]
+    return scores | search_scores(values, truth)
 
 
-def judge_spatial(encoder: nn.Module, train: Images, test: Images, size: int) -> float:
-    """Accuracy of the linear probe on a 3 x 3 map of features."""
-    spatial = SpatialFeatures(encoder, size)
-    some = train.spread(_SPATIAL_IMAGES)
-    features = [encode(spatial, images.pixels, size) for images in (some, test)]
-    return linear_probe(
-        features[0], _numpy(some.labels), features[1], _numpy(test.labels),
-        seeds=(0,), num_classes=int(train.labels.max()) + 1,
-    ).accuracy  # fmt: skip
+def probe_scores(
+    values: Mapping[str, Values],
+    truth: Mapping[str, Truth],
+    sets: tuple[str, str],
+    seed: int,
+) -> Scores:
+    """Scores of the linear probe that learns from one set and is tested on another."""
+    scores, (train, test) = Scores(), sets
+    result = linear_probe(
+        *(values[train], truth[train].labels, values[test], truth[test].labels),
+        seeds=(seed,),
+        num_classes=len(truth[train].classes),
+    )
+    scores["linear"], scores["linear_interval"] = result.accuracy, result.interval
+    scores["mean_class"] = result.mean_class_accuracy
+    scores["mean_class_interval"] = result.mean_class_interval
+    if result.calibration is not None:
+        scores.note("calibration", result.calibration.error)
+    return scores
 
 
-def tells_warped(encoder: nn.Module, train: Images, test: Images, size: int) -> float:
-    """Accuracy of a linear probe that tells warped faces from unwarped ones.
-
-    Both pass through the same sampler. Half is chance.
-    """
-    generator = torch.Generator().manual_seed(0)
-    values, labels = [], []
-    for images in (train, test):
-        some = images.spread(_WARP_IMAGES).pixels.cpu().float()
-        warp = LocalWarp().draw(len(some), generator=generator)
-        both = torch.cat([warped(some, warp), warped(some, warp.stilled())])
-        values.append(encode(encoder, both, size))
-        labels.append(np.repeat([1, 0], len(some)))
-    return float(fit_probe(values[0], labels[0], 0.1).score(values[1], labels[1]))
-
-
-def judge_drawn(
-    encoder: nn.Module, train: DrawnFaces, test: DrawnFaces, size: int, seed: int
-) -> dict[str, Any]:
-    """Emotion, continuous actions and identity on drawn faces of unseen people."""
-    values = [encode(encoder, faces.images, size) for faces in (train, test)]
-    labels = [_numpy(faces.labels) for faces in (train, test)]
-    emotion = linear_probe(
-        values[0], labels[0], values[1], labels[1],
-        seeds=(seed,), num_classes=len(train.classes),
-    )  # fmt: skip
-    targets = [
-        dict(zip(ACTIONS, faces.actions.numpy().T, strict=True))
-        for faces in (train, test)
-    ]
-    actions = regression_probe(values[0], targets[0], values[1], targets[1])
-    people = _numpy(test.identities)
-    leakage = identity_leakage(values[1], labels[1], people)
-    others = retrieval(values[1], labels[1], identities=people)
-    return {
-        "emotion": emotion.accuracy,
-        "actions_r2": actions.mean.value,
-        "verification_auc": leakage.verification_auc.value,
-        "same_person_share": leakage.same_person_share.value,
-        "p10_others": others.precision_at_10.value,
-    }
+def search_scores(values: Mapping[str, Values], truth: Mapping[str, Truth]) -> Scores:
+    """Search among other people, on the sets that tell who an image shows."""
+    scores = Scores()
+    for name in ("drawn", "lfw"):
+        if name in values:
+            one, known = values[name], truth[name]
+            found = retrieval(one, known.labels, identities=known.people)
+            scores.note(f"{name}_p10", found.precision_at_10)
+    if "lfw" in values:
+        one, known = values["lfw"], truth["lfw"]
+        assert known.people is not None
+        scores.note("lfw_auc", _verified(one, known))
+        leakage = identity_leakage(one, known.labels, known.people)
+        scores.note("lfw_identity", leakage.verification_auc)
+    if "pairs" in values:
+        known = truth["pairs"]
+        assert known.people is not None
+        found_nearest = nearest(values["pairs"], known.labels, known.people)
+        scores.note("pairs_expression", found_nearest.same_expression)
+        scores.note("pairs_person", found_nearest.same_person)
+    return scores
 
 
-def _numpy(labels: Tensor) -> NDArray[np.int64]:
-    array: NDArray[np.int64] = labels.cpu().numpy()
-    return array
+def judge_heads(
+    features: Mapping[str, Features], truth: Mapping[str, Truth], test: str
+) -> list[dict[str, Any]]:
+    """Judges several embedding heads of one encoder; none if there are no features."""
+    if not features:
+        return []
+    rows = training_rows(features["train"].spatial)
+    judged = []
+    for dim, whiten in HEADS:
+        values = embed(features, fit_head(rows, dim, whiten))
+        scores = judge(values, truth, test)
+        found = retrieval(values[test], truth[test].labels)
+        scores.note("test_p10", found.precision_at_10)
+        judged.append({"dim": dim, "whiten": whiten, "scores": scores})
+    return judged
+
+
+def _verified(values: Values, truth: Truth) -> Estimate:
+    """Happy and neutral pairs of other people."""
+    wanted = [truth.classes.index(name) for name in _VERIFIED if name in truth.classes]
+    rows = np.isin(truth.labels, wanted)
+    if len(wanted) < len(_VERIFIED) or truth.people is None:
+        raise NotApplicableError(
+            f"{' and '.join(_VERIFIED)} faces are needed, got {', '.join(truth.classes)}"
+        )
+    return expression_verification(
+        values[rows], truth.labels[rows], truth.people[rows], truth.classes
+    ).auc

@@ -3,51 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+import os
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from tqdm import tqdm
 
-from benchmarks.facts import commit, hardware
-from benchmarks.quality.images import (
-    Images,
-    draw_faces,
-    draw_videos,
-    load_faces,
-    split_dev,
-    video_neighbours,
-)
-from benchmarks.quality.judging import (
-    judge,
-    judge_drawn,
-    judge_spatial,
-    quick_accuracy,
-    tells_warped,
-)
-from benchmarks.quality.scales import SCALES, Scale
-from benchmarks.quality.training import Run
-from benchmarks.quality.variants import (
-    ABLATION,
-    CONTROLS,
-    DRAWN,
-    MAIN,
-    TRACKS,
-    Variant,
-)
+from benchmarks.facts import commit, hardware, versions
+from benchmarks.quality.features import Features, Values, embed, encode, training_rows
+from benchmarks.quality.images import Images, Sources, load_sets, split_dev
+from benchmarks.quality.judging import Truth, judge, judge_heads, quick_accuracy
+from benchmarks.quality.scales import Scale
+from benchmarks.quality.training import Run, precision
+from benchmarks.quality.variants import ABLATION, CONTROLS, MAIN, Variant
 from contrawarp_edge.core.files import atomic_write_text
 from contrawarp_edge.inputs.images import FACES_CSV
-from lightly_contrawarp.evaluation.compare import versions
-from lightly_contrawarp.models.checkpoint import CHECKPOINT_KEY
+from lightly_contrawarp.models.checkpoint import CHECKPOINT_KEY, HEAD_KEY
+from lightly_contrawarp.models.embedding.head import fit_head
 from lightly_contrawarp.training.lightning import AtomicCheckpointIO
 
-PARTS = ("main", "controls", "drawn", "tracks", "ablation")
-_DRAWN = ("drawn", "tracks")
-_TEST_SEED = 2001  # of drawn faces that nothing was chosen on
+PARTS = {"main": MAIN, "controls": CONTROLS, "ablation": ABLATION}
+_FIRST_REST = 60.0  # seconds that a run takes beside its training, until one is known
 
 
 @dataclass(frozen=True)
@@ -63,145 +46,226 @@ class Task:
         """Identifier, used in file names."""
         return f"{self.part}-{self.variant.name}-{self.seed}"
 
-    @property
-    def needs_landmarks(self) -> bool:
-        """Whether it cannot be done without landmarks of the training images.
 
-        Those of drawn faces are known.
-        """
-        return self.variant.landmarks and self.part not in _DRAWN
+@dataclass(frozen=True)
+class Plan:
+    """What all runs share.
+
+    Attributes:
+        scale: Their size.
+        sources: Where the images are.
+        out: Folder for results, checkpoints and states.
+        minutes: Training time of each run; without one, the scale's epochs count.
+    """
+
+    scale: Scale
+    sources: Sources
+    out: Path
+    minutes: float | None = None
+
+
+class Trained(NamedTuple):
+    """A trained run, as far as it is needed to judge it.
+
+    Attributes:
+        facts: What its result says of the training.
+        truth: What is known of the images of each set.
+        embedding: Their embedding, as it would be exported.
+        pooled: The encoder's output.
+        features: For other embedding heads, if these are wanted.
+    """
+
+    facts: dict[str, Any]
+    truth: dict[str, Truth]
+    embedding: dict[str, Values]
+    pooled: dict[str, Values]
+    features: dict[str, Features]
 
 
 def all_tasks(scale: Scale) -> list[Task]:
-    """The runs of a scale, one seed after the other within each part."""
-    parts = {
-        "main": MAIN,
-        "controls": CONTROLS,
-        "drawn": DRAWN,
-        "tracks": TRACKS,
-        "ablation": ABLATION,
-    }
-    seeds = dict.fromkeys(PARTS, scale.seeds) | {"ablation": scale.ablation_seeds}
-    return [
+    """The runs of a scale, most important ones first.
+
+    The comparison and the controls come seed by seed, so that there is a whole table
+    when a command ends early; then comes the ablation.
+    """
+    tasks = [
         Task(part, variant, seed)
-        for part in PARTS
-        for seed in range(seeds[part])
-        for variant in parts[part]
+        for seed in range(scale.seeds)
+        for part in ("main", "controls")
+        for variant in PARTS[part]
+    ]
+    return tasks + [
+        Task("ablation", variant, seed)
+        for seed in range(scale.ablation_seeds)
+        for variant in ABLATION
     ]
 
 
-def do_runs(scale: Scale, data: Path, out: Path, parts: list[str], jobs: int) -> None:
+def do_runs(
+    plan: Plan, parts: list[str], jobs: int, total_minutes: float | None = None
+) -> None:
     """Does every run of some parts that is not done yet.
 
     Args:
-        scale: Size of all runs.
-        data: Holds ``train/`` and ``validation/``.
-        out: Folder for results, checkpoints and states.
-        parts: Entries of ``PARTS``.
-        jobs: Runs at a time, each in a process of its own with one thread; 0 runs
-            them in this process, which is what a GPU wants.
+        plan: What they share.
+        parts: Names of ``PARTS``.
+        jobs: Runs at a time, each in a process of its own with one thread; 0 trains
+            in this process, which is what a GPU wants, and judges beside it.
+        total_minutes: No run begins that would not be done so many minutes from now;
+            for plans with minutes only.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    load_faces(data, out / "faces.npz", None)  # once, before the processes want it
-    todo = [task for task in all_tasks(scale) if task.part in parts]
-    todo = [task for task in todo if not (out / f"{task.name}.json").exists()]
-    if not (data / "train" / FACES_CSV).exists():
-        todo = [task for task in todo if not task.needs_landmarks]
-    for task in tqdm(_each(todo, scale, data, out, jobs), "runs", len(todo)):
-        result = json.loads((out / f"{task.name}.json").read_text())
-        score = result["scores"].get("linear", result["scores"].get("emotion"))
-        tqdm.write(f"{task.name}: {score:.1%}, {result['seconds']:.0f} s")
+    plan.out.mkdir(parents=True, exist_ok=True)
+    end = None if total_minutes is None else time.monotonic() + 60 * total_minutes
+    load_sets(plan.sources, plan.out.parent / "images", plan.scale)  # once, for all
+    todo = [task for task in all_tasks(plan.scale) if task.part in parts]
+    todo = [task for task in todo if not result_path(plan, task).exists()]
+    if not (plan.sources.data / "train" / FACES_CSV).exists():
+        todo = [task for task in todo if not task.variant.landmarks]
+    done = _in_time(todo, plan, jobs, end)
+    for task in tqdm(done, "runs", len(todo)):
+        result = json.loads(result_path(plan, task).read_text())
+        score = result["scores"]["embedding"]["linear"]
+        tqdm.write(f"{task.name}: {score:.1%}, {result['epochs']:.1f} epochs, "
+                   f"{result['seconds']:.0f} s")  # fmt: skip
 
 
-def _each(
-    todo: list[Task], scale: Scale, data: Path, out: Path, jobs: int
+def result_path(plan: Plan, task: Task) -> Path:
+    """Where the result of a run is written, when it is done."""
+    return plan.out / f"{task.name}.json"
+
+
+def _in_time(
+    todo: list[Task], plan: Plan, jobs: int, end: float | None
 ) -> Iterator[Task]:
-    if not jobs:
-        for task in todo:
-            yield do_run(task, scale.name, data, out)
-        return
+    """Does runs, as many as end in time, and yields those that are done."""
+    waiting: dict[Future[None], tuple[Task, float]] = {}
+    rest, share = _FIRST_REST, 60 * (plan.minutes or 0)
     # Forked processes would inherit torch's threads in an unknown state.
-    with ProcessPoolExecutor(
-        jobs, mp_context=get_context("spawn"), initializer=torch.set_num_threads,
+    pool = ProcessPoolExecutor(
+        jobs or max(1, (os.cpu_count() or 1) // 2),
+        mp_context=get_context("spawn"),
+        initializer=torch.set_num_threads,
         initargs=(1,),
-    ) as pool:  # fmt: skip
-        waiting = [pool.submit(do_run, task, scale.name, data, out) for task in todo]
-        try:
-            for future in as_completed(waiting):
-                yield future.result()
-        finally:  # after an error or Ctrl-C, the runs that have not begun never do
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def do_run(task: Task, scale_name: str, data: Path, out: Path) -> Task:
-    """Trains and judges one run, and writes its result."""
-    scale = SCALES[scale_name]
-    train, test = _images(task.part, scale, data, out)
-    epochs = scale.ablation_epochs if task.part == "ablation" else scale.epochs
-    if task.part in _DRAWN:
-        epochs = scale.drawn_epochs
-    state = out / f"{task.name}.state"
-    seconds, near = task.variant.neighbours, None
-    if seconds:
-        near = video_neighbours(*_drawn(scale)[0], seconds)
-    run = Run(task.variant, scale, task.seed, epochs, len(train.labels), near)
-    train, test = train.to(run.device), test.to(run.device)
-    size = scale.input_size
-    run.train(
-        train,
-        state,
-        measure=lambda encoder: quick_accuracy(encoder, train, test, size),
     )
-    _save_checkpoint(run, out / f"{task.name}.ckpt")
-    if task.part in _DRAWN:
-        known, unseen = (draw_faces(*which)[1] for which in _drawn(scale))
-        scores = judge_drawn(run.backbone, known, unseen, size, task.seed)
-    else:
-        scores = judge(run.backbone, train, test, size, task.seed)
-        if task.part != "ablation":
-            scores["tells_warped"] = tells_warped(run.backbone, train, test, size)
-            if task.seed == 0:  # it takes long: one seed has to do
-                scores["spatial"] = judge_spatial(run.backbone, train, test, size)
+    try:
+        for task in todo:
+            for one, begun in _finished(waiting, bool(jobs) and len(waiting) >= jobs):
+                rest = max(rest, time.monotonic() - begun - share)
+                yield one
+            begun = time.monotonic()
+            if end is not None and begun + share + rest > end:
+                break
+            if jobs:
+                waiting[pool.submit(do_run, task, plan)] = task, begun
+                continue
+            trained = train_run(task, plan)
+            if torch.cuda.is_available():  # the next one can train meanwhile
+                waiting[pool.submit(finish_run, task, plan, trained)] = task, begun
+                continue
+            finish_run(task, plan, trained)
+            rest = max(rest, time.monotonic() - begun - share)
+            yield task
+        while waiting:
+            yield from (task for task, _ in _finished(waiting, True))
+    finally:  # after an error or Ctrl-C, the runs that have not begun never do
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _finished(
+    waiting: dict[Future[None], tuple[Task, float]], wait_for_one: bool
+) -> list[tuple[Task, float]]:
+    """Takes the runs that are done from ``waiting``."""
+    timeout = None if wait_for_one else 0
+    ready, _ = wait(waiting, timeout, return_when=FIRST_COMPLETED)
+    for future in ready:
+        future.result()
+    return [waiting.pop(future) for future in ready]
+
+
+def do_run(task: Task, plan: Plan) -> None:
+    """Trains and judges one run, and writes its result."""
+    finish_run(task, plan, train_run(task, plan))
+
+
+def train_run(task: Task, plan: Plan) -> Trained:
+    """Trains one run, or the rest of it, and encodes the images it is judged by."""
+    scale, ablation = plan.scale, task.part == "ablation"
+    sets = dict(_sets(plan, ablation))
+    train, test = sets["train"], sets["test"]
+    run = Run(
+        task.variant,
+        scale,
+        task.seed,
+        train,
+        epochs=scale.ablation_epochs if ablation else scale.epochs,
+        minutes=plan.minutes,
+    )
+    truth = {name: Truth.of(images) for name, images in sets.items()}
+    size = scale.input_size
+
+    def measure(backbone: torch.nn.Module) -> float:
+        some = [encode(backbone, images, size).pooled for images in (train, test)]
+        return quick_accuracy((some[0], some[1]), (truth["train"], truth["test"]))
+
+    run.train(train.to(run.device), plan.out / f"{task.name}.state", measure)
+    features = {name: encode(run.backbone, one, size) for name, one in sets.items()}
+    head = fit_head(training_rows(features["train"].spatial))
+    weights = {f"backbone.{k}": v for k, v in run.backbone.state_dict().items()}
+    content = {
+        CHECKPOINT_KEY: run.learner.model.info.to_dict(),
+        "state_dict": weights,
+        HEAD_KEY: head.state_dict(),
+    }
+    AtomicCheckpointIO().save_checkpoint(content, plan.out / f"{task.name}.ckpt")
+    facts = {
+        "settings": dict(run.learner.model.hparams),
+        "images": run.count,
+        "steps": run.step,
+        "epochs": run.epochs,
+        "seconds": run.seconds,
+        "curve": run.curve,
+        "precision": precision(run.device),
+        "hardware": hardware(),
+    }
+    return Trained(
+        facts,
+        {name: Truth.of(images) for name, images in sets.items()},
+        embed(features, head),
+        {name: one.pooled for name, one in features.items()},
+        features if task.variant.heads else {},
+    )
+
+
+def finish_run(task: Task, plan: Plan, trained: Trained) -> None:
+    """Judges a trained run and writes its result."""
+    truth = trained.truth
     result = {
         "part": task.part,
         "variant": task.variant.name,
         "seed": task.seed,
-        "scale": asdict(scale),
-        "settings": dict(run.learner.model.hparams),
-        "images": len(train.labels),
-        "steps": run.steps,
-        "seconds": run.seconds,
-        "curve": run.curve,
-        "scores": scores,
+        "scale": asdict(plan.scale),
+        "minutes": plan.minutes,
+        **trained.facts,
+        "scores": {
+            "embedding": judge(trained.embedding, truth, "test", task.seed),
+            "pooled": judge(trained.pooled, truth, "test", task.seed),
+        },
+        "heads": judge_heads(trained.features, truth, "test"),
         "commit": commit(),
         "versions": versions(),
-        "hardware": hardware(),
     }
-    atomic_write_text(out / f"{task.name}.json", json.dumps(result, indent=2) + "\n")
-    state.unlink(missing_ok=True)
-    return task
+    atomic_write_text(result_path(plan, task), json.dumps(result, indent=2) + "\n")
+    (plan.out / f"{task.name}.state").unlink(missing_ok=True)
 
 
 @lru_cache(maxsize=1)
-def _images(part: str, scale: Scale, data: Path, out: Path) -> tuple[Images, Images]:
-    """Training and test images: defaults are chosen on a part of train only."""
-    if part == "drawn":
-        train, test = (draw_faces(*which)[0] for which in _drawn(scale))
-        return train, test
-    if part == "tracks":
-        size, seed = _drawn(scale)[0]
-        return draw_videos(size, seed), draw_faces(*_drawn(scale)[1])[0]
-    train, validation = load_faces(data, out / "faces.npz", scale.limit)
-    return split_dev(train) if part == "ablation" else (train, validation)
-
-
-def _drawn(scale: Scale) -> tuple[tuple[int, int], tuple[int, int]]:
-    return (scale.drawn_faces, 1), (scale.drawn_faces // 4, _TEST_SEED)
-
-
-def _save_checkpoint(run: Run, path: Path) -> None:
-    weights = {f"backbone.{k}": v for k, v in run.backbone.state_dict().items()}
-    info = run.learner.model.info.to_dict()
-    AtomicCheckpointIO().save_checkpoint(
-        {CHECKPOINT_KEY: info, "state_dict": weights}, path
-    )
+def _sets(plan: Plan, ablation: bool) -> Mapping[str, Images]:
+    """The sets of a run; nothing is chosen on what rows are compared by."""
+    sets = load_sets(plan.sources, plan.out.parent / "images", plan.scale)
+    validation = sets.pop("validation")
+    if ablation:
+        sets["train"], sets["test"] = split_dev(sets["train"])
+        return {
+            name: sets[name] for name in ("train", "test", "drawn_train", "drawn")
+        }
+    return {**sets, "test": validation}
