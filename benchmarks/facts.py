@@ -14,7 +14,14 @@ import torch
 
 _PACKAGES = (
     *("lightly-contrawarp", "contrawarp-edge", "lightly", "kornia", "torch"),
-    *("torchvision", "scikit-learn", "numpy", "pillow", "onnxruntime", "ai-edge-litert"),
+    *(
+        "torchvision",
+        "scikit-learn",
+        "numpy",
+        "pillow",
+        "onnxruntime",
+        "ai-edge-litert",
+    ),
 )
 _CPUINFO = Path("/proc/cpuinfo")
 _BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}

@@ -29,16 +29,14 @@ _MINUTES = FiniteRange(0, min_open=True)
 @click.option(
     "--landmarker", type=_FILE, help="MediaPipe's face_landmarker.task, as a baseline."
 )
-@click.option(
-    "--xception", type=_FILE, help="Mini-Xception as .tflite, as a baseline."
-)
+@click.option("--xception", type=_FILE, help="Mini-Xception as .tflite, as a baseline.")
 @click.option("--scale", default="cpu", type=click.Choice(sorted(SCALES)))
 @click.option("--smoke", is_flag=True, help="Short for --scale smoke.")
 @click.option(
     "--minutes",
     type=_MINUTES,
-    help="Train each run for so long instead of for the scale's epochs: processor time, "
-    "on a GPU wall-clock time, without what measuring takes.",
+    help="Train each run for so long instead of for the scale's epochs: processor "
+    "time, on a GPU wall-clock time, without what measuring takes.",
 )
 @click.option(
     "--total-minutes",

@@ -1,4 +1,4 @@
-"""Models of others that need no training here: what they embed, and how it is judged."""
+"""Models of others, which need no training here, judged like our own."""
 
 from __future__ import annotations
 
@@ -36,14 +36,17 @@ _LEFT, _RIGHT = 33, 263  # outer corners of the eyes
 _SCORED = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 _SCORED_SIDE = 64
 # The points of the mesh that the blendshape model takes, as MediaPipe's graph says.
-_TAKEN = tuple(map(int, """
-    0 1 4 5 6 7 8 10 13 14 17 21 33 37 39 40 46 52 53 54 55 58 61 63 65 66 67 70 78 80
-    81 82 84 87 88 91 93 95 103 105 107 109 127 132 133 136 144 145 146 148 149 150 152
-    153 154 155 157 158 159 160 161 162 163 168 172 173 176 178 181 185 191 195 197 234
-    246 249 251 263 267 269 270 276 282 283 284 285 288 291 293 295 296 297 300 308 310
-    311 312 314 317 318 321 323 324 332 334 336 338 356 361 362 365 373 374 375 377 378
-    379 380 381 382 384 385 386 387 388 389 390 397 398 400 402 405 409 415 454 466 468
-    469 470 471 472 473 474 475 476 477""".split()))  # fmt: skip
+_TAKEN = [
+    0, 1, 4, 5, 6, 7, 8, 10, 13, 14, 17, 21, 33, 37, 39, 40, 46, 52, 53, 54, 55, 58, 61,
+    63, 65, 66, 67, 70, 78, 80, 81, 82, 84, 87, 88, 91, 93, 95, 103, 105, 107, 109, 127,
+    132, 133, 136, 144, 145, 146, 148, 149, 150, 152, 153, 154, 155, 157, 158, 159, 160,
+    161, 162, 163, 168, 172, 173, 176, 178, 181, 185, 191, 195, 197, 234, 246, 249, 251,
+    263, 267, 269, 270, 276, 282, 283, 284, 285, 288, 291, 293, 295, 296, 297, 300, 308,
+    310, 311, 312, 314, 317, 318, 321, 323, 324, 332, 334, 336, 338, 356, 361, 362, 365,
+    373, 374, 375, 377, 378, 379, 380, 381, 382, 384, 385, 386, 387, 388, 389, 390, 397,
+    398, 400, 402, 405, 409, 415, 454, 466, 468, 469, 470, 471, 472, 473, 474, 475, 476,
+    477,
+]  # fmt: skip
 
 Pixels = NDArray[np.uint8]
 Call = Callable[[Values], Values]
@@ -68,8 +71,8 @@ BASELINES = (
     Baseline("mediapipe-points", "MediaPipe's 478 landmarks, roll and scale removed",
              "landmarker"),
     Baseline("mediapipe-blendshapes", "MediaPipe's 52 blendshapes", "landmarker"),
-    Baseline("mini-xception", "supervised mini-Xception in 8 bits: its own answers, and "
-             "search in its 7 scores", "xception"),
+    Baseline("mini-xception", "supervised mini-Xception in 8 bits: its own answers, "
+             "and search in its 7 scores", "xception"),
 )  # fmt: skip
 
 
@@ -100,7 +103,9 @@ def judge_baselines(plan: Plan, models: Mapping[str, Path | None]) -> None:
         if path is None:
             continue
         kept = plan.out.parent / "features"
-        found = {name: _kept(kept, path, embed, images) for name, images in sets.items()}
+        found = {
+            name: _kept(kept, path, embed, images) for name, images in sets.items()
+        }
         for baseline in BASELINES:
             if baseline.option == option:
                 values = {name: one[baseline.name] for name, one in found.items()}
@@ -181,7 +186,7 @@ def _mesh(path: Path, images: list[Pixels]) -> dict[str, Values]:
     except (KeyError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: no face_landmarker.task of MediaPipe") from error
     points = _each(images, lambda image: mesh(framed(image)).reshape(-1, 3)[:, :2])
-    blendshapes = np.stack([shapes(one[None, list(_TAKEN)]).ravel() for one in points])
+    blendshapes = np.stack([shapes(one[None, _TAKEN]).ravel() for one in points])
     return {
         "mediapipe-points": upright(points).reshape(len(points), -1),
         "mediapipe-blendshapes": blendshapes,

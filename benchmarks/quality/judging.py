@@ -7,22 +7,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from lightly_contrawarp.evaluation.measures.expression_verification import (
+    expression_verification,
+)
+from lightly_contrawarp.evaluation.measures.nearest import nearest
+from lightly_contrawarp.models.embedding.head import EMBEDDING_DIM, fit_head
 from numpy.typing import NDArray
 
 from benchmarks.quality.features import Features, Values, embed, training_rows
 from benchmarks.quality.images import Images
 from contrawarp_edge.core.errors import NotApplicableError
-from lightly_contrawarp.evaluation.measures.expression_verification import (
-    expression_verification,
-)
 from lightly_contrawarp.evaluation.measures.identity import identity_leakage
 from lightly_contrawarp.evaluation.measures.linear_probe import fit_probe, linear_probe
-from lightly_contrawarp.evaluation.measures.nearest import nearest
 from lightly_contrawarp.evaluation.measures.retrieval import retrieval
 from lightly_contrawarp.evaluation.statistics.intervals import Estimate
-from lightly_contrawarp.models.embedding.head import EMBEDDING_DIM, WHITEN, fit_head
 
-HEADS = [(dim, whiten) for dim in (64, EMBEDDING_DIM, 256) for whiten in (0.0, 0.5, 1.0)]
+HEADS = [
+    (dim, whiten) for dim in (64, EMBEDDING_DIM, 256) for whiten in (0.0, 0.5, 1.0)
+]
 """Embedding heads that are compared: dimensions, and exponents of whitening."""
 
 _CURVE_IMAGES = 4000  # training images of the quick probe for the plot
@@ -54,7 +56,7 @@ class Truth:
 
 
 class Scores(dict[str, float | tuple[float, float]]):
-    """Numbers by name; the interval of one, if there is one, is at ``NAME_interval``."""
+    """Numbers by name; the interval of one, if it is known, is ``NAME_interval``."""
 
     def note(self, name: str, estimate: Estimate) -> None:
         """Takes over a number and its interval."""
@@ -62,7 +64,9 @@ class Scores(dict[str, float | tuple[float, float]]):
         self[f"{name}_interval"] = estimate.interval
 
 
-def quick_accuracy(features: tuple[Values, Values], truth: tuple[Truth, Truth]) -> float:
+def quick_accuracy(
+    features: tuple[Values, Values], truth: tuple[Truth, Truth]
+) -> float:
     """Linear probe on some training images with a fixed penalty, for the plot.
 
     Args:
@@ -163,7 +167,8 @@ def _verified(values: Values, truth: Truth) -> Estimate:
     rows = np.isin(truth.labels, wanted)
     if len(wanted) < len(_VERIFIED) or truth.people is None:
         raise NotApplicableError(
-            f"{' and '.join(_VERIFIED)} faces are needed, got {', '.join(truth.classes)}"
+            f"{' and '.join(_VERIFIED)} faces are needed, "
+            f"got {', '.join(truth.classes)}"
         )
     return expression_verification(
         values[rows], truth.labels[rows], truth.people[rows], truth.classes

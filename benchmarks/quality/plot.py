@@ -39,7 +39,9 @@ def plot_curves(curves: Mapping[str, Sequence[Curve]]) -> bytes:
         color = f"C{index % 10}"
         axes.plot(minutes, values.mean(0), styles[index // 10], color=color,
                   marker=".", label=name)  # fmt: skip
-        axes.fill_between(minutes, values.min(0), values.max(0), color=color, alpha=0.12)
+        axes.fill_between(
+            minutes, values.min(0), values.max(0), color=color, alpha=0.12
+        )
     axes.set(xlabel="training time of a run, minutes",
              ylabel="accuracy of the quick probe, %")  # fmt: skip
     axes.grid(alpha=0.3)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from lightly_contrawarp.models.embedding.head import fit_head
 from tqdm import tqdm
 
 from benchmarks.facts import commit, hardware, versions
@@ -26,7 +27,6 @@ from benchmarks.quality.variants import ABLATION, CONTROLS, MAIN, Variant
 from contrawarp_edge.core.files import atomic_write_text
 from contrawarp_edge.inputs.images import FACES_CSV
 from lightly_contrawarp.models.checkpoint import CHECKPOINT_KEY, HEAD_KEY
-from lightly_contrawarp.models.embedding.head import fit_head
 from lightly_contrawarp.training.lightning import AtomicCheckpointIO
 
 PARTS = {"main": MAIN, "controls": CONTROLS, "ablation": ABLATION}
@@ -265,7 +265,5 @@ def _sets(plan: Plan, ablation: bool) -> Mapping[str, Images]:
     validation = sets.pop("validation")
     if ablation:
         sets["train"], sets["test"] = split_dev(sets["train"])
-        return {
-            name: sets[name] for name in ("train", "test", "drawn_train", "drawn")
-        }
+        return {name: sets[name] for name in ("train", "test", "drawn_train", "drawn")}
     return {**sets, "test": validation}

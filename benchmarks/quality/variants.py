@@ -73,8 +73,13 @@ CONTROLS = (
 """What would show that a gain has another cause, over all seeds."""
 
 
-def _changed(name: str, says: str, warp: Settings | None = None, landmarks: bool = False,
-             **settings: Any) -> Variant:  # fmt: skip
+def _changed(
+    name: str,
+    says: str,
+    warp: Settings | None = None,
+    landmarks: bool = False,
+    **settings: Any,
+) -> Variant:
     return Variant(name, says, {**_OWN, **settings}, warp or {}, landmarks)
 
 
