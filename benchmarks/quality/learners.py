@@ -44,7 +44,10 @@ class Learner(nn.Module):
     def __init__(self, variant: Variant, backbone: str, size: int) -> None:
         super().__init__()
         self.model = ContraWarp(
-            backbone, input_size=size, channels_last=True, **variant.module
+            backbone,
+            input_size=size,
+            channels_last=True,
+            **{"warp": "bumps", "action_weight": 0.0, **variant.module},
         )
         self.guided = variant.landmarks
         settings = self.model.settings
@@ -53,7 +56,7 @@ class Learner(nn.Module):
             ContraWarpTransform(
                 size,
                 settings.num_negatives,
-                settings.paired,
+                settings.pairing,
                 warp=LocalWarp(**variant.warp),
                 view_1_transform=view[0],
                 view_2_transform=view[1],
@@ -149,7 +152,9 @@ class WarpedViews(Learner):
     def __init__(self, variant: Variant, backbone: str, size: int) -> None:
         super().__init__(variant, backbone, size)
         self.views = ContraWarpBatchTransform(
-            ContraWarpTransform(size, num_negatives=1, paired=False)
+            ContraWarpTransform(
+                size, num_negatives=1, pairing="unpaired", warp=LocalWarp()
+            )
         )
 
     def loss(

@@ -43,7 +43,7 @@ _BYOL: Changes = {"num_negatives": 0, "positive_weight": 1.0, "negatives_from": 
 _FACE: Changes = {"negatives_from": "face"}
 # The contrast is small beside BYOL's term unless it is weighed up.
 _WITH_BYOL: Changes = {"positive_weight": 1.0, "negative_weight": 5.0}
-_UNPAIRED: Changes = {**_FACE, **_WITH_BYOL, "paired": False}
+_UNPAIRED: Changes = {**_FACE, **_WITH_BYOL, "pairing": "unpaired"}
 _STILL: Changes = {"strength": (0.0, 0.0)}
 
 BASE = Variant("contrawarp", "the defaults: paired warps, negatives from the batch")

@@ -68,7 +68,7 @@ class ContraWarpLoss(nn.Module):
         settings: What it computes.
 
     Examples:
-        >>> criterion = ContraWarpLoss()
+        >>> criterion = ContraWarpLoss(positive_weight=0.0, negative_weight=1.0)
         >>> # first and second views of 10 faces and one warp of each
         >>> q0, q1 = torch.randn(2, 10, 2, 128)
         >>> loss = criterion((q0, q1))
