@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lightly_contrawarp.loss.actions import ActionHead
     from lightly_contrawarp.loss.contrawarp_loss import ContraWarpLoss
     from lightly_contrawarp.loss.settings import Contrast, NegativeForm
     from lightly_contrawarp.models.checkpoint import load_backbone
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "ActionHead",
     "ContraWarp",
     "ContraWarpLoss",
     "ContraWarpTransform",
@@ -28,6 +30,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ActionHead": "loss.actions",
     "ContraWarp": "models.contrawarp",
     "ContraWarpLoss": "loss.contrawarp_loss",
     "ContraWarpTransform": "transforms.contrawarp_transform",

@@ -11,7 +11,17 @@ from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransfo
 
 SIZE = 24
 
-BYOL = {"negatives_from": "face", "positive_weight": 1.0, "negative_weight": 5.0}
+NT_XENT = {"positive_weight": 0.0, "negative_weight": 1.0, "action_weight": 0.0}
+"""Warps of all faces told apart, and no other term."""
+
+ACTION = {"positive_weight": 0.0, "negative_weight": 0.0, "action_weight": 1.0}
+"""The action term alone."""
+
+BYOL = {
+    "negatives_from": "face", "positive_weight": 1.0, "negative_weight": 5.0,
+    "action_weight": 0.0,
+}  # fmt: skip
+"""BYOL's term, and own warps told apart."""
 
 
 def tiny_encoder() -> nn.Module:
@@ -29,8 +39,13 @@ def tiny(kind: type[ContraWarp] = ContraWarp, **settings: Any) -> ContraWarp:
     return kind(tiny_encoder(), 32, **{**defaults, **settings})
 
 
-def batched(num_negatives: int = 1, paired: bool = True) -> nn.Module:
-    return ContraWarpBatchTransform(ContraWarpTransform(SIZE, num_negatives, paired))
+def batched(num_negatives: int = 1, pairing: str = "paired") -> nn.Module:
+    return ContraWarpBatchTransform(ContraWarpTransform(SIZE, num_negatives, pairing))
+
+
+def pictures(views: list[Tensor]) -> list[Tensor]:
+    """Views without the actions that follow them."""
+    return [view for view in views if view.ndim == 4]
 
 
 def trainer(**settings: Any) -> Trainer:

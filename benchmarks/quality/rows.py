@@ -98,7 +98,7 @@ def digits_of(key: str) -> int:
 
 
 def cell(row: Row, key: str, features: str = "embedding") -> str:
-    """A score in words: of three seeds or more ± half an interval, else with both ends."""
+    """A score in words: ± half an interval over three seeds or more, else both ends."""
     mean = row.mean(key, features)
     if mean is None:
         return "-"

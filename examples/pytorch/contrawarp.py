@@ -11,7 +11,7 @@ from lightly.data import LightlyDataset
 from lightly.models.modules import BYOLProjectionHead
 from torch import nn
 
-from lightly_contrawarp import ContraWarpLoss, ContraWarpTransform
+from lightly_contrawarp import ActionHead, ContraWarpLoss, ContraWarpTransform
 from lightly_contrawarp.data.synthetic import DrawnFaces
 
 
@@ -24,17 +24,26 @@ class ContraWarp(nn.Module):
 
     def forward(self, x):
         y = self.backbone(x).flatten(start_dim=1)
-        return self.projection_head(y)
+        return y, self.projection_head(y)
 
+
+def split_views(x, num_views):
+    # [views * batch, D] -> twice [batch, 1 + warps, D]: first and second views
+    x = x.unflatten(0, (num_views, -1)).transpose(0, 1)
+    return x[:, ::2], x[:, 1::2]
+
+
+# Paired warps: the face and a warp of it, each in two views. The views come in the
+# order [face, face, warp, warp], and after them what the warps did.
+transform = ContraWarpTransform(input_size=64)
 
 model = ContraWarp()
+action_head = ActionHead(512, len(transform.warp.names))
 
 device = "cuda" if torch.cuda.is_available() else "cpu"
 model.to(device)
+action_head.to(device)
 
-# Paired warps: the face and a warp of it, each in two views. The views come in the
-# order [face, face, warp, warp].
-transform = ContraWarpTransform(input_size=64)
 if len(sys.argv) > 1:
     dataset = LightlyDataset(sys.argv[1], transform=transform)
 else:
@@ -48,8 +57,9 @@ dataloader = torch.utils.data.DataLoader(
     num_workers=4,
 )
 
-criterion = ContraWarpLoss()
-optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+criterion = ContraWarpLoss(positive_weight=0.0, negative_weight=1.0, action_weight=1.0)
+parameters = [*model.parameters(), *action_head.parameters()]
+optimizer = torch.optim.AdamW(parameters, lr=1e-3)
 
 epochs = 10
 
@@ -57,13 +67,21 @@ print("Starting Training")
 for epoch in range(epochs):
     total_loss = 0
     for batch in dataloader:
-        views = batch[0]
+        *views, actions = batch[0]
         # All views go through the network in one batch, or batch norm would tell the
         # warped faces apart.
-        q = model(torch.cat(views).to(device))
-        # [views * batch, D] -> [batch, views, D] -> twice [batch, warps, D]
-        q = q.unflatten(0, (len(views), -1)).transpose(0, 1)
-        loss = criterion((q[:, ::2], q[:, 1::2]))
+        y, q = model(torch.cat(views).to(device))
+        y0, y1 = split_views(y, len(views))
+        # Each view of a warp goes with the other view of the face.
+        predicted = [
+            action_head(y1[:, 1:], y0[:, :1]),
+            action_head(y0[:, 1:], y1[:, :1]),
+        ]
+        loss = criterion(
+            split_views(q, len(views)),
+            predicted_actions=torch.stack(predicted),
+            actions=actions.to(device),
+        )
         total_loss += loss.detach()
         loss.backward()
         optimizer.step()

@@ -4,9 +4,9 @@
 # Note: The settings are chosen such that the example can easily be run on a small
 # dataset. The faces are drawn; pass a folder of your own as the first argument.
 
-# The contrast of warps beside BYOL's term, with Lightly's parts for the momentum
-# network. Without that term, everything named momentum or prediction can go: see
-# examples/pytorch.
+# BYOL's term, with Lightly's parts for the momentum network, and local warps beside it,
+# of which the features have to tell what they did. For the contrast of warps instead of
+# BYOL's term, without everything named momentum or prediction, see examples/pytorch.
 import copy
 import sys
 
@@ -20,7 +20,7 @@ from lightly.models.utils import deactivate_requires_grad, update_momentum
 from lightly.utils.scheduler import cosine_schedule
 from torch import nn
 
-from lightly_contrawarp import ContraWarpLoss, ContraWarpTransform
+from lightly_contrawarp import ActionHead, ContraWarpLoss, ContraWarpTransform
 from lightly_contrawarp.data.synthetic import DrawnFaces
 from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransform
 
@@ -34,6 +34,7 @@ class ContraWarp(pl.LightningModule):
         self.backbone = nn.Sequential(*list(resnet.children())[:-1])
         self.projection_head = BYOLProjectionHead(512, 1024, 256)
         self.prediction_head = BYOLPredictionHead(256, 1024, 256)
+        self.action_head = ActionHead(512, len(transform.warp.names))
 
         self.backbone_momentum = copy.deepcopy(self.backbone)
         self.projection_head_momentum = copy.deepcopy(self.projection_head)
@@ -41,13 +42,14 @@ class ContraWarp(pl.LightningModule):
         deactivate_requires_grad(self.backbone_momentum)
         deactivate_requires_grad(self.projection_head_momentum)
 
-        self.criterion = ContraWarpLoss(positive_weight=1.0, negative_weight=5.0)
+        self.criterion = ContraWarpLoss(
+            positive_weight=1.0, negative_weight=0.0, action_weight=1.0
+        )
 
     def forward(self, x):
         y = self.backbone(x).flatten(start_dim=1)
-        q = self.projection_head(y)
-        p = self.prediction_head(q)
-        return q, p
+        p = self.prediction_head(self.projection_head(y))
+        return y, p
 
     def forward_momentum(self, x):
         y = self.backbone_momentum(x).flatten(start_dim=1)
@@ -66,19 +68,26 @@ class ContraWarp(pl.LightningModule):
             self.update_momentum_network()
         # Views of the whole batch, on the device: the workers only decode. To make them
         # image by image in the workers, give `transform` to the dataset, and drop this.
-        views = make_views(batch[0])
+        *views, actions = make_views(batch[0])
         # All views go through each network in one batch, or batch norm would tell the
         # warped faces apart.
         x = torch.cat(views)
-        q, p = self.forward(x)
+        y, p = self.forward(x)
         z = self.forward_momentum(x)
+        y0, y1 = split_views(y, len(views))
+        # Each view of a warp goes with the other view of the face.
+        predicted = [
+            self.action_head(y1[:, 1:], y0[:, :1]),
+            self.action_head(y0[:, 1:], y1[:, :1]),
+        ]
         terms = self.criterion.terms(
-            split_views(q, len(views)),
-            split_views(p, len(views)),
-            split_views(z, len(views)),
+            predictions=split_views(p, len(views)),
+            targets=split_views(z, len(views)),
+            predicted_actions=torch.stack(predicted),
+            actions=actions,
         )
         self.log("loss", terms.loss, prog_bar=True)
-        self.log("top1", terms.top1, prog_bar=True)
+        self.log("action", terms.action, prog_bar=True)
         return terms.loss
 
     def configure_optimizers(self):
@@ -86,16 +95,15 @@ class ContraWarp(pl.LightningModule):
 
 
 def split_views(x, num_views):
-    # [views * batch, D] -> twice [batch, warps, D]: first and second views
+    # [views * batch, D] -> twice [batch, 1 + warps, D]: first and second views
     x = x.unflatten(0, (num_views, -1)).transpose(0, 1)
     return x[:, ::2], x[:, 1::2]
 
 
-model = ContraWarp()
-
 # Paired warps: the face and a warp of it, each in two views. The views come in the
-# order [face, face, warp, warp].
+# order [face, face, warp, warp], and after them what the warps did.
 transform = ContraWarpTransform(input_size=64)
+model = ContraWarp()
 make_views = ContraWarpBatchTransform(transform)
 decode = T.Compose([T.Resize((72, 72)), T.PILToTensor()])
 if len(sys.argv) > 1:

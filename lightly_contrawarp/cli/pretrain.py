@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
+from click.core import ParameterSource
 
 from contrawarp_edge.core.command import EXIT_SKIPPED
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.text import printable
 from lightly_contrawarp.cli.option_types import option_name, setting_options
+from lightly_contrawarp.models.presets import PRESETS
 from lightly_contrawarp.training.settings import PretrainSettings
 
 if TYPE_CHECKING:
@@ -29,6 +32,12 @@ _VIDEO_HINT = "contrawarp-edge align --every SECONDS takes their faces"
     help="Folder for last.ckpt, settings, logs and the list of skipped files.",
 )
 @click.option("--epochs", default=100, type=click.IntRange(1))
+@click.option(
+    "--preset",
+    type=click.Choice([*PRESETS]),
+    show_default=next(iter(PRESETS)),
+    help="Recipe to start from; options that are given beside it win.",
+)
 @setting_options
 @click.option(
     "--workers", default=2, type=click.IntRange(0), help="Processes that decode."
@@ -47,11 +56,16 @@ _VIDEO_HINT = "contrawarp-edge align --every SECONDS takes their faces"
     help="Compile the encoder: a minute, then faster steps of small networks on a CPU.",
 )
 @click.option("--devices", default=1, type=click.IntRange(1), help="GPUs to train on.")
-@click.option("--resume", is_flag=True, help="Go on from OUT/last.ckpt.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on from OUT/last.ckpt, with the settings of that run.",
+)
 def pretrain_command(
     folder: Path,
     out: Path,
     epochs: int,
+    preset: str | None,
     workers: int,
     views: Literal["auto", "device", "workers"],
     compiled: bool,
@@ -63,7 +77,8 @@ def pretrain_command(
 
     Exit code 3 means that the run is complete but files were skipped.
     """
-    chosen = _settings_of(settings)
+    base = PRESETS[preset] if preset else _settings_of_run(out) if resume else {}
+    chosen = _settings_of(base, settings)
     from contrawarp_edge.inputs.others import say_others
     from lightly_contrawarp.models.health import DivergedError
     from lightly_contrawarp.training.pretrain import is_first_process, pretrain
@@ -101,10 +116,25 @@ def pretrain_command(
         raise SystemExit(EXIT_SKIPPED)
 
 
-def _settings_of(given: dict[str, object]) -> PretrainSettings:
-    """Settings from options; what is wrong with them is said in options' names."""
+def _settings_of_run(out: Path) -> Mapping[str, Any]:
+    from lightly_contrawarp.training.run_folder import SETTINGS, read_settings
+
+    return read_settings(out) if (out / SETTINGS).exists() else {}
+
+
+def _settings_of(base: Mapping[str, Any], given: Mapping[str, Any]) -> PretrainSettings:
+    """Settings from options, those that the user did not type from elsewhere.
+
+    What is wrong with them is said in options' names.
+    """
+    source = click.get_current_context().get_parameter_source
+    typed = {
+        name: value
+        for name, value in given.items()
+        if source(name) is not ParameterSource.DEFAULT
+    }
     try:
-        return PretrainSettings(**given)  # type: ignore[arg-type]
+        return PretrainSettings(**{**base, **typed})
     except InputError as error:
         text = re.sub(
             r"\w+",

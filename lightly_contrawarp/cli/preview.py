@@ -22,7 +22,7 @@ from lightly_contrawarp.cli.option_types import setting_option
 @click.option("--rows", default=6, type=click.IntRange(1, 50), help="Number of faces.")
 @setting_option("input_size")
 @setting_option("num_negatives", help="Warps of a face.")
-@setting_option("paired")
+@setting_option("pairing")
 @setting_option("seed", help="Of faces and views.")
 def preview_command(
     folder: Path | None,
@@ -30,7 +30,7 @@ def preview_command(
     rows: int,
     input_size: int,
     num_negatives: int,
-    paired: bool,
+    pairing: str,
     seed: int,
 ) -> None:
     """Draw what an encoder will see: views and warps of faces in FOLDER.
@@ -48,7 +48,7 @@ def preview_command(
     from lightly_contrawarp.transforms.preview import preview_sheet
 
     torch.manual_seed(seed)
-    transform = ContraWarpTransform(input_size, num_negatives, paired)
+    transform = ContraWarpTransform(input_size, num_negatives, pairing)
     sheet = preview_sheet(sample_faces(folder, rows, seed), transform)
     out.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(out, encoded(sheet, "PNG"))

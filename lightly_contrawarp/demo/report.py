@@ -20,7 +20,6 @@ from lightly_contrawarp.demo.steps import DemoFiles, DemoSettings, read_json
 from lightly_contrawarp.evaluation.report.pictures import data_uri, svg
 from lightly_contrawarp.evaluation.report.templates import render
 from lightly_contrawarp.evaluation.results import EncoderResult, tables
-from lightly_contrawarp.training.settings import PretrainSettings
 from lightly_contrawarp.transforms.contrawarp_transform import ContraWarpTransform
 from lightly_contrawarp.transforms.preview import preview_sheet
 
@@ -28,8 +27,11 @@ GOAL = 0.10
 """By how much the probe is expected to beat random initialisation."""
 
 _HITS = 8
-# Of a view to be nearest to the other view of its warp, among those of its face.
-_CHANCE = 1 / (1 + PretrainSettings().num_negatives)
+_CURVES = {
+    "train/loss": "loss",
+    "train/action": "error of the actions",
+    "train/top1": "own warp ranked first",
+}
 
 
 def write_report(files: DemoFiles, settings: DemoSettings) -> str:
@@ -43,7 +45,6 @@ def write_report(files: DemoFiles, settings: DemoSettings) -> str:
     page = render(
         "demo/report.html.j2",
         verdict=verdict,
-        chance=f"{_CHANCE:.0%}",
         settings=settings,
         tables=tables(results),
         views=data_uri(_views(files, settings)),
@@ -85,24 +86,19 @@ def _views(files: DemoFiles, settings: DemoSettings) -> Image.Image:
 
 
 def _loss_curve(run: Path) -> str:
-    """Loss and share of warps told apart over the steps of all parts of a run."""
-    points = []
-    for path in sorted(run.glob("csv/version_*/metrics.csv")):
+    """What was logged over the steps of all parts of a run."""
+    rows: list[dict[str, str]] = []
+    for path in run.glob("csv/version_*/metrics.csv"):
         with path.open(newline="") as file:
-            points += [
-                (int(row["step"]), float(row["train/loss"]), float(row["train/top1"]))
-                for row in csv.DictReader(file)
-                if row.get("train/loss")
-            ]
-    steps, losses, top1 = zip(*sorted(points), strict=True)
+            rows += [row for row in csv.DictReader(file) if row.get("train/loss")]
+    rows.sort(key=lambda row: int(row["step"]))
+    names = [name for name in _CURVES if all(row.get(name) for row in rows)]
     with matplotlib.rc_context({"font.size": 9}):
-        figure = Figure(figsize=(8, 2.8), layout="constrained")
-        left, right = figure.subplots(1, 2)
-        left.plot(steps, losses, linewidth=0.8)
-        left.set(xlabel="step", ylabel="loss")
-        right.plot(steps, top1, linewidth=0.8, color="tab:green")
-        right.axhline(_CHANCE, color="gray", linestyle=":", linewidth=1)
-        right.set(xlabel="step", ylabel="own warp ranked first", ylim=(0, 1))
+        figure = Figure(figsize=(4 * len(names), 2.8), layout="constrained")
+        for axes, name in zip(figure.subplots(1, len(names)), names, strict=True):
+            values = [float(row[name]) for row in rows]
+            axes.plot([int(row["step"]) for row in rows], values, linewidth=0.8)
+            axes.set(xlabel="step", ylabel=_CURVES[name])
         return svg(figure)
 
 

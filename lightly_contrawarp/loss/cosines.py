@@ -32,7 +32,7 @@ def check_shapes(
     targets: Pair | None,
     negatives: Float[Tensor, "b m d"] | None,
 ) -> None:
-    """Checks what is passed to ``ContraWarpLoss.terms``.
+    """Checks the embeddings that are passed to ``ContraWarpLoss.terms``.
 
     Raises:
         ValueError: If something is missing, or shapes do not belong together.
@@ -48,7 +48,7 @@ def check_shapes(
         for index, tensor in enumerate(pair or ())
     }
     if not named:
-        raise ValueError("give projections, or predictions and targets")
+        return
     first, shape = next((name, tensor.shape) for name, tensor in named.items())
     if len(shape) not in (2, 3) or (len(shape) == 3 and shape[1] < 2):
         raise ValueError(

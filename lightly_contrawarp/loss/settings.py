@@ -47,7 +47,7 @@ class LossSettings:
     """What ``ContraWarpLoss`` computes; each field says what it is.
 
     Raises:
-        InputError: If one is outside of its range, or both weights are 0.
+        InputError: If one is outside of its range, or all weights are 0.
     """
 
     form: str = hyperparameter(
@@ -63,9 +63,12 @@ class LossSettings:
     )
     positive_weight: float = hyperparameter(0.0, "Of BYOL's term.", low=0)
     negative_weight: float = hyperparameter(1.0, "Of the contrast.", low=0)
+    action_weight: float = hyperparameter(1.0, "Of predicting what a warp did.", low=0)
     temperature: float = hyperparameter(0.1, "Of the contrast.", low=1e-8)
 
     def __post_init__(self) -> None:
         check_hyperparameters(self)
-        if not self.positive_weight and not self.negative_weight:
-            raise InputError("positive_weight or negative_weight has to be above 0")
+        if not (self.positive_weight or self.negative_weight or self.action_weight):
+            raise InputError(
+                "positive_weight, negative_weight or action_weight has to be above 0"
+            )

@@ -13,9 +13,10 @@ from lightly.utils.debug import std_of_l2_normalized
 from pytorch_lightning import Callback, LightningModule
 from torch import Tensor, nn
 
+from lightly_contrawarp.loss.actions import ActionHead
 from lightly_contrawarp.loss.contrawarp_loss import ContraWarpLoss, LossTerms
 from lightly_contrawarp.loss.hyperparameters import spells_out
-from lightly_contrawarp.loss.pairing import loss_of_views, number_of_views
+from lightly_contrawarp.loss.of_views import compared_views, warped_and_not
 from lightly_contrawarp.loss.settings import Contrast
 from lightly_contrawarp.models.backbones import build_backbone
 from lightly_contrawarp.models.checkpoint import (
@@ -31,9 +32,11 @@ from lightly_contrawarp.models.optimizer import (
     target_momentum,
 )
 from lightly_contrawarp.models.run_position import run_position
-from lightly_contrawarp.models.settings import ModelSettings
+from lightly_contrawarp.models.settings import ModelSettings, check_views, of_earlier
 from lightly_contrawarp.models.target_network import TargetNetwork
+from lightly_contrawarp.transforms.action_warp import ActionWarp
 from lightly_contrawarp.transforms.batch_items import keep_landmarks, views_of
+from lightly_contrawarp.transforms.pairing import Pairing
 
 
 @spells_out(ModelSettings)
@@ -43,8 +46,8 @@ class ContraWarp(LightningModule):
     A batch is the list of views, or a tuple or list whose first item is that list, as
     ``LightlyDataset`` and ``MultiViewCollate`` make it. With a ``batch_transform`` it
     is a tensor of images, or a tuple or list whose first item is one; of a ``FaceItem``
-    or ``FramePair``, landmarks and neighbours go to the transform too. ``paired``,
-    ``num_negatives`` and ``input_size`` have to be those of the transform.
+    or ``FramePair``, landmarks and neighbours go to the transform too. ``pairing``,
+    ``warp``, ``num_negatives`` and ``input_size`` have to be those of the transform.
 
     Positives and warped faces share one forward pass through each network: a batch of
     warped faces alone would have batch-norm statistics of its own, and be told apart
@@ -56,6 +59,8 @@ class ContraWarp(LightningModule):
         settings: What it was made with.
         info: The facts that checkpoints carry.
     """
+
+    r2: Tensor  # of each action, as last known
 
     def __init__(
         self,
@@ -85,9 +90,9 @@ class ContraWarp(LightningModule):
         super().__init__()
         if isinstance(backbone, str):
             changes["backbone"] = backbone
-        changes.pop("margin", None)  # checkpoints of earlier versions name it
-        settings = replace(settings or ModelSettings(), **changes)
-        ignored = {"batch_transform", "settings", "margin", "training_images"}
+        settings = replace(settings or ModelSettings(), **of_earlier(changes))
+        ignored = {"batch_transform", "settings", "training_images"}
+        ignored |= changes.keys() - {one.name for one in fields(ModelSettings)}
         if isinstance(backbone, nn.Module):
             ignored.add("backbone")
         self.save_hyperparameters(ignore=list(ignored))  # what a subclass takes, too
@@ -109,15 +114,23 @@ class ContraWarp(LightningModule):
             commercial_use=settings.commercial_use,
             training_images=settings.training_images,
         )
-        self.projection_head = BYOLProjectionHead(
-            dim, settings.projection_hidden_dim, settings.projection_dim
-        )
         if settings.channels_last:
             self.backbone.to(memory_format=torch.channels_last)
         # Built where used only: parameters without a gradient stop distributed runs.
+        self.action_head: ActionHead | None = None
+        self.projection_head: nn.Module | None = None
         self.prediction_head: nn.Module | None = None
         self.target: TargetNetwork | None = None
-        if settings.positive_weight or settings.contrast != Contrast.ONLINE:
+        self.actions = ActionWarp().names if settings.predicts_actions else ()
+        if self.actions:
+            self.action_head = ActionHead(dim, len(self.actions))
+            self.register_buffer("r2", torch.zeros(len(self.actions)), persistent=False)
+        if settings.positive_weight or settings.contrasts:
+            self.projection_head = BYOLProjectionHead(
+                dim, settings.projection_hidden_dim, settings.projection_dim
+            )
+        against_target = settings.contrasts and settings.contrast == Contrast.TARGET
+        if self.projection_head and (settings.positive_weight or against_target):
             self.prediction_head = BYOLPredictionHead(
                 settings.projection_dim,
                 settings.projection_hidden_dim,
@@ -128,7 +141,7 @@ class ContraWarp(LightningModule):
 
     def trained(self) -> list[nn.Module]:
         """The modules that the optimiser updates."""
-        heads = [self.projection_head, self.prediction_head]
+        heads = [self.projection_head, self.prediction_head, self.action_head]
         return [self.backbone, *(head for head in heads if head is not None)]
 
     def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n d"]:
@@ -162,52 +175,66 @@ class ContraWarp(LightningModule):
         if batch_idx % self.trainer.accumulate_grad_batches == 0:
             self.update_target(*run_position(self.trainer, batch_idx))
         features, terms = self.terms(views)
-        size = len(views[0])
-        log = {f"train/{key}": getattr(terms, key) for key in terms._fields}
-        self.log(LOSS, log.pop(LOSS), batch_size=size, prog_bar=True)
+        log = {f"train/{name}": term for name, term in self._to_log(terms).items()}
+        self.log(LOSS, log.pop(LOSS), batch_size=len(views[0]), prog_bar=True)
         spread = std_of_l2_normalized(features.detach()) * self.info.dim**0.5
-        self.log_dict({**log, SPREAD: spread}, batch_size=size)
+        self.log_dict({**log, SPREAD: spread}, batch_size=len(views[0]))
         return terms.loss
 
+    def _to_log(self, terms: LossTerms) -> dict[str, Tensor]:
+        """What was computed; of an action that nobody drew, what was known before."""
+        found = {k: v for k, v in terms._asdict().items() if v is not None}
+        if terms.r2 is not None:
+            self.r2 = torch.where(found.pop("r2").isnan(), self.r2, terms.r2)
+            found |= {f"r2/{name}": self.r2[i] for i, name in enumerate(self.actions)}
+        return found
+
     def terms(
-        self, views: Sequence[Float[Tensor, "b 3 s s"]]
+        self, views: Sequence[Float[Tensor, "b 3 s s"] | Float[Tensor, "b m a"]]
     ) -> tuple[Float[Tensor, "vb d"], LossTerms]:
         """Passes views through both networks and computes the loss.
 
         Args:
-            views: As ``ContraWarpTransform`` orders them.
+            views: As ``ContraWarpTransform`` orders them, and the actions, if its warp
+                names any.
 
         Returns:
             Features of the views that the online network saw, view by view, and the
             terms of the loss.
 
         Raises:
-            ValueError: If the number of views is not that of the settings.
+            ValueError: If the number of views is not that of the settings, or actions
+                are missing.
         """
         settings = self.settings
-        wanted = number_of_views(settings.num_negatives, settings.paired)
-        if len(views) != wanted:
-            raise ValueError(
-                f"expected {wanted} views for num_negatives={settings.num_negatives}, "
-                f"paired={settings.paired}, got {len(views)}; give ContraWarpTransform "
-                "and ContraWarp the same settings"
-            )
+        actions = views[-1] if views[-1].ndim == 3 else None
+        views = views if actions is None else views[:-1]
+        check_views(settings, len(views), actions is not None)
+        batch = len(views[0])
         images = torch.cat(list(views)).to(self.dtype)
         if settings.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
-        every = settings.paired or settings.contrast == Contrast.ONLINE
-        online = images[: (wanted if every else 2) * len(views[0])]
-        features = self(online)
-        q = self.projection_head(features)
-        p = z = None
-        if self.target is not None and self.prediction_head is not None:
-            p, z = self.prediction_head(q), self.target(images)
-        terms = loss_of_views(
-            self.criterion,
-            (q, p, z),
-            len(views[0]),
+        features = self(images if settings.shows_every_view else images[: 2 * batch])
+        q = p = z = predicted = None
+        if self.projection_head is not None:
+            q = self.projection_head(features)
+            if self.target is not None and self.prediction_head is not None:
+                p, z = self.prediction_head(q), self.target(images)
+        if self.action_head is not None:
+            pairs = warped_and_not(features, batch, settings.num_negatives)
+            predicted = torch.stack([self.action_head(*pair) for pair in pairs])
+        compared = compared_views(
+            q,
+            p,
+            z,
+            batch,
             contrast=settings.contrast,
-            paired=settings.paired and settings.num_negatives > 0,
+            paired=settings.pairing == Pairing.PAIRED and settings.num_negatives > 0,
+        )
+        terms = self.criterion.terms(
+            *compared,
+            predicted_actions=predicted,
+            actions=None if predicted is None else actions,
         )
         return features, terms
 
@@ -218,7 +245,7 @@ class ContraWarp(LightningModule):
             step: Number of steps taken.
             total: Length of the run.
         """
-        if self.target is not None:
+        if self.target is not None and self.projection_head is not None:
             momentum = target_momentum(step, total, self.settings.momentum)
             self.target.follow(self.backbone, self.projection_head, momentum)
 

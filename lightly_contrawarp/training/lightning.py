@@ -112,7 +112,7 @@ class ProgressWithEta(Callback):
         )
         logged = {
             name: f"{float(trainer.logged_metrics[key]):.3f}"
-            for name in ("loss", "top1")
+            for name in ("loss", "top1", "action")
             for key in (f"train/{name}", f"train_{name}")  # ours and Lightly's
             if key in trainer.logged_metrics
         }

@@ -41,8 +41,10 @@ from lightly_contrawarp.training.run_folder import (
     write_settings,
 )
 from lightly_contrawarp.training.settings import PretrainSettings
+from lightly_contrawarp.transforms.action_warp import ActionWarp
 from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransform
 from lightly_contrawarp.transforms.contrawarp_transform import ContraWarpTransform
+from lightly_contrawarp.transforms.local_warp import LocalWarp
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,8 @@ def pretrain(
         transform = ContraWarpTransform(
             input_size=settings.input_size,
             num_negatives=settings.num_negatives,
-            paired=settings.paired,
+            pairing=settings.pairing,
+            warp=ActionWarp() if settings.warp == "actions" else LocalWarp(),
         )
         in_workers = views == "workers"
         batched = None if in_workers else ContraWarpBatchTransform(transform)

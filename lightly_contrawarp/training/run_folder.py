@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.files import atomic_write_text
 from lightly_contrawarp.models.checkpoint import load_backbone, training_facts
+from lightly_contrawarp.models.settings import of_earlier
 from lightly_contrawarp.training.settings import PretrainSettings
 
 LAST = "last.ckpt"
 ALIGNED = "aligned"
-_SETTINGS = "settings.json"
+SETTINGS = "settings.json"
 
 
 def write_settings(out: Path, settings: PretrainSettings) -> None:
     """Writes what a resumed run has to have again; makes the folder if need be."""
     out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(asdict(settings), indent=2) + "\n"
-    atomic_write_text(out / _SETTINGS, text)
+    atomic_write_text(out / SETTINGS, text)
 
 
 def check_run(out: Path, settings: PretrainSettings, epochs: int, resume: bool) -> None:
@@ -53,7 +55,7 @@ def check_run(out: Path, settings: PretrainSettings, epochs: int, resume: bool) 
             f"{out}: has done {done} epochs, more than --epochs {epochs}, which counts "
             "those too; give a higher number to go on"
         )
-    before = _read_settings(out / _SETTINGS)
+    before = read_settings(out)
     for key, value in asdict(settings).items():
         if before.get(key, value) != value:
             raise InputError(
@@ -62,11 +64,25 @@ def check_run(out: Path, settings: PretrainSettings, epochs: int, resume: bool) 
             )
 
 
-def _read_settings(path: Path) -> dict[str, object]:
+def read_settings(out: Path) -> dict[str, Any]:
+    """Reads what a run was started with, as far as its version knew and this one knows.
+
+    Args:
+        out: Folder of the run.
+
+    Returns:
+        Fields of `PretrainSettings` by name.
+
+    Raises:
+        InputError: If its settings are damaged.
+    """
+    path = out / SETTINGS
     try:
         content = json.loads(path.read_text())
     except ValueError as error:
         raise InputError(f"{path}: damaged ({error})") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: damaged (holds no settings)")
-    return content
+    known = {one.name for one in fields(PretrainSettings)}
+    stored = of_earlier(content)
+    return {name: stored[name] for name in known & stored.keys()}

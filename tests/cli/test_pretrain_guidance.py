@@ -44,7 +44,7 @@ def video_folder(pil_faces: list[Image.Image], tmp_path: Path) -> Path:
             "second views show a neighbouring frame for 22 of 24 images",
         ),
         (
-            ("--neighbours", 1, "--unpaired", "--negatives-from", "face"),
+            ("--neighbours", 1, "--pairing", "unpaired", "--negatives-from", "face"),
             "own landmarks place the warps of 23 and second views show a neighbouring "
             "frame for 22 of 24 images",
         ),

@@ -43,7 +43,28 @@ def test_a_number_out_of_range(option: str, value: object, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--negative-weight", 0), "--positive-weight or --negative-weight has to be"),
+        (
+            ("--positive-weight", 0, "--negative-weight", 0, "--action-weight", 0),
+            "--positive-weight, --negative-weight or --action-weight has to be above 0",
+        ),
+        (
+            ("--warp", "bumps"),
+            "--warp 'bumps' has no actions to predict: set --action-weight to 0, or "
+            "leave --warp at 'actions'",
+        ),
+        (
+            ("--preset", "paper", "--warp", "actions", "--negatives-from", "batch"),
+            "--contrast 'target' needs --negatives-from 'face'",
+        ),
+        (
+            ("--preset", "two-views", "--negative-weight", 1, "--num-negatives", 3),
+            "--pairing 'single' makes positives of two views only: set --num-negatives "
+            "to 1, or --positive-weight and --negative-weight to 0",
+        ),
+        (
+            ("--preset", "two-views", "--num-negatives", 0),
+            "--pairing 'single' needs --num-negatives of 1 or more",
+        ),
         (
             ("--num-negatives", 0, "--negatives-from", "face"),
             "nothing is left to learn: without negatives, --positive-weight has to be "
@@ -58,8 +79,11 @@ def test_a_number_out_of_range(option: str, value: object, tmp_path: Path) -> No
             ("--num-negatives", 0, "--contrast", "target", *BYOL),
             "--contrast 'target' needs --negatives-from 'face'",
         ),
-        (("--unpaired",), "unpaired warps need --negatives-from 'face'"),
-        (("--unpaired", *BYOL), "unpaired warps need --negatives-from 'face'"),
+        (
+            ("--pairing", "unpaired", "--negative-weight", 1),
+            "--pairing 'unpaired' needs --negatives-from 'face', or --negative-weight "
+            "0",
+        ),
     ],
 )
 def test_numbers_that_cannot_be_met(

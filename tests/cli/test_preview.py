@@ -69,7 +69,7 @@ def test_settings_decide_the_columns(tmp_path: Path) -> None:
     for options, columns in [
         (("--num-negatives", 0), 3),
         (("--num-negatives", 2), 9),
-        (("--num-negatives", 2, "--unpaired"), 7),
+        (("--num-negatives", 2, "--pairing", "unpaired"), 7),
     ]:
         assert run("--out", out, *SETTINGS, *options).exit_code == 0
         assert pixels(out).shape[1] == columns * (TILE + GAP) + GAP

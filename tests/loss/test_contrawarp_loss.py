@@ -222,7 +222,7 @@ def test_wrong_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="form must be 'info_nce', got 'triplet'"):
         ContraWarpLoss(form="triplet")
     with pytest.raises(InputError, match="has to be above 0"):
-        ContraWarpLoss(negative_weight=0)
+        ContraWarpLoss(positive_weight=0, negative_weight=0, action_weight=0)
     with pytest.raises(TypeError, match="tau"):
         ContraWarpLoss(tau=0.1)
     with monkeypatch.context() as patch:

@@ -24,6 +24,7 @@ from lightly_contrawarp.loss.settings import NegativesFrom
 from lightly_contrawarp.models.checkpoint import training_facts
 from lightly_contrawarp.models.settings import ModelSettings
 from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransform
+from lightly_contrawarp.transforms.pairing import Pairing
 
 NAME = "shufflenet_v2_x0_5"
 
@@ -95,7 +96,8 @@ def test_what_the_images_were_outlasts_loading_and_saving(tmp_path: Path) -> Non
 def test_settings_given_as_enums_are_saved_as_text(tmp_path: Path) -> None:
     """Else the checkpoint would hold more than tensors, and not be read."""
     model = ContraWarp(
-        "small", contrast=Contrast.TARGET, form=NegativeForm.INFO_NCE, paired=False,
+        "small", contrast=Contrast.TARGET, form=NegativeForm.INFO_NCE,
+        pairing=Pairing.UNPAIRED,
         negatives_from=NegativesFrom.FACE, positive_weight=1.0,
     )  # fmt: skip
     run = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
@@ -107,7 +109,7 @@ def test_settings_given_as_enums_are_saved_as_text(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_of_an_earlier_version() -> None:
-    """Its settings name the margin of a loss that is gone."""
+    """It names its views otherwise, and the margin of a loss that is gone."""
     path = Path(__file__).with_name("data") / "earlier.ckpt"
     assert training_facts(path)["margin"] == 0.2
     encoder = torch.nn.Sequential(
@@ -118,12 +120,13 @@ def test_a_checkpoint_of_an_earlier_version() -> None:
     expected = torch.tensor([[-0.0532, -0.4392, 0.0793, -0.2807]])
     torch.testing.assert_close(features, expected, atol=1e-4, rtol=0)
     assert model.settings == ModelSettings(
-        input_size=24, num_negatives=2, paired=False, contrast="target",
+        input_size=24, num_negatives=2, pairing="unpaired", warp="bumps",
+        action_weight=0.0, contrast="target",
         negatives_from="face", positive_weight=1.0, temperature=0.2,
         projection_hidden_dim=4, projection_dim=2, commercial_use="no",
     )  # fmt: skip
     assert model.info.training_images == "drawn"
-    assert "margin" not in model.hparams
+    assert not {"margin", "paired"} & model.hparams.keys()
     backbone, info = load_backbone(path, encoder)
     assert (info.name, backbone(torch.ones(1, 3, 24, 24)).shape[1]) == ("custom", 4)
 

@@ -13,8 +13,10 @@ from torch.utils.data import DataLoader
 
 from helpers_training import (
     BYOL,
+    NT_XENT,
     batched,
     loader,
+    pictures,
     tiny,
     tiny_encoder,
     trainer,
@@ -25,28 +27,30 @@ from lightly_contrawarp.transforms.landmarks import template_points
 
 
 @pytest.mark.parametrize(
-    ("paired", "contrast", "num_negatives"),
+    ("pairing", "contrast", "num_negatives"),
     [
-        (True, "online", 3),
-        (True, "online", 0),
-        (True, "target", 2),
-        (False, "online", 2),
-        (False, "target", 1),
-        (False, "target", 0),
+        ("paired", "online", 3),
+        ("paired", "online", 0),
+        ("paired", "target", 2),
+        ("unpaired", "online", 2),
+        ("unpaired", "target", 1),
+        ("unpaired", "target", 0),
     ],
 )
 def test_views_meet_their_counterparts(
-    paired: bool, contrast: str, num_negatives: int, faces: Tensor
+    pairing: str, contrast: str, num_negatives: int, faces: Tensor
 ) -> None:
     """The loss of the batched forward is that of views passed one by one."""
-    model = tiny(paired=paired, contrast=contrast, num_negatives=num_negatives, **BYOL)
+    model = tiny(
+        pairing=pairing, contrast=contrast, num_negatives=num_negatives, **BYOL
+    )
     model.eval()  # so that passing views one by one gives the same
-    views = batched(num_negatives, paired)(faces[:5])
+    views = pictures(batched(num_negatives, pairing)(faces[:5]))
     _, terms = model.terms(views)
     q = [model.projection_head(model(view)) for view in views]
     p = [model.prediction_head(x) for x in q]
     z = [model.target(view) for view in views]
-    if paired and num_negatives:
+    if pairing == "paired" and num_negatives:
         pairs = [tuple(torch.stack(x[i::2], dim=1) for i in (0, 1)) for x in (q, p, z)]
         pairs[0] = pairs[0] if contrast == "online" else None
         expected = model.criterion(*pairs)
@@ -67,9 +71,9 @@ def test_views_meet_their_counterparts(
 def test_without_byols_term_there_is_no_target(
     num_negatives: int, faces: Tensor
 ) -> None:
-    """The defaults: NT-Xent in which each warp of each face is an instance."""
-    model = tiny(num_negatives=num_negatives).eval()
-    views = batched(num_negatives)(faces[:5])
+    """NT-Xent, in which each warp of each face is an instance."""
+    model = tiny(num_negatives=num_negatives, **NT_XENT).eval()
+    views = pictures(batched(num_negatives)(faces[:5]))
     _, terms = model.terms(views)
     q = [model.projection_head(model(view)) for view in views]
     expected = NTXentLoss(temperature=0.1)(torch.cat(q[0::2]), torch.cat(q[1::2]))
@@ -80,14 +84,14 @@ def test_without_byols_term_there_is_no_target(
 
 
 def test_positives_and_negatives_share_one_forward(faces: Tensor) -> None:
-    model = tiny(num_negatives=2, paired=False, **BYOL)
+    model = tiny(num_negatives=2, pairing="unpaired", **BYOL)
     sizes: dict[str, list[int]] = {"online": [], "target": []}
     backbones = {"online": model.backbone, "target": model.target.backbone}
     for name, backbone in backbones.items():
         backbone.register_forward_hook(
             lambda _, args, __, name=name: sizes[name].append(len(args[0]))
         )
-    model.terms(batched(2, paired=False)(faces[:6]))
+    model.terms(batched(2, "unpaired")(faces[:6]))
     assert sizes == {"online": [24], "target": [24]}
 
 
@@ -111,7 +115,7 @@ def test_target_moves_by_momentum_and_gets_no_gradient(faces: Tensor) -> None:
 
 def test_logs_terms_and_collapse(faces: Tensor) -> None:
     run = trainer(log_every_n_steps=1)
-    run.fit(tiny(batch_transform=batched()), loader(faces))
+    run.fit(tiny(batch_transform=batched(), **NT_XENT), loader(faces))
     logged = {key.removeprefix("train/") for key in run.logged_metrics}
     assert logged == {
         "loss", "positive", "negative", "cosine_positive", "cosine_negative", "top1",
@@ -133,7 +137,7 @@ def test_logs_how_strong_the_warps_are(faces: Tensor, tmp_path: Path) -> None:
 
 def test_learns_to_tell_the_warps_of_a_few_faces_apart(faces: Tensor) -> None:
     torch.manual_seed(0)
-    model = tiny(lr=1e-2, negatives_from="face")
+    model = tiny(lr=1e-2, **NT_XENT, negatives_from="face")
     views = batched(1)(faces)
     optimizer = torch.optim.Adam(
         [p for p in model.parameters() if p.requires_grad], 1e-2
@@ -148,12 +152,12 @@ def test_learns_to_tell_the_warps_of_a_few_faces_apart(faces: Tensor) -> None:
 
 
 def test_views_from_a_loader_and_settings_that_differ(faces: Tensor) -> None:
-    views = batched(1, paired=False)(faces)
+    views = pictures(batched(1, "unpaired")(faces))
     pairs = list(zip(*views, strict=True))
     data = DataLoader([(list(item), 0) for item in pairs], batch_size=8)
-    model = tiny(num_negatives=1, paired=False, **BYOL)
+    model = tiny(num_negatives=1, pairing="unpaired", **BYOL)
     trainer().fit(model, data)
-    with pytest.raises(ValueError, match="expected 8 views for num_negatives=3"):
+    with pytest.raises(ValueError, match="expected 8 views and actions for num"):
         tiny(num_negatives=3).terms(views)
     with pytest.raises(ValueError, match="backbone_dim"):
         ContraWarp(tiny_encoder())

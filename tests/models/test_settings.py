@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from contrawarp_edge.core.errors import InputError
-from helpers_training import BYOL, tiny
+from helpers_training import ACTION, BYOL, NT_XENT, tiny
 from lightly_contrawarp import Contrast, ContraWarp, ContraWarpLoss
 from lightly_contrawarp.models.settings import ModelSettings
+
+NONE = {"positive_weight": 0, "negative_weight": 0, "action_weight": 0}
 
 
 @pytest.mark.parametrize(
@@ -40,22 +42,35 @@ def test_a_word_that_is_none_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"paired": False}, "unpaired warps need negatives_from 'face'"),
+        (
+            {"pairing": "unpaired", **NT_XENT},
+            "pairing 'unpaired' needs negatives_from 'face'",
+        ),
         ({"contrast": "target"}, "contrast 'target' needs negatives_from 'face'"),
         (
             {"contrast": "target", "num_negatives": 0},
             "contrast 'target' needs negatives_from 'face'",
         ),
         (
-            {"paired": False, "positive_weight": 1, "negative_weight": 0},
-            "unpaired warps need negatives_from 'face'",
-        ),
-        (
             {"contrast": "target", "positive_weight": 1, "negative_weight": 0},
             "contrast 'target' needs negatives_from 'face'",
         ),
-        ({"negative_weight": 0}, "positive_weight or negative_weight has to be above"),
-        ({"num_negatives": 0, "negatives_from": "face"}, "nothing is left to learn"),
+        ({**NONE}, "negative_weight or action_weight has to be above 0"),
+        (
+            {"num_negatives": 0, "negatives_from": "face", **NT_XENT},
+            "nothing is left to learn",
+        ),
+        ({**ACTION, "num_negatives": 0}, "nothing is left to learn"),
+        ({"warp": "bumps", **ACTION}, "no actions to predict: set action_weight to 0"),
+        ({"pairing": "single", "num_negatives": 0}, "needs num_negatives of 1 or more"),
+        (
+            {"pairing": "single", "num_negatives": 2, **NT_XENT},
+            "two views only: set num_negatives",
+        ),
+        (
+            {"pairing": "single", **NT_XENT, "negatives_from": "face"},
+            "no two warps of a face to tell apart: set negatives_from to 'batch'",
+        ),
     ],
 )
 def test_settings_that_exclude_each_other(
@@ -69,9 +84,14 @@ def test_settings_that_exclude_each_other(
     "settings",
     [
         {"num_negatives": 0},
-        {"num_negatives": 0, "paired": False},
+        {"num_negatives": 0, "pairing": "unpaired"},
+        {"pairing": "unpaired", "positive_weight": 1.0, "negative_weight": 0.0},
         {"num_negatives": 0, "contrast": "target", **BYOL},
-        {"paired": False, "contrast": "target", **BYOL},
+        {"pairing": "unpaired", "contrast": "target", **BYOL},
+        {"pairing": "single"},
+        {"pairing": "single", "num_negatives": 5, **ACTION},
+        {"warp": "bumps", "action_weight": 0.0},
+        {"warp": "bumps", "action_weight": 0.0, "num_negatives": 0},
         {"positive_weight": 1.0, "negative_weight": 0.0},
     ],
 )

@@ -35,8 +35,8 @@ def settings(name: str, negatives: int) -> dict[str, Any]:
     if name == PAIRED:
         return {"num_negatives": negatives}
     return {
-        "num_negatives": negatives, "paired": False, "contrast": "target",
-        "negatives_from": "face", "positive_weight": 1.0,
+        "num_negatives": negatives, "pairing": "unpaired", "contrast": "target",
+        "negatives_from": "face", "positive_weight": 1.0, "action_weight": 0.0,
         **({} if negatives else {"negative_weight": 0.0}),
     }  # fmt: skip
 
@@ -111,8 +111,8 @@ def contenders(
     """A step of each variant, on views that are there already."""
     most = 2 * (1 + max(negatives))
     views = [torch.randn(batch, 3, SIZE, SIZE, device=device) for _ in range(most)]
-    models: dict[str, tuple[LightlyByol | OurStep, int]] = {
-        BYOL: (LightlyByol(backbone), 2)
+    models: dict[str, tuple[LightlyByol | OurStep, list[Tensor]]] = {
+        BYOL: (LightlyByol(backbone), views[:2])
     }
     for k in negatives:
         for name, count in ((FACE, 2 + k), (PAIRED, 2 * (1 + k))):
@@ -120,11 +120,13 @@ def contenders(
                 backbone, input_size=SIZE, channels_last=device == "cuda",
                 **settings(name, k),
             )  # fmt: skip
-            models[f"{name}, K={k}"] = ours, count
+            moved = [torch.randn(batch, k, len(ours.actions), device=device)]
+            given = views[:count] + (moved if ours.actions else [])
+            models[f"{name}, K={k}"] = ours, given
     calls: dict[str, Callable[[], object]] = {}
-    for name, (model, count) in models.items():
+    for name, (model, given) in models.items():
         step = step_of(model, device)
-        calls[name] = lambda step=step, count=count: step(views[:count])  # type: ignore[misc]
+        calls[name] = lambda step=step, given=given: step(given)  # type: ignore[misc]
     return calls
 
 
