@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lightly_contrawarp.loss.contrawarp_loss import ContraWarpLoss
     from lightly_contrawarp.loss.settings import Contrast, NegativeForm
-    from lightly_contrawarp.models.checkpoint import load_backbone
+    from lightly_contrawarp.models.checkpoint import load_backbone, load_embedding
     from lightly_contrawarp.models.contrawarp import ContraWarp
     from lightly_contrawarp.transforms.contrawarp_transform import ContraWarpTransform
     from lightly_contrawarp.transforms.local_warp import LocalWarp
@@ -25,6 +25,7 @@ __all__ = [
     "LocalWarp",
     "NegativeForm",
     "load_backbone",
+    "load_embedding",
 ]
 
 _HOMES = {
@@ -36,6 +37,7 @@ _HOMES = {
     "LocalWarp": "transforms.local_warp",
     "NegativeForm": "loss.settings",
     "load_backbone": "models.checkpoint",
+    "load_embedding": "models.checkpoint",
 }
 
 
