@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from lightly_contrawarp.loss.actions import ActionHead
     from lightly_contrawarp.loss.contrawarp_loss import ContraWarpLoss
     from lightly_contrawarp.loss.settings import Contrast, NegativeForm
-    from lightly_contrawarp.models.checkpoint import load_backbone
+    from lightly_contrawarp.models.checkpoint import load_backbone, load_embedding
     from lightly_contrawarp.models.contrawarp import ContraWarp
     from lightly_contrawarp.transforms.contrawarp_transform import ContraWarpTransform
     from lightly_contrawarp.transforms.local_warp import LocalWarp
@@ -27,6 +27,7 @@ __all__ = [
     "LocalWarp",
     "NegativeForm",
     "load_backbone",
+    "load_embedding",
 ]
 
 _HOMES = {
@@ -39,6 +40,7 @@ _HOMES = {
     "LocalWarp": "transforms.local_warp",
     "NegativeForm": "loss.settings",
     "load_backbone": "models.checkpoint",
+    "load_embedding": "models.checkpoint",
 }
 
 

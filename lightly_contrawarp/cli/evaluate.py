@@ -49,9 +49,10 @@ _PATH = click.Path(path_type=Path)
 )
 @click.option(
     "--features",
-    default="pooled",
-    type=click.Choice(["pooled", "spatial"]),
-    help="Spatial ones keep a coarse grid of the last feature map.",
+    default="exported",
+    type=click.Choice(["exported", "pooled", "spatial"]),
+    help="Of a checkpoint: what is exported of it, the encoder's pooled output, or a "
+    "coarse grid of its last feature map.",
 )
 @click.option("--few-label", is_flag=True, help="Probe with 1 % and 10 % of labels.")
 @click.option("--finetune", is_flag=True, help="Train the whole network too; long.")

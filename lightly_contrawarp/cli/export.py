@@ -25,6 +25,19 @@ _PARITY_IMAGES = 16
 @click.argument("checkpoint", type=_PATH)
 @click.option("--onnx", "onnx_path", type=_PATH, help="The .onnx file to write.")
 @click.option(
+    "--features",
+    default="exported",
+    type=click.Choice(["exported", "pooled"]),
+    help="Pooled exports the encoder's own output, though there is a head.",
+)
+@click.option(
+    "--fit-head",
+    type=_PATH,
+    metavar="FOLDER",
+    help="Fit an embedding head to these images, for a checkpoint without one.",
+)
+@click.option("--dim", type=click.IntRange(1), help="Keep so many dimensions only.")
+@click.option(
     "--int8",
     is_flag=True,
     help="Write an 8-bit model too: model.int8.onnx beside model.onnx.",
@@ -69,6 +82,9 @@ def main(
     ctx: click.Context,
     checkpoint: Path,
     onnx_path: Path | None,
+    features: str,
+    fit_head: Path | None,
+    dim: int | None,
     int8: bool,
     calibrate: Path | None,
     data: str | None,
@@ -84,7 +100,8 @@ def main(
 
     The file takes uint8 RGB images of any size and returns unit embeddings. It is
     compared with PyTorch before it is put in place. A model card in Markdown goes
-    beside it, under the same name.
+    beside it, under the same name. The embedding is made by the head that was fitted
+    at the end of training, or else is the encoder's pooled output.
 
     With --int8 an 8-bit model goes beside it too. It is smaller and faster, and finds
     somewhat other neighbours; how much, is measured and shown. If it finds too many
@@ -105,10 +122,12 @@ def main(
     _check_target("--report", report)
     from lightly_contrawarp.cli.datasets import open_sets
     from lightly_contrawarp.export.bundle import ExportRequest, export
+    from lightly_contrawarp.export.embedding import Choice
     from lightly_contrawarp.export.int8.calibration import draw_sample
 
     request = ExportRequest(
         onnx=onnx_path,
+        choice=Choice(pooled=features == "pooled", fit_head=fit_head, dim=dim),
         int8_images=draw_sample(calibrate) if calibrate else None,
         labelled=open_sets(data, part) if data else None,
         report=report,
@@ -119,6 +138,12 @@ def main(
     )
     exported = export(checkpoint, request, lambda: _parity_images(images))
     _tell(exported)
+    if not exported.has_head and features == "exported":
+        click.echo(
+            f"{checkpoint}: has no embedding head, so that its pooled output is "
+            "exported; --fit-head FOLDER fits one",
+            err=True,
+        )
     if exported.unreadable:
         click.echo(
             f"{len(exported.unreadable):,} images could not be read, the first: "
@@ -162,6 +187,7 @@ def _tell(done: Exported) -> None:
             f"{file.path}: {info.name}, {info.input_size} px, {info.dim} dimensions, "
             f"{_size(file)}, fingerprint {file.fingerprint[:12]}"
         )
+    click.echo(f"embedding: {done.embedding}")
     if parity := done.parity:
         click.echo(
             f"parity with PyTorch on {parity.images} images: largest difference "

@@ -105,6 +105,9 @@ def pretrain_command(
         return
     scan = result.scan
     click.echo(f"{result.checkpoint}: trained on {len(scan.paths):,} images")
+    if result.no_head:
+        text = f"no embedding head: {result.no_head}"
+        click.echo(printable(text), err=True)
     if text := say_others(scan.others, _VIDEO_HINT):
         click.echo(printable(text), err=True)
     if scan.skipped:

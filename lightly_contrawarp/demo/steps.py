@@ -21,7 +21,7 @@ from lightly_contrawarp.evaluation.encoders.opening import open_encoders
 from lightly_contrawarp.evaluation.progress import EvaluationProgress
 from lightly_contrawarp.evaluation.settings import EvaluationSettings
 from lightly_contrawarp.export.onnx_model import export_onnx
-from lightly_contrawarp.models.checkpoint import load_backbone, training_facts
+from lightly_contrawarp.models.checkpoint import load_embedding, training_facts
 from lightly_contrawarp.training.pretrain import pretrain
 from lightly_contrawarp.training.run_folder import LAST
 from lightly_contrawarp.training.settings import PretrainSettings
@@ -200,9 +200,9 @@ def _evaluate(files: DemoFiles) -> None:
 
 
 def _export(files: DemoFiles) -> None:
-    backbone, info = load_backbone(files.run / LAST)
+    network, info = load_embedding(files.run / LAST)
     images = [face.image for face in sample_faces(files.test, 16)]
-    export_onnx(backbone, info, files.model, images)
+    export_onnx(network, info, files.model, images)
 
 
 def _rows(gallery: Path) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
 
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.files import staged_files
+from lightly_contrawarp.export.embedding import Choice, choose_network
 from lightly_contrawarp.export.exported_file import ExportedFile
 from lightly_contrawarp.export.int8.build import LabelledParts, int8_path, stage_int8
 from lightly_contrawarp.export.int8.calibration import ImageSample
@@ -23,11 +24,8 @@ from lightly_contrawarp.export.model_card import (
 )
 from lightly_contrawarp.export.onnx_model import Parity, stage_onnx
 from lightly_contrawarp.export.safetensors_file import to_safetensors
-from lightly_contrawarp.models.checkpoint import (
-    BackboneInfo,
-    load_backbone,
-    training_facts,
-)
+from lightly_contrawarp.models.checkpoint import BackboneInfo, training_facts
+from lightly_contrawarp.models.embedding.network import EmbeddingNetwork, describe
 from lightly_contrawarp.models.fingerprint import fingerprint_of
 
 
@@ -37,6 +35,7 @@ class ExportRequest:
 
     Attributes:
         onnx: The ``.onnx`` file.
+        choice: Which embedding of the checkpoint.
         int8_images: Images for an int8 model beside it.
         labelled: A training and a test set to evaluate both models on.
         report: JSON file for what the int8 model was measured to be.
@@ -47,6 +46,7 @@ class ExportRequest:
     """
 
     onnx: Path | None
+    choice: Choice = field(default_factory=Choice)
     int8_images: ImageSample | None = None
     labelled: LabelledParts | None = None
     report: Path | None = None
@@ -67,7 +67,10 @@ class Exported:
     """What was written.
 
     Attributes:
-        encoder: What it was made of.
+        encoder: What it was made of, with the dimensions of the embedding.
+        embedding: What the embedding is, in words.
+        has_head: Whether a head makes it.
+        unfitted: A line for each image that no head could be fitted to.
         weights: The weights alone.
         onnx: The fp32 model.
         parity: How far it agrees with PyTorch.
@@ -76,6 +79,9 @@ class Exported:
     """
 
     encoder: BackboneInfo
+    embedding: str
+    has_head: bool
+    unfitted: list[str]
     weights: ExportedFile | None = None
     onnx: ExportedFile | None = None
     parity: Parity | None = None
@@ -92,9 +98,13 @@ class Exported:
     def unreadable(self) -> list[str]:
         """A line for each image that was left out."""
         if self.int8 is None:
-            return []
+            return self.unfitted
         tasks = self.int8.tasks
-        return self.int8.unreadable + (tasks.data.unreadable if tasks else [])
+        return [
+            *self.unfitted,
+            *self.int8.unreadable,
+            *(tasks.data.unreadable if tasks else []),
+        ]
 
 
 def export(
@@ -116,16 +126,17 @@ def export(
     _check_distinct(request)
     if request.card_path:
         check_replaceable(request.card_path)
-    backbone, info = load_backbone(checkpoint)
-    fingerprint = fingerprint_of(backbone)
-    done = Exported(info)
+    network, info, unfitted = choose_network(checkpoint, request.choice)
+    fingerprint = fingerprint_of(network)
+    has_head = isinstance(network, EmbeddingNetwork)
+    done = Exported(info, describe(network, info.dim), has_head, unfitted)
     with staged_files() as stage:
         if path := request.safetensors:
-            content = to_safetensors(backbone, info)
+            content = to_safetensors(network, info)
             stage(path, content)
             done.weights = ExportedFile(path, "fp32", len(content), fingerprint)
         if path := request.onnx:
-            fp32, done.parity = stage_onnx(backbone, info, path, parity_images(), stage)
+            fp32, done.parity = stage_onnx(network, info, path, parity_images(), stage)
             done.onnx = ExportedFile.of(fp32, path)
             if request.int8_images:
                 done.int8 = stage_int8(
@@ -168,6 +179,7 @@ def _card(
         measured.append(select_results(done.int8.tasks, own))
     return render_card(
         done.encoder,
+        done.embedding,
         training_facts(checkpoint),
         done.files,
         int8=done.int8,

@@ -1,4 +1,4 @@
-"""A checkpoint's encoder as one ``.onnx`` file that needs no preprocessing code."""
+"""A checkpoint's embedding as one ``.onnx`` file that needs no preprocessing code."""
 
 from __future__ import annotations
 
@@ -47,11 +47,12 @@ class Parity:
 
 
 class EmbeddingModel(nn.Module):
-    """Preprocessing, encoder and normalisation: what the exported file holds."""
+    """Preprocessing, network and normalisation: what the exported file holds."""
 
-    def __init__(self, backbone: nn.Module, input_size: int) -> None:
+    def __init__(self, network: nn.Module, input_size: int) -> None:
         super().__init__()
-        self.backbone = backbone
+        # Files carry this name, and are fingerprinted with it.
+        self.backbone = network
         self.input_size = input_size
 
     def forward(self, images: Tensor) -> Tensor:
@@ -68,16 +69,16 @@ class EmbeddingModel(nn.Module):
 
 
 def export_onnx(
-    backbone: nn.Module,
+    network: nn.Module,
     info: BackboneInfo,
     path: Path,
     images: Sequence[Image.Image],
 ) -> tuple[ModelInfo, Parity]:
-    """Writes the encoder to ``path`` and checks it through ``contrawarp_edge``.
+    """Writes a network to ``path`` and checks it through ``contrawarp_edge``.
 
     Args:
-        backbone: The encoder, in evaluation mode, on the CPU.
-        info: What its checkpoint says about it.
+        network: What `load_embedding` gives, in evaluation mode, on the CPU.
+        info: What its checkpoint says about it, with its dimensions.
         path: The ``.onnx`` file to write, in one step.
         images: RGB images to compare the file with PyTorch on.
 
@@ -89,12 +90,12 @@ def export_onnx(
             PyTorch's by more than ``TOLERANCE``; an earlier file is left as it was.
     """
     with staged_files() as stage:
-        embedder, parity = stage_onnx(backbone, info, path, images, stage)
+        embedder, parity = stage_onnx(network, info, path, images, stage)
     return embedder.info, parity
 
 
 def stage_onnx(
-    backbone: nn.Module,
+    network: nn.Module,
     info: BackboneInfo,
     path: Path,
     images: Sequence[Image.Image],
@@ -103,8 +104,8 @@ def stage_onnx(
     """As :func:`export_onnx`, as one of several files that are to appear together.
 
     Args:
-        backbone: The encoder, in evaluation mode, on the CPU.
-        info: What its checkpoint says about it.
+        network: What `load_embedding` gives, in evaluation mode, on the CPU.
+        info: What its checkpoint says about it, with its dimensions.
         path: The ``.onnx`` file to write.
         images: RGB images to compare the file with PyTorch on.
         stage: Writes files; see `staged_files`.
@@ -115,7 +116,7 @@ def stage_onnx(
     Raises:
         InputError: See :func:`export_onnx`.
     """
-    model = EmbeddingModel(backbone, info.input_size).eval()
+    model = EmbeddingModel(network, info.input_size).eval()
     content = _to_onnx(model)
     metadata = ModelInfo(
         input_size=info.input_size,

@@ -9,8 +9,11 @@ from torch import nn
 
 from contrawarp_edge.core.errors import NotApplicableError, NotFoundError
 
-SMALL = "small"
-"""Name of an encoder for crops of 48 to 64 pixels that trains on a CPU in minutes."""
+SMALL = {"small": 16, "small_w32": 32, "small_w64": 64}
+"""Encoders for crops of 48 to 64 pixels and their widths; work grows with the square.
+
+The first trains on a CPU in minutes.
+"""
 
 _BATCH_NORM_MOMENTUM = 0.1
 
@@ -22,7 +25,7 @@ def build_backbone(name: str) -> tuple[nn.Module, int]:
 
     Args:
         name: Name of a torchvision classification model, such as ``resnet18`` or
-            ``mobilenet_v3_small``, whose head is removed; or ``small``.
+            ``mobilenet_v3_small``, whose head is removed; or one of `SMALL`.
 
     Returns:
         The module, which maps ``[n, 3, h, w]`` to ``[n, d]``, and ``d``. BatchNorm
@@ -32,11 +35,11 @@ def build_backbone(name: str) -> tuple[nn.Module, int]:
     Raises:
         InputError: If torchvision has no such model, or its head cannot be removed.
     """
-    if name == SMALL:
-        return _small_encoder()
+    if name in SMALL:
+        return _small_encoder(SMALL[name])
     names = torchvision.models.list_models(module=torchvision.models)
     if name not in names:
-        close = difflib.get_close_matches(name, names, n=3) or ["resnet18"]
+        close = difflib.get_close_matches(name, [*SMALL, *names], n=3) or ["resnet18"]
         raise NotFoundError(
             f"unknown backbone {name!r}: torchvision has no such classification "
             f"model; did you mean {', '.join(close)}?"
@@ -62,7 +65,7 @@ def build_backbone(name: str) -> tuple[nn.Module, int]:
     return model, linear.in_features
 
 
-def _small_encoder(width: int = 16) -> tuple[nn.Module, int]:
+def _small_encoder(width: int) -> tuple[nn.Module, int]:
     """Six 3 x 3 convolutions that halve the image four times.
 
     Torchvision's models are made for 224 pixels: at 48 they leave a map of 2 x 2, too

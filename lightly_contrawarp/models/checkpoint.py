@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,15 @@ from contrawarp_edge.align.crop import FACE_CROP
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.regular_files import check_regular
 from lightly_contrawarp.models.backbones import build_backbone
+from lightly_contrawarp.models.embedding.head import EmbeddingHead
+from lightly_contrawarp.models.embedding.network import embedding_network
 from lightly_contrawarp.models.finite import all_finite
 
 CHECKPOINT_KEY = "contrawarp"
 """Entry of a Lightning checkpoint that holds a :class:`BackboneInfo`."""
+
+HEAD_KEY = "contrawarp_head"
+"""Entry that holds the ``state_dict`` of an `EmbeddingHead`, if one was fitted."""
 
 _PREFIX = "backbone."
 
@@ -89,42 +94,39 @@ def load_backbone(
         InputError: If the file is missing, is no such checkpoint, or does not fit.
     """
     path = Path(path)
+    return _backbone_of(_read(path), path, backbone)
+
+
+def load_embedding(
+    path: Path | str, backbone: nn.Module | None = None
+) -> tuple[nn.Module, BackboneInfo]:
+    """Loads what ``contrawarp-export`` exports of a checkpoint, up to unit length.
+
+    Args:
+        path: The ``.ckpt`` file.
+        backbone: Module to load into; needed if the encoder was not built by name.
+
+    Returns:
+        The encoder with the checkpoint's embedding head, or alone if there is none,
+        ``[n, 3, s, s] -> [n, d]``, on the CPU in evaluation mode; and what is known
+        about it, with ``d`` as ``dim``.
+
+    Raises:
+        InputError: See `load_backbone`; or if the head is damaged or does not fit.
+    """
+    path = Path(path)
     content = _read(path)
-    if CHECKPOINT_KEY not in content:
-        raise InputError(
-            f"{path}: no ContraWarp checkpoint; give a .ckpt of contrawarp pretrain, "
-            "or of a Trainer that fitted ContraWarp"
-        )
+    backbone, info = _backbone_of(content, path, backbone)
+    if HEAD_KEY not in content:
+        return backbone, info
     try:
-        info = BackboneInfo.from_dict(content[CHECKPOINT_KEY])
+        head = EmbeddingHead.from_state(content[HEAD_KEY])
+        network = embedding_network(backbone, info.input_size, head)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    if backbone is None:
-        if info.name == "custom":
-            raise InputError(
-                f"{path}: holds an encoder of your own; pass the module to "
-                "load_backbone(path, backbone=...)"
-            )
-        backbone, _ = build_backbone(info.name)
-    weights = {
-        key.removeprefix(_PREFIX): value
-        for key, value in (
-            (key.replace("_orig_mod.", ""), value)
-            for key, value in content.get("state_dict", {}).items()
-        )
-        if key.startswith(_PREFIX)
-    }
-    if not all_finite(weights.values()):
         raise InputError(
-            f"{path}: its weights are not finite numbers, because training diverged; "
-            "train again with a lower learning rate"
-        )
-    try:
-        backbone.load_state_dict(weights)
-    except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise InputError(f"{path}: does not fit {info.name}: {reason}") from error
-    return backbone.eval(), info
+            f"{path}: {error}; use its pooled features, or fit another head"
+        ) from error
+    return network.eval(), replace(info, dim=head.dim)
 
 
 def check_encoder(checkpoint: Mapping[str, Any], info: BackboneInfo) -> BackboneInfo:
@@ -173,6 +175,46 @@ def training_facts(path: Path | str) -> dict[str, Any]:
     if "global_step" in content:
         facts["optimizer_steps"] = content["global_step"]
     return facts | dict(content.get("hyper_parameters", {}))
+
+
+def _backbone_of(
+    content: dict[str, Any], path: Path, backbone: nn.Module | None
+) -> tuple[nn.Module, BackboneInfo]:
+    if CHECKPOINT_KEY not in content:
+        raise InputError(
+            f"{path}: no ContraWarp checkpoint; give a .ckpt of contrawarp pretrain, "
+            "or of a Trainer that fitted ContraWarp"
+        )
+    try:
+        info = BackboneInfo.from_dict(content[CHECKPOINT_KEY])
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    if backbone is None:
+        if info.name == "custom":
+            raise InputError(
+                f"{path}: holds an encoder of your own; pass the module to "
+                "load_backbone(path, backbone=...)"
+            )
+        backbone, _ = build_backbone(info.name)
+    weights = {
+        key.removeprefix(_PREFIX): value
+        for key, value in (
+            (key.replace("_orig_mod.", ""), value)
+            for key, value in content.get("state_dict", {}).items()
+        )
+        if key.startswith(_PREFIX)
+    }
+    if not all_finite(weights.values()):
+        raise InputError(
+            f"{path}: its weights are not finite numbers, because training diverged; "
+            "train again with a lower learning rate"
+        )
+    try:
+        backbone.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise InputError(f"{path}: does not fit {info.name}: {reason}") from error
+    return backbone.eval(), info
 
 
 def _read(path: Path, mmap: bool = False) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -21,9 +21,12 @@ from lightly_contrawarp.loss.settings import Contrast
 from lightly_contrawarp.models.backbones import build_backbone
 from lightly_contrawarp.models.checkpoint import (
     CHECKPOINT_KEY,
+    HEAD_KEY,
     BackboneInfo,
     check_encoder,
 )
+from lightly_contrawarp.models.embedding.fitting import fit_embedding_head
+from lightly_contrawarp.models.embedding.head import EmbeddingHead
 from lightly_contrawarp.models.health import LOSS, SPREAD, TrainingWatch, check_finite
 from lightly_contrawarp.models.optimizer import (
     adamw,
@@ -58,9 +61,12 @@ class ContraWarp(LightningModule):
         criterion: The loss.
         settings: What it was made with.
         info: The facts that checkpoints carry.
+        head_state: State of the embedding head that checkpoints carry. It is no
+            submodule, so that weights load with and without one.
     """
 
     r2: Tensor  # of each action, as last known
+    head_state: Mapping[str, Tensor] | None = None
 
     def __init__(
         self,
@@ -151,6 +157,7 @@ class ContraWarp(LightningModule):
 
     def on_train_start(self) -> None:
         """Logs how far the warps move a face, in inter-ocular distances."""
+        self.head_state = None  # it was fitted to weights that change now
         transform = getattr(self.batch_transform, "transform", None)
         if self.logger is not None and transform is not None:
             warps = transform.warp.draw(1000, generator=torch.Generator())
@@ -249,6 +256,23 @@ class ContraWarp(LightningModule):
             momentum = target_momentum(step, total, self.settings.momentum)
             self.target.follow(self.backbone, self.projection_head, momentum)
 
+    def fit_embedding_head(self, images: Iterable[Any]) -> EmbeddingHead:
+        """Fits the head of the exported embedding; checkpoints keep it from then on.
+
+        Call it when training is over and before ``trainer.save_checkpoint``: further
+        training drops the head.
+
+        Args:
+            images: Batches without augmentation; see `fitting.fit_embedding_head`.
+
+        Raises:
+            InputError: If the encoder has no feature map, or images are of no use.
+        """
+        size, dim = self.settings.input_size, self.settings.embedding_dim
+        head = fit_embedding_head(self.backbone, images, size, dim)
+        self.head_state = head.state_dict()
+        return head
+
     def configure_optimizers(self) -> Any:
         """AdamW with a linear warm-up and a cosine decay over the run.
 
@@ -272,6 +296,8 @@ class ContraWarp(LightningModule):
         steps = checkpoint.get("global_step", 0)
         check_finite(checkpoint["state_dict"], steps, self._trainer)
         checkpoint[CHECKPOINT_KEY] = self.info.to_dict()
+        if self.head_state is not None:
+            checkpoint[HEAD_KEY] = self.head_state
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Checks that a checkpoint is of this encoder, and takes over what it says.
@@ -280,5 +306,6 @@ class ContraWarp(LightningModule):
             InputError: If it is of another one.
         """
         saved = check_encoder(checkpoint, self.info)
+        self.head_state = checkpoint.get(HEAD_KEY)
         if self.info.training_images == "unknown":
             self.info = replace(self.info, training_images=saved.training_images)

@@ -25,7 +25,9 @@ class ModelSettings(LossSettings):
         InputError: If one is outside of its range, or some exclude each other.
     """
 
-    backbone: str = hyperparameter("resnet18", "Torchvision model name, or small.")
+    backbone: str = hyperparameter(
+        "resnet18", "Torchvision model name, or small, small_w32, small_w64."
+    )
     input_size: int = hyperparameter(112, "In pixels.", low=1, high=2048)
     num_negatives: int = hyperparameter(
         1, "Warps of a face; 0 is SimCLR or BYOL.", low=0, high=64
@@ -72,6 +74,9 @@ class ModelSettings(LossSettings):
     )
     channels_last: bool = hyperparameter(
         False, "Faster for MobileNets on a CPU, and on GPUs."
+    )
+    embedding_dim: int = hyperparameter(
+        128, "Most dimensions of the exported embedding.", low=1
     )
     commercial_use: str = hyperparameter(
         "unknown",

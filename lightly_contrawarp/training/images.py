@@ -99,7 +99,7 @@ def build_loader(
     steps = [v2.Resize((side, side)), transform or v2.PILToTensor()]
     landmarks = guidance.landmarks if guidance else None
     images = FaceFolder(
-        scan.paths, v2.Compose(steps), partial(_append, skipped), landmarks
+        scan.paths, v2.Compose(steps), partial(append_skipped, skipped), landmarks
     )
     dataset: Dataset[Any] = images
     sampler = None
@@ -136,7 +136,8 @@ def with_failures(scan: ImageScan, skipped: Path) -> ImageScan:
     return result
 
 
-def _append(skipped: Path, file: SkippedFile) -> None:
+def append_skipped(skipped: Path, file: SkippedFile) -> None:
+    """Appends a file to the list of those that are broken."""
     # Each worker appends what it finds; short lines are written in one piece.
     with skipped.open("a", encoding="utf-8") as lines:
         lines.write(skipped_line(file.path, file.reason))

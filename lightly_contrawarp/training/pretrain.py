@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -13,13 +14,15 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import InputError, NotApplicableError
 from contrawarp_edge.core.text import printable
 from contrawarp_edge.inputs.images import SKIPPED_TSV
 from lightly_contrawarp.data.folders import ImageScan
 from lightly_contrawarp.training.align import align_folder
 from lightly_contrawarp.training.annotations import Guidance, find_guidance
+from lightly_contrawarp.training.head import keep_head
 from lightly_contrawarp.training.images import (
+    append_skipped,
     build_loader,
     decoded_side,
     find_images,
@@ -55,11 +58,13 @@ class PretrainResult:
         checkpoint: The encoder after the last epoch.
         scan: The images that were used and the files that were not.
         skipped_list: Those that cannot be used: a path, a tab and a reason on a line.
+        no_head: Why the checkpoint has no embedding head; empty if it has one.
     """
 
     checkpoint: Path
     scan: ImageScan
     skipped_list: Path
+    no_head: str = ""
 
 
 def pretrain(
@@ -76,6 +81,9 @@ def pretrain(
     on_guidance: Callable[[Guidance], None] | None = None,
 ) -> PretrainResult:
     """Trains an encoder and leaves ``out/last.ckpt``, updated after each epoch.
+
+    An embedding head is fitted to the images and added there at the end, if the
+    encoder has a feature map.
 
     Args:
         folder: Images, nested at will; their labels, if any, are not used.
@@ -150,16 +158,39 @@ def pretrain(
                 on_guidance(guidance)
         with explained_resources(MEMORY_ADVICE):
             fit(trainer, model, loader, out / LAST if resume else None)
+            no_head = _keep_head(out, scan, settings, workers, trainer)
     skipped_list = out / SKIPPED_TSV
     scan = with_failures(scan, skipped_list)
     if is_first_process():
         write_skipped(skipped_list, scan)  # each once, though several workers met it
-    return PretrainResult(out / LAST, scan, skipped_list)
+    return PretrainResult(out / LAST, scan, skipped_list, no_head)
 
 
 def is_first_process() -> bool:
     """Whether this is the process that writes and speaks: each device has its own."""
     return not getattr(rank_zero_only, "rank", 0)
+
+
+def _keep_head(
+    out: Path,
+    scan: ImageScan,
+    settings: PretrainSettings,
+    workers: int,
+    trainer: Trainer,
+) -> str:
+    """Adds the embedding head to the checkpoint; says why, if there can be none."""
+    if not is_first_process():
+        return ""
+    try:
+        keep_head(
+            *(out / LAST, scan.paths, settings.embedding_dim),
+            on_failure=partial(append_skipped, out / SKIPPED_TSV),
+            workers=workers,
+            device=trainer.strategy.root_device,
+        )
+    except NotApplicableError as error:
+        return str(error)
+    return ""
 
 
 def _in_words(folder: Path, settings: PretrainSettings, images: int) -> str:

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models import get_model
 
 from contrawarp_edge.core.errors import InputError
@@ -51,11 +52,30 @@ def test_the_small_one() -> None:
     assert sum(p.numel() for p in backbone.parameters()) < 200_000
 
 
+def test_small_ones_by_width() -> None:
+    small = build_backbone("small")[0]
+    for name, factor in (("small_w32", 2), ("small_w64", 4)):
+        backbone, width = build_backbone(name)
+        assert backbone.eval()(torch.rand(2, 3, 48, 48)).shape == (2, width)
+        assert width == factor * 128
+        assert backbone.state_dict().keys() == small.state_dict().keys()
+        assert work(backbone) == factor**2 * work(small)
+
+
+def work(backbone: nn.Module) -> int:
+    """Operations of all convolutions but the first, whose input is as wide for all."""
+    with FlopCounterMode(display=False) as counter:
+        backbone.eval()(torch.rand(1, 3, 48, 48))
+    first: int = backbone.state_dict()["0.weight"].numel()
+    return int(counter.get_total_flops()) - 2 * 24 * 24 * first
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
         ("resnet81", "did you mean .*resnet18"),
         ("qqqq", "did you mean resnet18"),
+        ("small_w16", "did you mean .*small_w64"),
         ("squeezenet1_1", "head that cannot be removed"),
         ("googlenet", "head that cannot be removed"),
     ],

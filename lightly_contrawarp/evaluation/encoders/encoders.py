@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +18,9 @@ from torchvision.transforms.functional import pil_to_tensor
 
 from contrawarp_edge import Embedder
 from contrawarp_edge.inputs.loading import to_pixels
-from lightly_contrawarp.evaluation.encoders.spatial import SpatialFeatures
+from lightly_contrawarp.models.embedding.head import EmbeddingHead
+from lightly_contrawarp.models.embedding.network import EmbeddingNetwork
+from lightly_contrawarp.models.embedding.spatial import SpatialFeatures, evaluating
 from lightly_contrawarp.models.fingerprint import fingerprint_of
 from lightly_contrawarp.models.preprocessing import PREPROCESSING, preprocess
 
@@ -36,8 +36,8 @@ class EncoderInfo:
         kind: ``checkpoint``, ``random``, ``module`` or ``onnx``.
         backbone: Name of the network.
         input_size: Side in pixels of the square that images are resized to.
-        features: ``pooled``, ``spatial`` with the number of cells, or ``embedding``
-            for an exported model.
+        features: ``pooled``, ``spatial`` with the number of cells, ``embedding`` with
+            what it is made of, or ``embedding`` for an exported model.
         unit_length: Whether the features have length 1. Cosines are the same either
             way, and the probes standardise.
         precision: Number format of the weights.
@@ -71,6 +71,7 @@ class TorchEncoder:
         device: Where it runs.
         features: ``pooled``, what the module returns, or ``spatial``; see
             `SpatialFeatures`.
+        head: Makes an embedding of the spatial features; see `EmbeddingNetwork`.
         backbone: Name of the network.
         source: Where the weights come from.
         kind: See `EncoderInfo`.
@@ -81,7 +82,8 @@ class TorchEncoder:
         prepare: Turns N RGB images into a batch; can be sent to another process.
 
     Raises:
-        InputError: If it has no feature map and spatial features are wanted.
+        InputError: If spatial features or a head are wanted and it has no feature map,
+            or the head does not fit.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class TorchEncoder:
         *,
         device: str = "cpu",
         features: FeatureKind = "pooled",
+        head: EmbeddingHead | None = None,
         backbone: str = "custom",
         source: str = "module",
         kind: str = "module",
@@ -107,9 +110,12 @@ class TorchEncoder:
             "commercial_use": commercial_use,
         }
         self._network: nn.Module = self.module
-        if features == "spatial":
-            with _evaluating(self.module):
-                self._network = spatial = SpatialFeatures(self.module, input_size)
+        if head is not None:
+            self._network = EmbeddingNetwork(self.module, input_size, head.to(device))
+            cells = self._network.features.cells
+            self._facts["features"] = "embedding, {} x {} cells".format(*cells)
+        elif features == "spatial":
+            self._network = spatial = SpatialFeatures(self.module, input_size)
             self._facts["features"] = "spatial, {} x {} cells".format(*spatial.cells)
         self.prepare = partial(to_batch, input_size=input_size)
 
@@ -122,7 +128,7 @@ class TorchEncoder:
             precision="fp32",
             device=self._device,
             preprocessing=PREPROCESSING,
-            fingerprint=fingerprint_of(self.module),
+            fingerprint=fingerprint_of(self._network),
         )
 
     def embed(
@@ -136,7 +142,7 @@ class TorchEncoder:
         Returns:
             Features of the images.
         """
-        with torch.inference_mode(), _evaluating(self._network):
+        with torch.inference_mode(), evaluating(self._network):
             output: Tensor = self._network(batch.to(self._device))
         return output.flatten(1).float().cpu().numpy()
 
@@ -215,14 +221,3 @@ def to_batch(images: list[Image.Image], input_size: int) -> Float32[Tensor, "n 3
 
 def _to_pixels(images: list[Image.Image]) -> list[Shaped[NDArray[np.uint8], "h w 3"]]:
     return [to_pixels(image) for image in images]
-
-
-@contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
-    training = [part for part in module.modules() if part.training]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part in training:
-            part.training = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import torch
 
@@ -11,19 +12,22 @@ from contrawarp_edge.core.errors import InputError, NotApplicableError
 from lightly_contrawarp.evaluation.encoders.encoders import (
     Encoder,
     EncoderInfo,
-    FeatureKind,
     OnnxEncoder,
     TorchEncoder,
 )
 from lightly_contrawarp.models.backbones import build_backbone
-from lightly_contrawarp.models.checkpoint import load_backbone
+from lightly_contrawarp.models.checkpoint import load_backbone, load_embedding
+from lightly_contrawarp.models.embedding.network import EmbeddingNetwork
+
+FeatureKind: TypeAlias = Literal["exported", "pooled", "spatial"]
+"""What is taken of a checkpoint; see `load_encoder`."""
 
 
 def open_encoders(
     paths: Sequence[Path],
     *,
     random_init: bool = False,
-    features: FeatureKind = "pooled",
+    features: FeatureKind = "exported",
     device: str = "auto",
     seed: int = 0,
 ) -> dict[str, Encoder]:
@@ -33,7 +37,7 @@ def open_encoders(
         paths: See `load_encoder`.
         random_init: Whether to add, for each architecture and input size, an encoder
             with fresh weights.
-        features: See `TorchEncoder`.
+        features: See `load_encoder`, and `random_encoder`.
         device: See `resolve_device`.
         seed: Of the fresh weights.
 
@@ -88,32 +92,41 @@ def resolve_device(name: str) -> str:
 
 
 def load_encoder(
-    path: Path, *, features: FeatureKind = "pooled", device: str = "cpu"
+    path: Path, *, features: FeatureKind = "exported", device: str = "cpu"
 ) -> Encoder:
     """Opens a model file.
 
     Args:
         path: A checkpoint of ``contrawarp pretrain``, or an ``.onnx`` file of
             ``contrawarp-export``.
-        features: See `TorchEncoder`.
+        features: Of a checkpoint: ``exported`` is what ``contrawarp-export`` would
+            write of it, the embedding of its head or else pooled features; ``pooled``
+            and ``spatial`` leave out the head. An exported model is taken as it is.
         device: Where a checkpoint's encoder runs.
 
     Raises:
         InputError: If it is neither, or cannot give such features.
     """
     if path.suffix.lower() == ".onnx":
-        if features != "pooled":
+        if features == "spatial":
             raise NotApplicableError(
-                f"{path}: an exported model gives pooled embeddings only; give its "
+                f"{path}: an exported model gives its embeddings only; give its "
                 "checkpoint for spatial features"
             )
         return OnnxEncoder(path)
-    module, info = load_backbone(path)
+    head = None
+    if features == "exported":
+        module, info = load_embedding(path)
+        if isinstance(module, EmbeddingNetwork):
+            module, head = module.backbone, module.head
+    else:
+        module, info = load_backbone(path)
     return TorchEncoder(
         module,
         info.input_size,
         device=device,
-        features=features,
+        features="spatial" if features == "spatial" else "pooled",
+        head=head,
         backbone=info.name,
         source=str(path),
         kind="checkpoint",
@@ -129,7 +142,7 @@ def random_encoder(
     Args:
         like: What to be like in network and input size.
         seed: Of the weights.
-        features: See `TorchEncoder`.
+        features: Pooled ones stand for ``exported``: nothing was fitted.
         device: Where it runs.
 
     Raises:
@@ -147,7 +160,7 @@ def random_encoder(
         module,
         like.input_size,
         device=device,
-        features=features,
+        features="spatial" if features == "spatial" else "pooled",
         backbone=like.backbone,
         source=f"random initialisation, seed {seed}",
         kind="random",

@@ -40,6 +40,7 @@ def check_replaceable(path: Path) -> None:
 
 def render_card(
     info: BackboneInfo,
+    embedding: str,
     training: Mapping[str, Any],
     files: Sequence[ExportedFile],
     *,
@@ -49,7 +50,9 @@ def render_card(
     """Writes the card of a model as Markdown.
 
     Args:
-        info: What the checkpoint says about its encoder.
+        info: What the checkpoint says about its encoder, with the dimensions of the
+            embedding.
+        embedding: What the embedding is; see `describe`.
         training: What it says about its training; see `training_facts`.
         files: What was exported.
         int8: What quantisation changed, if there is an int8 model.
@@ -60,6 +63,7 @@ def render_card(
         filters={"markdown": _markdown, "cell": _cell},
         mark=MARK,
         info=info,
+        embedding=embedding,
         preprocessing=PREPROCESSING,
         training=training,
         files=files,

@@ -21,6 +21,7 @@ from lightly_contrawarp.export.model_card import (
 from lightly_contrawarp.models.checkpoint import BackboneInfo
 
 INFO = BackboneInfo(name="resnet18", dim=512, input_size=112, package_version="0.9.1")
+POOLED = "the encoder's pooled output, 512 features"
 FILES = [ExportedFile(Path("model.onnx"), "fp32", 44_700_000, "ab" * 32)]
 
 
@@ -33,10 +34,11 @@ def is_table(lines: list[str]) -> bool:
 
 
 def test_what_is_unknown_is_said() -> None:
-    card = render_card(INFO, {}, FILES)
+    card = render_card(INFO, POOLED, {}, FILES)
     for text in (
         "Model card: resnet18, 112 px",
         "512 numbers",
+        f"- Embedding: {POOLED}; scaled to unit length.",
         "lightly-contrawarp 0.9.1",
         f"| `model.onnx` | fp32 | 44.70 | `{'ab' * 32}` |",
         "| left eye | 0.31 | 0.38 |",
@@ -60,7 +62,7 @@ def test_what_is_unknown_is_said() -> None:
 def test_what_is_known_is_said() -> None:
     images = "FER2013, from the web; 28,709 images"
     info = dataclasses.replace(INFO, commercial_use="no", training_images=images)
-    card = render_card(info, {"optimizer_steps": 42, "a|b": "x\ny"}, FILES)
+    card = render_card(info, POOLED, {"optimizer_steps": 42, "a|b": "x\ny"}, FILES)
     assert "**no**, as declared when it was trained; not checked." in card
     assert "| optimizer steps | 42 |" in card
     assert "| a\\|b | x y |" in card
@@ -73,7 +75,7 @@ def test_measures_replace_what_is_unknown(
 ) -> None:
     mine = evaluation["encoders"]["mine.ckpt"]
     measured = read_evaluation(evaluation_file, {mine["encoder"]["fingerprint"]})
-    card = render_card(INFO, {}, FILES, measured=[measured])
+    card = render_card(INFO, POOLED, {}, FILES, measured=[measured])
     assert "labelled set `folder`: 30 test images" in flat(card)
     assert f"{100 * mine['linear_probe']['accuracy']:.1f} (" in card
     assert "| small, random |" in card
@@ -103,7 +105,7 @@ def test_int8_is_told_beside_fp32() -> None:
         tasks=None,
         versions={},
     )
-    card = render_card(INFO, {}, FILES, int8=report)
+    card = render_card(INFO, POOLED, {}, FILES, int8=report)
     for row in (
         "| size, MB | 44.7 | 11.3 | 0.25 |",
         "| ms an image, batch 1 | 5.5 | 1.5 | 3.67 times as fast |",
@@ -118,7 +120,7 @@ def test_int8_is_told_beside_fp32() -> None:
 def test_only_cards_are_replaced(tmp_path: Path) -> None:
     path = tmp_path / "model.md"
     check_replaceable(path)
-    path.write_text(render_card(INFO, {}, FILES))
+    path.write_text(render_card(INFO, POOLED, {}, FILES))
     check_replaceable(path)
     for content in (b"", b"# Notes\n", b"\xff\xfe"):
         path.write_bytes(content)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from jaxtyping import Float, Float32
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from contrawarp_edge.core.errors import NotApplicableError
 
@@ -29,30 +29,69 @@ class SpatialFeatures(nn.Module):
         input_size: Side of the images, ``s``, in pixels.
         grid: Most cells along each side.
 
+    Attributes:
+        cells: Height and width of the grid.
+        dim: Number of features: channels times cells.
+
     Raises:
         InputError: If the encoder has no such map, as transformers that work on
             tokens.
     """
 
+    rows: Tensor
+    columns: Tensor
+
     def __init__(self, backbone: nn.Module, input_size: int, grid: int = GRID) -> None:
         super().__init__()
         self.backbone = backbone
-        self.layer, (height, width) = _last_map(backbone, input_size)
+        self.layer, (channels, height, width) = _last_map(backbone, input_size)
         self.cells = min(grid, height), min(grid, width)
+        self.dim = channels * self.cells[0] * self.cells[1]
+        device = _device_of(backbone)
+        for name, size, cells in (
+            ("rows", height, self.cells[0]),
+            ("columns", width, self.cells[1]),
+        ):
+            averages = averaging_matrix(size, cells).to(device)
+            self.register_buffer(name, averages, persistent=False)
 
     def forward(
         self, images: Float[Tensor, "n 3 s s"]
     ) -> Float32[Tensor, "n c cells_h cells_w"]:
-        """Encodes normalised images.
-
-        Returns:
-            A map of ``cells``, on the CPU, since not every device can pool to a size
-            that does not divide the map's.
-        """
+        """Encodes normalised images to a map of ``cells``."""
         maps: list[Tensor] = []
         layer = self.backbone.get_submodule(self.layer)
         _run_hooked([(layer, maps.append)], lambda: self.backbone(images))
-        return F.adaptive_avg_pool2d(maps[-1].float().cpu(), self.cells)
+        return self.rows @ maps[-1].float() @ self.columns.T
+
+
+def averaging_matrix(size: int, cells: int) -> Float32[Tensor, "cells size"]:
+    """What averages a line of ``size`` values over ``cells``, which may overlap.
+
+    As ``adaptive_avg_pool1d``, but every device and exporter can multiply by it, also
+    where ``cells`` does not divide ``size``.
+    """
+    matrix = torch.zeros(cells, size)
+    for cell in range(cells):
+        start, end = cell * size // cells, -(-(cell + 1) * size // cells)
+        matrix[cell, start:end] = 1 / (end - start)
+    return matrix
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Puts a module in evaluation mode, and afterwards back as it was."""
+    training = [part for part in module.modules() if part.training]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True
+
+
+def _device_of(module: nn.Module) -> torch.device:
+    return next((p.device for p in module.parameters()), torch.device("cpu"))
 
 
 def _run_hooked(
@@ -70,8 +109,8 @@ def _run_hooked(
             handle.remove()
 
 
-def _last_map(backbone: nn.Module, input_size: int) -> tuple[str, tuple[int, int]]:
-    """Name of the layer that gives the last map, and the map's height and width."""
+def _last_map(backbone: nn.Module, input_size: int) -> tuple[str, tuple[int, int, int]]:
+    """Name of the layer that gives the last map; its channels, height and width."""
     seen: list[tuple[str, torch.Size]] = []
 
     def note(name: str) -> Callable[[Any], None]:
@@ -79,18 +118,18 @@ def _last_map(backbone: nn.Module, input_size: int) -> tuple[str, tuple[int, int
             seen.append((name, output.shape)) if isinstance(output, Tensor) else None
         )
 
-    device = next((p.device for p in backbone.parameters()), torch.device("cpu"))
-    with torch.inference_mode():
+    image = torch.zeros(1, 3, input_size, input_size, device=_device_of(backbone))
+    with torch.inference_mode(), evaluating(backbone):
         _run_hooked(
             [(layer, note(name)) for name, layer in backbone.named_modules()],
-            lambda: backbone(torch.zeros(1, 3, input_size, input_size, device=device)),
+            lambda: backbone(image),
         )
     for name, shape in reversed(seen):
         if shape.numel() != shape[1]:  # no vector, nor a map of one cell
             if len(shape) == 4:
-                return name, (shape[2], shape[3])
+                return name, (shape[1], shape[2], shape[3])
             break
     raise NotApplicableError(
-        f"spatial features: {type(backbone).__name__} has no last feature map larger "
-        f"than one cell at {input_size} pixels; use pooled features"
+        f"{type(backbone).__name__} has no last feature map larger than one cell at "
+        f"{input_size} pixels; use pooled features"
     )

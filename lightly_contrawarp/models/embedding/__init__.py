@@ -1,0 +1,1 @@
+"""What an exported model computes after its encoder."""
