@@ -94,7 +94,7 @@ class Exported:
         if self.int8 is None:
             return []
         tasks = self.int8.tasks
-        return self.int8.unreadable + (tasks.data.unreadable if tasks else [])
+        return self.int8.unreadable + (tasks.unreadable if tasks else [])
 
 
 def export(
