@@ -32,6 +32,12 @@ _PATH = click.Path(path_type=Path)
 @click.option("--train", type=_PATH, help="Folder of CLASS/*.jpg to learn from.")
 @click.option("--test", type=_PATH, help="Folder of CLASS/*.jpg to be scored on.")
 @click.option(
+    "--search",
+    multiple=True,
+    metavar="[NAME=]FOLDER",
+    help="Folder of CLASS/*.jpg that is only searched, among other people; repeat it.",
+)
+@click.option(
     "--identity-pattern",
     metavar="REGEX",
     help="Its group finds in a path who the image shows; for plain folders.",
@@ -80,6 +86,7 @@ def evaluate_command(
     part: str | None,
     train: Path | None,
     test: Path | None,
+    search: tuple[str, ...],
     identity_pattern: str | None,
     fec: tuple[Path, Path] | None,
     random_init: bool,
@@ -100,14 +107,18 @@ def evaluate_command(
 
     A MODEL is a checkpoint of contrawarp pretrain or an .onnx file of
     contrawarp-export. Probes learn from one part of the set and are scored on another;
-    the images of that other part are searched with each other.
+    the images of that other part are searched with each other. Sets of --search are
+    only searched; without --data there are no probes.
 
     Exit code 3 means that the result is complete but images were left out.
     """
     for path in (json_path, html_path):
         _check_output(path)
+    probed = bool(data or train or test or not search)
+    if not probed and (few_label or finetune or fec):
+        raise InputError("--few-label, --finetune and --fec need a set: give --data")
     from contrawarp_edge.core.files import atomic_write_text
-    from lightly_contrawarp.cli.datasets import open_sets
+    from lightly_contrawarp.cli.datasets import open_searched, open_sets
     from lightly_contrawarp.data.sets import read_fec_triplets
     from lightly_contrawarp.evaluation.compare import compare
     from lightly_contrawarp.evaluation.encoders.feature_cache import FeatureCache
@@ -130,7 +141,14 @@ def evaluate_command(
     features_cache = FeatureCache(cache) if cache else None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        train_set, test_set = open_sets(data, part, train, test, identity_pattern)
+        searched = open_searched(search, identity_pattern)
+        train_set, test_set = (
+            open_sets(
+                *(data, part, train, test, identity_pattern), lenient=bool(searched)
+            )
+            if probed
+            else (None, None)
+        )
         triplets = read_fec_triplets(*fec) if fec else None
     for warning in caught:
         click.echo(f"Warning: {warning.message}", err=True)
@@ -146,6 +164,7 @@ def evaluate_command(
         train_set,
         test_set,
         settings,
+        searched=searched,
         triplets=triplets,
         cache=features_cache,
         progress=EvaluationProgress(),
@@ -160,9 +179,13 @@ def evaluate_command(
 
         atomic_write_text(html_path, render_report(comparison))
     for name, result in results.encoders.items():
-        for measure, reason in result.omitted.items():
-            click.echo(f"{name}: no {measure.replace('_', ' ')}: {reason}", err=True)
-    if unreadable := results.data.unreadable:
+        omitted = [(name, result.omitted)]
+        omitted += [(f"{name}, {x}", y.omitted) for x, y in result.searched.items()]
+        for where, reasons in omitted:
+            for measure, reason in reasons.items():
+                what = measure.replace("_", " ")
+                click.echo(f"{where}: no {what}: {reason}", err=True)
+    if unreadable := results.unreadable:
         click.echo(
             f"{len(unreadable):,} unreadable images left out, the first: "
             f"{printable(unreadable[0])}; --json lists all of them",

@@ -17,9 +17,10 @@ from contrawarp_edge import Embedder, Gallery
 from contrawarp_edge.core.files import atomic_write_text
 from lightly_contrawarp.data.sample_faces import sample_faces
 from lightly_contrawarp.demo.steps import DemoFiles, DemoSettings, read_json
+from lightly_contrawarp.evaluation.encoder_result import EncoderResult
 from lightly_contrawarp.evaluation.report.pictures import data_uri, svg
 from lightly_contrawarp.evaluation.report.templates import render
-from lightly_contrawarp.evaluation.results import EncoderResult, tables
+from lightly_contrawarp.evaluation.results import tables
 from lightly_contrawarp.transforms.contrawarp_transform import ContraWarpTransform
 from lightly_contrawarp.transforms.preview import preview_sheet
 

@@ -1,4 +1,4 @@
-"""Evaluating several encoders on one labelled set."""
+"""Evaluating several encoders on the same sets."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from lightly_contrawarp.data.labelled import LabelledImages
 from lightly_contrawarp.data.sets import FecTriplets
 from lightly_contrawarp.evaluation.encoders.encoders import Encoder, TorchEncoder
 from lightly_contrawarp.evaluation.encoders.feature_cache import FeatureCache
-from lightly_contrawarp.evaluation.evaluate import Evaluation, evaluate
+from lightly_contrawarp.evaluation.evaluate import Evaluation, Sets, evaluate
 from lightly_contrawarp.evaluation.measures.registry import MEASURES
 from lightly_contrawarp.evaluation.progress import EvaluationProgress
-from lightly_contrawarp.evaluation.results import DataFacts, Results
+from lightly_contrawarp.evaluation.results import DataFacts, Results, SearchedFacts
 from lightly_contrawarp.evaluation.settings import EvaluationSettings
-from lightly_contrawarp.evaluation.splits import Split, common_space
+from lightly_contrawarp.evaluation.splits import Split, common_space, own_space
 from lightly_contrawarp.evaluation.statistics.intervals import RESAMPLES
 
 _PACKAGES = (
@@ -32,44 +32,63 @@ class Comparison:
     """Encoders side by side.
 
     Attributes:
-        train: What the probes learned from.
-        test: What they were scored on.
+        sets: What they were evaluated on.
         settings: What was measured, and how.
         evaluations: What came out, by the name of the encoder.
     """
 
-    train: Split
-    test: Split
+    sets: Sets
     settings: EvaluationSettings
     evaluations: dict[str, Evaluation]
 
     @property
     def results(self) -> Results:
         """All there is to tell."""
-        # What could be read is the same for every encoder.
-        first = next(iter(self.evaluations.values()))
         settings = asdict(self.settings)
         for measure in MEASURES.values():
             settings |= measure.choices
         return Results(
             settings={**settings, "bootstrap_resamples": RESAMPLES},
             versions=versions(),
-            data=DataFacts(
-                classes=self.train.classes,
-                train=self.train.take(first.train_rows).facts,
-                test=self.test.take(first.test.rows).facts,
-                unreadable=first.unreadable,
-            ),
+            data=self._data(),
             encoders={name: one.result for name, one in self.evaluations.items()},
+            searched={
+                name: SearchedFacts(self.found(name).facts, features.unreadable)
+                for name, features in self._first.searched.items()
+            },
         )
+
+    @property
+    def tested(self) -> Split | None:
+        """The readable items of the test set, if there is one."""
+        if self.sets.probed is None or self._first.probed is None:
+            return None
+        return self.sets.probed[1].take(self._first.probed.test.rows)
+
+    def found(self, name: str) -> Split:
+        """The readable items of a set that is only searched."""
+        return self.sets.searched[name].take(self._first.searched[name].rows)
+
+    @property
+    def _first(self) -> Evaluation:
+        # What could be read is the same for every encoder.
+        return next(iter(self.evaluations.values()))
+
+    def _data(self) -> DataFacts | None:
+        probed, test = self._first.probed, self.tested
+        if self.sets.probed is None or probed is None or test is None:
+            return None
+        train = self.sets.probed[0].take(probed.train_rows)
+        return DataFacts(train.classes, train.facts, test.facts, probed.unreadable)
 
 
 def compare(
     encoders: Mapping[str, Encoder],
-    train: LabelledImages,
-    test: LabelledImages,
+    train: LabelledImages | None,
+    test: LabelledImages | None,
     settings: EvaluationSettings,
     *,
+    searched: Mapping[str, LabelledImages] | None = None,
     triplets: FecTriplets | None = None,
     cache: FeatureCache | None = None,
     progress: EvaluationProgress | None = None,
@@ -79,8 +98,10 @@ def compare(
     Args:
         encoders: What to evaluate, by the name to call it.
         train: Images that the probes learn from, without a transform.
-        test: Images that they are scored on, without a transform.
+        test: Images that they are scored on, without a transform. Without both, sets
+            are only searched.
         settings: What to measure, and how.
+        searched: Sets with people that are only searched, by the name to call them.
         triplets: Faces of which people said which two are alike.
         cache: Where features are kept between runs.
         progress: Is told how far it has come.
@@ -91,18 +112,19 @@ def compare(
     """
     if settings.fine_tuning is not None:
         _check_trainable(encoders)
-    splits = common_space(train, test)
-    images = len(train) + len(test) + (len(triplets.faces) if triplets else 0)
+    sets = Sets(
+        common_space(train, test) if train and test else None,
+        {name: own_space(images) for name, images in (searched or {}).items()},
+        triplets,
+    )
     evaluations = {}
     for name, encoder in encoders.items():
         hooks: dict[str, Any] = {}
         if progress is not None:
-            progress.start(name, images)
+            progress.start(name, sets.images)
             hooks = {"on_progress": progress.images, "on_stage": progress.stage}
-        evaluations[name] = evaluate(
-            encoder, *splits, settings, triplets=triplets, cache=cache, **hooks
-        )
-    return Comparison(*splits, settings, evaluations)
+        evaluations[name] = evaluate(encoder, sets, settings, cache=cache, **hooks)
+    return Comparison(sets, settings, evaluations)
 
 
 def versions() -> dict[str, str]:

@@ -1,27 +1,70 @@
-"""The whole evaluation of one encoder on a labelled set."""
+"""The whole evaluation of one encoder on labelled sets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from jaxtyping import Shaped
 
 from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.data.sets import FecFaces, FecTriplets
+from lightly_contrawarp.evaluation.encoder_result import EncoderResult, SearchResult
 from lightly_contrawarp.evaluation.encoders.encoders import Encoder
 from lightly_contrawarp.evaluation.encoders.feature_cache import FeatureCache
 from lightly_contrawarp.evaluation.encoders.features import Features, extract_features
 from lightly_contrawarp.evaluation.measures.registry import (
     LINEAR_PROBE,
     MEASURES,
+    SEARCH_MEASURES,
     Embedded,
+    Measure,
+    Searched,
 )
-from lightly_contrawarp.evaluation.results import EncoderResult
 from lightly_contrawarp.evaluation.settings import EvaluationSettings
 from lightly_contrawarp.evaluation.splits import Split
 from lightly_contrawarp.evaluation.statistics.arrays import Ints
+from lightly_contrawarp.evaluation.statistics.near_duplicates import near_duplicates
+
+
+@dataclass(frozen=True)
+class Sets:
+    """What encoders are evaluated on.
+
+    Attributes:
+        probed: Images that the probes learn from, and images that they are scored on,
+            and that are searched; see `common_space`. None leaves the probes out.
+        searched: Sets that are only searched, by name.
+        triplets: Faces of which people said which two are alike; not without
+            ``probed``.
+    """
+
+    probed: tuple[Split, Split] | None
+    searched: Mapping[str, Split] = field(default_factory=dict)
+    triplets: FecTriplets | None = None
+
+    @property
+    def images(self) -> int:
+        """How many images an encoder will see."""
+        splits = [*(self.probed or ()), *self.searched.values()]
+        faces = len(self.triplets.faces) if self.triplets else 0
+        return sum(len(split.images) for split in splits) + faces
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What is known of the two sets of the probes.
+
+    Attributes:
+        train_rows: Positions in the training set of the images that could be read.
+        test: Features of the test set.
+        unreadable: A line for each image that was left out.
+    """
+
+    train_rows: Shaped[Ints, " n"]
+    test: Features
+    unreadable: list[str]
 
 
 @dataclass(frozen=True)
@@ -30,24 +73,20 @@ class Evaluation:
 
     Attributes:
         result: Facts about the encoder and all measures.
-        train_rows: Positions in the training set of the images that could be read.
-        test: Features of the test set.
-        unreadable: A line for each image that was left out.
+        probed: What is known of the two sets of the probes, if there are any.
+        searched: Features of the sets that are only searched.
     """
 
     result: EncoderResult
-    train_rows: Shaped[Ints, " n"]
-    test: Features
-    unreadable: list[str]
+    probed: Probed | None
+    searched: dict[str, Features]
 
 
 def evaluate(
     encoder: Encoder,
-    train: Split,
-    test: Split,
+    sets: Sets,
     settings: EvaluationSettings,
     *,
-    triplets: FecTriplets | None = None,
     cache: FeatureCache | None = None,
     on_progress: Callable[[int], None] = lambda done: None,
     on_stage: Callable[[str], None] = lambda stage: None,
@@ -56,13 +95,10 @@ def evaluate(
 
     Args:
         encoder: The encoder; it stays as it is.
-        train: Images that the probes learn from; see `common_space`.
-        test: Images that they are scored on, and that are searched.
+        sets: The images.
         settings: Everything else.
-        triplets: Faces of which people said which two are alike.
-        cache: Where features of ``train`` and ``test`` are kept between runs.
-        on_progress: Called after each batch of ``train``, then ``test``, then the
-            faces of ``triplets``, with the number of images done so far.
+        cache: Where features of labelled sets are kept between runs.
+        on_progress: Called after each batch with the number of images done so far.
         on_stage: Called before each measure with its name, in words.
 
     Returns:
@@ -75,7 +111,9 @@ def evaluate(
     """
     done = 0
 
-    def embed(images: Any, extract: Callable[..., Features]) -> Features:
+    def embed(
+        images: Any, extract: Callable[..., Features] = extract_features
+    ) -> Features:
         nonlocal done
         before, done = done, done + len(images)
         return extract(
@@ -87,37 +125,55 @@ def evaluate(
         )
 
     extract = cache.features if cache else extract_features
-    train_set, test_set = (embed(split.images, extract) for split in (train, test))
-    unreadable = train_set.unreadable + test_set.unreadable
-    compared = None
-    if triplets is not None:
-        compared = embed(FecFaces(triplets.faces), extract_features), triplets
-        unreadable = unreadable + compared[0].unreadable
-    embedded = Embedded(
-        encoder,
-        *(train.take(train_set.rows), train_set.values),
-        *(test.take(test_set.rows), test_set.values),
-        settings,
-        compared,
-    )
-    measures, omitted = _measure(embedded, on_stage)
-    info = encoder.info
-    dim = int(train_set.values.shape[1])
-    result = EncoderResult(info.backbone, dim, info, measures, omitted)
-    return Evaluation(result, train_set.rows, test_set, unreadable)
+    info, dim, probed = encoder.info, 0, None
+    measures: dict[str, Any] = {}
+    omitted: dict[str, str] = {}
+    if sets.probed is not None:
+        train, test = sets.probed
+        train_set, test_set = (embed(one.images, extract) for one in sets.probed)
+        unreadable = train_set.unreadable + test_set.unreadable
+        compared = None
+        if sets.triplets is not None:
+            compared = embed(FecFaces(sets.triplets.faces)), sets.triplets
+            unreadable = unreadable + compared[0].unreadable
+        embedded = Embedded(
+            test=test.take(test_set.rows),
+            test_x=test_set.values,
+            encoder=encoder,
+            train=train.take(train_set.rows),
+            train_x=train_set.values,
+            near_duplicates=near_duplicates(test_set.thumbnails, train_set.thumbnails),
+            settings=settings,
+            triplets=compared,
+        )
+        measures, omitted = _measure(embedded, MEASURES, on_stage)
+        dim = int(train_set.values.shape[1])
+        probed = Probed(train_set.rows, test_set, unreadable)
+    features, found = {}, {}
+    for name, split in sets.searched.items():
+        features[name] = one = embed(split.images, extract)
+        dim = int(one.values.shape[1])
+        on = Searched(split.take(one.rows), one.values)
+        found[name] = SearchResult(
+            *_measure(
+                on, SEARCH_MEASURES, lambda stage, n=name: on_stage(f"{n}: {stage}")
+            )
+        )
+    result = EncoderResult(info.backbone, dim, info, measures, omitted, found)
+    return Evaluation(result, probed, features)
 
 
 def _measure(
-    embedded: Embedded, on_stage: Callable[[str], None]
+    on: Searched, wanted: Mapping[str, Measure], on_stage: Callable[[str], None]
 ) -> tuple[dict[str, Any], dict[str, str]]:
     measures: dict[str, Any] = {}
     omitted: dict[str, str] = {}
-    for name, measure in MEASURES.items():
-        if measure.need is not None and measure.need not in embedded.meets:
+    for name, measure in wanted.items():
+        if measure.need is not None and measure.need not in on.meets:
             continue
         on_stage(name.replace("_", " "))
         try:
-            measures[name] = measure.run(embedded)
+            measures[name] = measure.run(on)
         except InputError as error:
             # Without a linear probe there is little to tell; other measures may ask
             # for more than a small set has.

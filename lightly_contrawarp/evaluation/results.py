@@ -2,76 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from functools import cache
-from typing import Any, TypeVar
-
-from pydantic import TypeAdapter, ValidationError
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from itertools import chain
+from typing import Any
 
 from contrawarp_edge.core.errors import InputError
-from lightly_contrawarp.evaluation.encoders.encoders import EncoderInfo
-from lightly_contrawarp.evaluation.measures.linear_probe import LinearProbeResult
-from lightly_contrawarp.evaluation.measures.registry import LINEAR_PROBE, MEASURES
+from lightly_contrawarp.evaluation.encoder_result import (
+    EncoderResult,
+    SearchResult,
+    validated,
+)
+from lightly_contrawarp.evaluation.measures.registry import (
+    LINEAR_PROBE,
+    MEASURES,
+    SEARCH_MEASURES,
+    Measure,
+)
 from lightly_contrawarp.evaluation.splits import SplitFacts
 from lightly_contrawarp.evaluation.tables import Table
 
-_T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class EncoderResult:
-    """What was measured of one encoder.
-
-    Attributes:
-        backbone: Name of the network.
-        dim: Number of features of an image.
-        encoder: The facts about the encoder.
-        measures: What each measure gave, by its name in `MEASURES`, which has the
-            types; the linear probe is always among them.
-        omitted: Why a measure is missing, by its name.
-    """
-
-    backbone: str
-    dim: int
-    encoder: EncoderInfo
-    measures: dict[str, Any]
-    omitted: dict[str, str]
-
-    @property
-    def linear_probe(self) -> LinearProbeResult:
-        """The measure that is always there."""
-        result: LinearProbeResult = self.measures[LINEAR_PROBE]
-        return result
-
-    def to_dict(self) -> dict[str, Any]:
-        """Values that JSON can hold; the measures stand beside the facts."""
-        content = asdict(self)
-        measures = content.pop("measures")
-        return {**content, **measures}
-
-    @classmethod
-    def from_dict(cls, content: Any, where: str = "encoder") -> EncoderResult:
-        """Reads what `to_dict` gave; what it does not know is passed over.
-
-        Args:
-            content: The values.
-            where: What to call them in a message.
-
-        Raises:
-            InputError: If something is missing or of another type.
-        """
-        values = _validated(dict[str, Any], content, where)
-        measures = {
-            name: _validated(measure.result, values[name], f"{where}: {name}")
-            for name, measure in MEASURES.items()
-            if name in values
-        }
-        if LINEAR_PROBE not in measures:
-            raise InputError(f"{where}: {LINEAR_PROBE}: field required")
-        if [] in measures.values():
-            raise InputError(f"{where}: a measure is an empty list")
-        return _validated(cls, {**values, "measures": measures}, where)
+SEARCHED = "Only searched"
+"""The heading of a set without a probe, before its name."""
 
 
 @dataclass(frozen=True)
@@ -92,28 +44,52 @@ class DataFacts:
 
 
 @dataclass(frozen=True)
+class SearchedFacts:
+    """A set that was only searched.
+
+    Attributes:
+        test: Its facts.
+        unreadable: A line for each image that was left out.
+    """
+
+    test: SplitFacts
+    unreadable: list[str]
+
+
+@dataclass(frozen=True)
 class Results:
-    """What was measured of several encoders on one labelled set.
+    """What was measured of several encoders on the same sets.
 
     Attributes:
         settings: How it was measured.
         versions: Of everything that numbers may depend on.
-        data: What it was measured on.
+        data: What the probes were taken on; None if there were none.
         encoders: What came out, by the name of the encoder.
+        searched: The sets that were only searched, by name.
     """
 
     settings: dict[str, Any]
     versions: dict[str, str]
-    data: DataFacts
+    data: DataFacts | None
     encoders: dict[str, EncoderResult]
+    searched: dict[str, SearchedFacts] = field(default_factory=dict)
+
+    @property
+    def unreadable(self) -> list[str]:
+        """A line for each image that was left out."""
+        facts = [self.data] if self.data else []
+        return [
+            line for one in [*facts, *self.searched.values()] for line in one.unreadable
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Values that JSON can hold."""
         return {
             "settings": self.settings,
             "versions": self.versions,
-            "data": asdict(self.data),
+            "data": asdict(self.data) if self.data else None,
             "encoders": {name: one.to_dict() for name, one in self.encoders.items()},
+            "searched": {name: asdict(one) for name, one in self.searched.items()},
         }
 
     @classmethod
@@ -124,14 +100,14 @@ class Results:
             InputError: If something is missing, of another type, or does not fit the
                 rest.
         """
-        values = _validated(dict[str, Any], content, "results")
+        values = validated(dict[str, Any], content, "results")
         encoders = {
             name: EncoderResult.from_dict(result, name)
-            for name, result in _validated(
+            for name, result in validated(
                 dict[str, Any], values.get("encoders"), "encoders"
             ).items()
         }
-        results = _validated(cls, {**values, "encoders": encoders}, "results")
+        results = validated(cls, {**values, "encoders": encoders}, "results")
         _check_consistent(results)
         return results
 
@@ -146,8 +122,42 @@ def tables(results: Mapping[str, EncoderResult]) -> list[Table]:
     Returns:
         A table for each measure that was taken; intervals are in brackets.
     """
+    return _tables(MEASURES, results)
+
+
+def searched_tables(results: Mapping[str, EncoderResult]) -> dict[str, list[Table]]:
+    """Lays out what sets gave that were only searched, by their names; see `tables`."""
+    names = dict.fromkeys(name for one in results.values() for name in one.searched)
+    return {
+        name: _tables(
+            SEARCH_MEASURES,
+            {
+                encoder: one.searched[name]
+                for encoder, one in results.items()
+                if name in one.searched
+            },
+        )
+        for name in names
+    }
+
+
+def format_tables(results: Mapping[str, EncoderResult]) -> str:
+    """The tables as text, one below the other, those of a searched set below its name.
+
+    See `tables` and `searched_tables`.
+    """
+    blocks = [table.to_text() for table in tables(results)]
+    for name, found in searched_tables(results).items():
+        blocks += [f"{SEARCHED}: {name}", *(table.to_text() for table in found)]
+    return "\n\n".join(blocks)
+
+
+def _tables(
+    measures: Mapping[str, Measure],
+    results: Mapping[str, EncoderResult] | Mapping[str, SearchResult],
+) -> list[Table]:
     found = []
-    for name, measure in MEASURES.items():
+    for name, measure in measures.items():
         taken = {
             encoder: result.measures[name]
             for encoder, result in results.items()
@@ -158,44 +168,32 @@ def tables(results: Mapping[str, EncoderResult]) -> list[Table]:
     return found
 
 
-def format_tables(results: Mapping[str, EncoderResult]) -> str:
-    """The tables as text, one below the other; see `tables`."""
-    return "\n\n".join(table.to_text() for table in tables(results))
-
-
 def _check_consistent(results: Results) -> None:
     """Refuses what fits the types, but could be laid out in no table."""
-    classes = results.data.classes
-    if list(results.data.test.images_by_class) != classes:
+    if results.data is not None:
+        _check_probes(results.data, results.encoders)
+    alone = [{"": one} for one in results.encoders.values()]
+    _check_headers(map(tables, alone))
+    for name in results.searched:
+        _check_headers(searched_tables(one).get(name, []) for one in alone)
+
+
+def _check_probes(data: DataFacts, encoders: Mapping[str, EncoderResult]) -> None:
+    classes = data.classes
+    if list(data.test.images_by_class) != classes:
         raise InputError("data: test: images_by_class has other classes")
-    for name, result in results.encoders.items():
+    for name, result in encoders.items():
+        if LINEAR_PROBE not in result.measures:
+            raise InputError(f"{name}: {LINEAR_PROBE}: field required")
         shapes = {
             tuple(map(len, run.scores.confusion)) for run in result.linear_probe.runs
         }
         if shapes != {(len(classes),) * len(classes)}:
             raise InputError(f"{name}: {LINEAR_PROBE}: confusion has other classes")
-    for name, measure in MEASURES.items():
-        headers = {
-            tuple(measure.table({"": result.measures[name]}).header)
-            for result in results.encoders.values()
-            if name in result.measures
-        }
-        if len(headers) > 1:
-            raise InputError(f"{name}: is another measure for each encoder")
 
 
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
-
-
-def _validated(kind: type[_T], content: Any, where: str) -> _T:
-    try:
-        result: _T = _adapter(kind).validate_python(content)  # type: ignore[arg-type]
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise InputError(
-            f"{where}: {f'{place}: ' if place else ''}{first['msg'].lower()}"
-        ) from error
-    return result
+def _check_headers(of_encoders: Iterable[list[Table]]) -> None:
+    headers: dict[str, list[str]] = {}
+    for table in chain.from_iterable(of_encoders):
+        if headers.setdefault(table.title, table.header) != table.header:
+            raise InputError(f"{table.title}: is another measure for each encoder")

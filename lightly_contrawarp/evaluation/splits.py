@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Shaped
+from scipy.sparse import csr_array
 
 from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.data.labelled import LabelledImages
@@ -34,11 +35,11 @@ class SplitFacts:
 
 @dataclass(frozen=True)
 class Split:
-    """One of the two sets, or some of its items; the arrays have an entry for each.
+    """A set, or some of its items; the arrays have an entry for each.
 
     Attributes:
         images: The set.
-        classes: Names of the classes of the training set.
+        classes: Names of the classes: of the training set, or of a set of its own.
         rows: Positions of the items in ``images``.
         labels: Positions in ``classes``.
         people: Numbers of who is shown, or None if it is not known.
@@ -101,6 +102,37 @@ def common_space(train: LabelledImages, test: LabelledImages) -> tuple[Split, Sp
         _split(train, train.classes, targets),
         _split(test, train.classes, targets),
     )
+
+
+def own_space(images: LabelledImages) -> Split:
+    """A set with its own classes, to be searched only.
+
+    Args:
+        images: The set, without a transform.
+    """
+    return _split(images, images.classes, [])
+
+
+def same_person(test: Split, train: Split) -> csr_array | None:
+    """Marks pairs of items that show a person of one name.
+
+    Returns:
+        Sparse booleans ``[t, n]``, or None if people are not known on both sides.
+    """
+    names = [
+        None
+        if split.images.identities is None
+        else np.asarray(split.images.identities)[split.rows]
+        for split in (test, train)
+    ]
+    if names[0] is None or names[1] is None:
+        return None
+    people, person = np.unique(np.concatenate(names), return_inverse=True)
+    shape = len(person), len(people)
+    shows = csr_array(
+        (np.ones(len(person), bool), (np.arange(len(person)), person)), shape=shape
+    )
+    return csr_array(shows[: len(test.rows)] @ shows[len(test.rows) :].T)
 
 
 def _split(images: LabelledImages, classes: list[str], targets: list[str]) -> Split:

@@ -103,7 +103,7 @@ class Exported:
         return [
             *self.unfitted,
             *self.int8.unreadable,
-            *(tasks.data.unreadable if tasks else []),
+            *(tasks.unreadable if tasks else []),
         ]
 
 

@@ -9,7 +9,7 @@ from lightly_contrawarp.data.sets.catalogue import (
     available_splits,
     open_set,
 )
-from lightly_contrawarp.data.sets.class_folders import open_folder
+from lightly_contrawarp.data.sets.class_folders import open_folder, split_folders
 from lightly_contrawarp.data.sets.fec import (
     FecFace,
     FecFaces,
@@ -28,4 +28,5 @@ __all__ = [
     "open_folder",
     "open_set",
     "read_fec_triplets",
+    "split_folders",
 ]

@@ -20,7 +20,7 @@ from lightly_contrawarp.data.labelled import LabelledImages
 from lightly_contrawarp.evaluation.encoders.encoders import Encoder
 from lightly_contrawarp.evaluation.encoders.features import Features, extract_features
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 class FeatureCache:
@@ -126,14 +126,15 @@ def _read(path: Path, key: str, count: int) -> Features | None:
             if str(file["key"]) != key:
                 return None
             features = Features(
-                file["values"], file["rows"], file["unreadable"].tolist()
+                file["values"],
+                file["rows"],
+                file["thumbnails"],
+                file["unreadable"].tolist(),
             )
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None  # missing, cut short, or with bits flipped (checksums tell)
-    fits = (
-        len(features.values) == len(features.rows) == count - len(features.unreadable)
-    )
-    return features if fits else None
+    lengths = {len(features.values), len(features.rows), len(features.thumbnails)}
+    return features if lengths == {count - len(features.unreadable)} else None
 
 
 def _write(path: Path, key: str, features: Features) -> None:
@@ -143,6 +144,7 @@ def _write(path: Path, key: str, features: Features) -> None:
         key=key,
         values=features.values,
         rows=features.rows,
+        thumbnails=features.thumbnails,
         unreadable=np.array(features.unreadable, dtype=np.str_),
     )
     atomic_write(path, content.getbuffer())

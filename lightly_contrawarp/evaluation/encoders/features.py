@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.evaluation.encoders.encoders import Encoder
+from lightly_contrawarp.evaluation.statistics.near_duplicates import thumbnail
 from lightly_contrawarp.training.resources import check_workers, explained_resources
 
 _Item = Image.Image | str
@@ -38,12 +39,14 @@ class Features(NamedTuple):
     Attributes:
         values: As the encoder returns them.
         rows: Their positions in the data set.
+        thumbnails: Small grey pictures of the images; see `near_duplicates`.
         unreadable: A line for each image that was left out because it could not be
             decoded; it names the file.
     """
 
     values: Shaped[NDArray[np.float32], "n d"]
     rows: Shaped[NDArray[np.int64], " n"]
+    thumbnails: Shaped[NDArray[np.uint8], "n pixels"]
     unreadable: list[str]
 
 
@@ -79,12 +82,14 @@ def extract_features(
         collate_fn=partial(_collate, prepare=encoder.prepare),
     )
     chunks: list[NDArray[np.float32]] = []
+    thumbnails: list[NDArray[np.uint8]] = []
     readable: list[bool] = []
     unreadable: list[str] = []
     with explained_resources("lower --batch-size, or take a smaller model"):
-        for batch, read, failures in loader:
+        for batch, small, read, failures in loader:
             if batch is not None:
                 chunks.append(encoder.embed(batch))
+            thumbnails += small
             readable += read
             unreadable += failures
             if on_progress:
@@ -96,7 +101,7 @@ def extract_features(
         raise InputError(
             f"{encoder.info.source}: returns NaN or infinite features; was it trained?"
         )
-    return Features(values, np.flatnonzero(readable), unreadable)
+    return Features(values, np.flatnonzero(readable), np.stack(thumbnails), unreadable)
 
 
 class _Attempts(Dataset[_Item]):
@@ -118,11 +123,12 @@ class _Attempts(Dataset[_Item]):
 
 def _collate(
     items: list[_Item], prepare: Callable[[list[Image.Image]], Any]
-) -> tuple[Any, list[bool], list[str]]:
+) -> tuple[Any, list[NDArray[np.uint8]], list[bool], list[str]]:
     # Preparing here, in the worker, lets a batch hold images of any size.
     images = [item for item in items if not isinstance(item, str)]
     return (
         prepare(images) if images else None,
+        [thumbnail(image) for image in images],
         [not isinstance(item, str) for item in items],
         [item for item in items if isinstance(item, str)],
     )

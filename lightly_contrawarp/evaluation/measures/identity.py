@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Shaped
@@ -14,6 +13,7 @@ from contrawarp_edge.core.errors import NotApplicableError
 from lightly_contrawarp.evaluation.statistics.arrays import Floats, Ints
 from lightly_contrawarp.evaluation.statistics.intervals import (
     Estimate,
+    grouped_interval,
     percentile_interval,
     resample_counts,
 )
@@ -21,6 +21,10 @@ from lightly_contrawarp.evaluation.statistics.neighbours import (
     cosine_blocks,
     precision_at,
     unit_rows,
+)
+from lightly_contrawarp.evaluation.statistics.verification import (
+    Pairs,
+    verification_aucs,
 )
 from lightly_contrawarp.evaluation.tables import (
     Table,
@@ -34,8 +38,6 @@ NEAREST = 10
 
 MAX_PAIRS = 100_000
 """Most pairs of each kind in the verification; of more, this many are drawn."""
-
-_PAIRS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
@@ -131,19 +133,9 @@ def _same_person_share(
     chance = float((others[queries] / (len(person) - 1)).mean())
     places = min(NEAREST, len(person) - 1)
     most_possible = float((np.minimum(others[queries], places) / places).mean())
-    count = np.bincount(person[queries], minlength=len(sizes))
-    total = np.bincount(person[queries], shares[queries], len(sizes))
-    with np.errstate(invalid="ignore"):  # a resample of people with one image each
-        resampled = [(c @ total) / (c @ count) for c in resample_counts(len(sizes))]
     value = float(shares[queries].mean())
-    return Estimate(value, percentile_interval(resampled), chance), most_possible
-
-
-class _Pairs(NamedTuple):
-    """Pairs of images: rows of the first and of the second ones."""
-
-    first: Shaped[Ints, " pairs"]
-    second: Shaped[Ints, " pairs"]
+    interval = grouped_interval(shares[queries], person[queries])
+    return Estimate(value, interval, chance), most_possible
 
 
 def _verification(
@@ -151,28 +143,11 @@ def _verification(
 ) -> Estimate:
     rng = np.random.default_rng(0)
     same, other = _same_pairs(person, rng), _other_pairs(person, rng)
-    scores = np.concatenate([_cosines(values, same), _cosines(values, other)])
-    levels, level = np.unique(scores, return_inverse=True)
-    of_same, of_other = level[: len(same.first)], level[len(same.first) :]
-    owner = person[same.first]
-    first, second = person[other.first], person[other.second]
-
-    def auc(weight: Shaped[NDArray[np.int64], " people"]) -> float:
-        """Each pair counts as often as its people are in the resample."""
-        hits = np.bincount(of_same, weight[owner], len(levels))
-        misses = np.bincount(of_other, weight[first] * weight[second], len(levels))
-        below = np.cumsum(misses) - misses / 2
-        pairs = hits.sum() * misses.sum()
-        return float(hits @ below / pairs) if pairs else np.nan
-
-    people = int(person.max()) + 1
-    resampled = [auc(counts) for counts in resample_counts(people)]
-    return Estimate(
-        auc(np.ones(people, np.int64)), percentile_interval(resampled), chance=0.5
-    )
+    areas = verification_aucs(unit_rows(values), person, [same], [other])
+    return Estimate(float(areas[0]), percentile_interval(areas[1:]), chance=0.5)
 
 
-def _same_pairs(person: Shaped[Ints, " n"], rng: np.random.Generator) -> _Pairs:
+def _same_pairs(person: Shaped[Ints, " n"], rng: np.random.Generator) -> Pairs:
     order = np.argsort(person, kind="stable")
     sizes = np.bincount(person)
     starts = np.cumsum(sizes) - sizes
@@ -183,40 +158,26 @@ def _same_pairs(person: Shaped[Ints, " n"], rng: np.random.Generator) -> _Pairs:
             for start, size in zip(starts, sizes, strict=True)
         ]
         first, second = order[np.concatenate(pairs, axis=1)]
-        return _Pairs(first, second)
+        return Pairs(first, second)
     drawn = rng.choice(len(sizes), MAX_PAIRS, p=per_person / per_person.sum())
     one = rng.integers(sizes[drawn])
     # The other one is any of the person's images but this: a step further, in a ring.
     two = (one + 1 + rng.integers(sizes[drawn] - 1)) % sizes[drawn]
-    return _Pairs(order[starts[drawn] + one], order[starts[drawn] + two])
+    return Pairs(order[starts[drawn] + one], order[starts[drawn] + two])
 
 
-def _other_pairs(person: Shaped[Ints, " n"], rng: np.random.Generator) -> _Pairs:
+def _other_pairs(person: Shaped[Ints, " n"], rng: np.random.Generator) -> Pairs:
     count = len(person)
     if count * (count - 1) // 2 <= MAX_PAIRS:
         first, second = np.triu_indices(count, 1)
         differ = person[first] != person[second]
-        return _Pairs(first[differ], second[differ])
+        return Pairs(first[differ], second[differ])
     found = [np.empty((2, 0), np.int64)]
     while sum(pairs.shape[1] for pairs in found) < MAX_PAIRS:
         pairs = rng.integers(count, size=(2, MAX_PAIRS))
         found.append(pairs[:, person[pairs[0]] != person[pairs[1]]])
     first, second = np.concatenate(found, axis=1)[:, :MAX_PAIRS]
-    return _Pairs(first, second)
-
-
-def _cosines(values: Shaped[Floats, "n d"], pairs: _Pairs) -> Shaped[Floats, " pairs"]:
-    unit = unit_rows(values)
-    return np.concatenate(
-        [
-            np.einsum("nd,nd->n", unit[pairs.first[block]], unit[pairs.second[block]])
-            for block in _slices(len(pairs.first), _PAIRS_AT_ONCE)
-        ]
-    )
-
-
-def _slices(count: int, size: int) -> list[slice]:
-    return [slice(start, start + size) for start in range(0, count, size)]
+    return Pairs(first, second)
 
 
 def _cosine_gap(

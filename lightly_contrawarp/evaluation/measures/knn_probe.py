@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Shaped
-from lightly.utils.benchmarking import knn_predict
+from scipy.sparse import csr_array
 from torch.nn import functional as F
 
 from lightly_contrawarp.evaluation.statistics.arrays import Floats, Ints
@@ -26,12 +26,18 @@ class KnnResult:
         k_used: Number of neighbours used: ``k`` or, if smaller, the training items.
         temperature: A neighbour of cosine s votes with weight exp(s / temperature).
         scores: Scores on the test set.
+        near_duplicates: Pairs of a test and a training item that were left out since
+            they are nearly the same image; None if nobody looked.
+        same_person: The same for pairs that show one person; None if people are not
+            known on both sides.
     """
 
     k: int
     k_used: int
     temperature: float
     scores: Scores
+    near_duplicates: int | None = None
+    same_person: int | None = None
 
 
 def knn_probe(
@@ -43,6 +49,8 @@ def knn_probe(
     num_classes: int,
     ks: Sequence[int] = (5, 20, 200),
     temperature: float = 0.07,
+    near_duplicates: csr_array | None = None,
+    same_person: csr_array | None = None,
 ) -> list[KnnResult]:
     """Classifies by a weighted vote of the training items of largest cosine.
 
@@ -54,6 +62,9 @@ def knn_probe(
         num_classes: Number of classes.
         ks: Numbers of neighbours; one larger than ``n`` is taken as ``n``.
         temperature: A neighbour of cosine s votes with weight exp(s / temperature).
+        near_duplicates: Sparse booleans ``[t, n]`` that mark neighbours of no merit: an
+            item has no vote on its near-duplicates.
+        same_person: The same for items that show one person.
 
     Returns:
         A result for each entry of ``ks``.
@@ -61,16 +72,31 @@ def knn_probe(
     bank = F.normalize(torch.from_numpy(train_x), dim=1).T.contiguous()
     queries = F.normalize(torch.from_numpy(test_x), dim=1)
     labels = torch.from_numpy(train_y)
-    results = []
-    for k in ks:
-        k_used = min(k, len(train_x))
-        best = [
-            knn_predict(block, bank, labels, num_classes, k_used, temperature)[:, 0]
-            for block in torch.split(queries, _QUERIES_AT_ONCE)
-        ]
-        scores = score(test_y, torch.cat(best).numpy(), num_classes=num_classes)
-        results.append(KnnResult(k, k_used, temperature, scores))
-    return results
+    left_out = [mask for mask in (near_duplicates, same_person) if mask is not None]
+    used = [min(k, len(train_x)) for k in ks]
+    predicted: list[list[torch.Tensor]] = [[] for _ in ks]
+    for start in range(0, len(queries), _QUERIES_AT_ONCE):
+        rows = slice(start, start + _QUERIES_AT_ONCE)
+        cosines = queries[rows] @ bank
+        for mask in left_out:
+            cosines[torch.from_numpy(mask[rows].toarray())] = -torch.inf
+        best, places = cosines.topk(max(used))
+        weights = (best / temperature).exp()  # 0 for what was left out
+        for position, k in enumerate(used):
+            votes = torch.zeros(len(best), num_classes)
+            votes.scatter_add_(1, labels[places[:, :k]], weights[:, :k])
+            predicted[position].append(votes.argmax(dim=1))
+    return [
+        KnnResult(
+            k,
+            k_used,
+            temperature,
+            score(test_y, torch.cat(blocks).numpy(), num_classes=num_classes),
+            None if near_duplicates is None else int(near_duplicates.nnz),
+            None if same_person is None else int(same_person.nnz),
+        )
+        for k, k_used, blocks in zip(ks, used, predicted, strict=True)
+    ]
 
 
 def table(results: Mapping[str, list[KnnResult]]) -> Table:
@@ -82,7 +108,17 @@ def table(results: Mapping[str, list[KnnResult]]) -> Table:
     first = next(iter(results.values()))
     return encoder_table(
         "Nearest neighbours",
-        "Accuracy of a weighted vote of the nearest training images.",
+        "Accuracy of a weighted vote of the nearest training images; and how many "
+        "pairs of a test and a training image were left out, as nearly the same image "
+        "or as the same person.",
         results,
-        {f"k = {one.k}": cell(position) for position, one in enumerate(first)},
+        {
+            **{f"k = {one.k}": cell(position) for position, one in enumerate(first)},
+            "near-duplicates": lambda result: _count(result[0].near_duplicates),
+            "same person": lambda result: _count(result[0].same_person),
+        },
     )
+
+
+def _count(number: int | None) -> str:
+    return "-" if number is None else f"{number:,}"

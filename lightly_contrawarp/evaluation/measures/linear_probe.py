@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Shaped
@@ -16,7 +16,11 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from contrawarp_edge.core.errors import NotApplicableError
-from lightly_contrawarp.evaluation.statistics.arrays import Floats, Ints
+from lightly_contrawarp.evaluation.statistics.arrays import Floats, Ints, Mask
+from lightly_contrawarp.evaluation.statistics.calibration import (
+    Calibration,
+    calibration,
+)
 from lightly_contrawarp.evaluation.statistics.intervals import percentile_interval
 from lightly_contrawarp.evaluation.statistics.scores import (
     ScoreMeans,
@@ -24,7 +28,13 @@ from lightly_contrawarp.evaluation.statistics.scores import (
     resample_scores,
     score,
 )
-from lightly_contrawarp.evaluation.tables import SCORE_COLUMNS, Table, encoder_table
+from lightly_contrawarp.evaluation.tables import (
+    SCORE_COLUMNS,
+    Table,
+    encoder_table,
+    estimate_cell,
+    percent,
+)
 
 C_GRID: tuple[float, ...] = tuple(10.0**power for power in range(-3, 4))
 """Inverse strengths of the L2 penalty that the linear probe chooses from."""
@@ -57,11 +67,17 @@ class LinearProbeResult(ScoreMeans):
         spread: Standard deviation of the accuracy between runs; 0 for a single run.
         feature_size: Number of features of an item.
         runs: One entry for each seed.
+        accuracy_without_duplicates: Accuracy on the test items that have no
+            near-duplicate among the training items; None if there are none, or if
+            nobody looked.
+        calibration: How far to trust the probabilities of the test items.
     """
 
     spread: float
     feature_size: int
     runs: list[LinearProbeRun]
+    accuracy_without_duplicates: float | None = None
+    calibration: Calibration | None = None
 
 
 def linear_probe(
@@ -72,6 +88,7 @@ def linear_probe(
     *,
     seeds: Sequence[int],
     num_classes: int,
+    duplicated: Shaped[Mask, " t"] | None = None,
 ) -> LinearProbeResult:
     """Fits multinomial logistic regression on standardised features.
 
@@ -85,20 +102,31 @@ def linear_probe(
         test_y: Their classes, in the same numbering.
         seeds: Each draws another held-out tenth.
         num_classes: Number of classes.
+        duplicated: Which test items have a near-duplicate among the training items.
 
     Raises:
         NotApplicableError: If fewer than two classes have at least two training items.
     """
     choices = {seed: choose_c(train_x, train_y, seed=seed) for seed in seeds}
-    predicted = {
-        c: fit_probe(train_x, train_y, c).predict(test_x)
-        for c in sorted(set(choices.values()))
-    }
-    return summarise_runs(
+    predicted, confidence = {}, {}
+    for c in sorted(set(choices.values())):
+        probe = fit_probe(train_x, train_y, c)
+        predicted[c] = probe.predict(test_x)
+        confidence[c] = probe.predict_proba(test_x).max(axis=1)
+    result = summarise_runs(
         [(seed, c, predicted[c]) for seed, c in choices.items()],
         test_y,
         num_classes=num_classes,
         feature_size=train_x.shape[1],
+    )
+    right = {c: labels == test_y for c, labels in predicted.items()}
+    alone = None
+    if duplicated is not None and not duplicated.all():
+        alone = float(np.mean([right[c][~duplicated] for c in choices.values()]))
+    return replace(
+        result,
+        accuracy_without_duplicates=alone,
+        calibration=calibration([(confidence[c], right[c]) for c in choices.values()]),
     )
 
 
@@ -184,14 +212,25 @@ def table(results: Mapping[str, LinearProbeResult]) -> Table:
     """Lays out results by the name of the encoder."""
     columns: dict[str, Callable[[LinearProbeResult], str]] = {
         **SCORE_COLUMNS,
+        "without duplicates": lambda result: _share(result.accuracy_without_duplicates),
+        "calibration error": lambda result: estimate_cell(
+            result.calibration and result.calibration.error
+        ),
         "features": lambda result: f"{result.feature_size:,}",
     }
     return encoder_table(
         "Linear probe",
-        "Logistic regression on standardised frozen features.",
+        "Logistic regression on standardised frozen features. Without duplicates: the "
+        "accuracy on test images without a near-duplicate to learn from. Calibration "
+        "error: how far its probabilities are from the share that is right; less is "
+        "better.",
         results,
         columns,
     )
+
+
+def _share(fraction: float | None) -> str:
+    return "-" if fraction is None else percent(fraction)
 
 
 def _classifier(c: float) -> Pipeline:

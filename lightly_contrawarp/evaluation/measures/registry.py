@@ -9,23 +9,28 @@ from functools import partial
 from typing import Any
 
 from jaxtyping import Shaped
+from scipy.sparse import csr_array
 
 from lightly_contrawarp.data.sets import FecTriplets
 from lightly_contrawarp.evaluation.encoders.encoders import Encoder, TorchEncoder
 from lightly_contrawarp.evaluation.encoders.features import Features
 from lightly_contrawarp.evaluation.measures import (
+    expression_verification,
     few_label,
     fine_tuning,
     identity,
     knn_probe,
     linear_probe,
+    nearest,
     regression,
     retrieval,
     triplets,
 )
 from lightly_contrawarp.evaluation.settings import EvaluationSettings
-from lightly_contrawarp.evaluation.splits import Split
+from lightly_contrawarp.evaluation.splits import Split, same_person
+from lightly_contrawarp.evaluation.statistics import calibration
 from lightly_contrawarp.evaluation.statistics.arrays import Floats, Ints
+from lightly_contrawarp.evaluation.statistics.near_duplicates import THRESHOLD
 from lightly_contrawarp.evaluation.tables import Table
 
 
@@ -40,15 +45,32 @@ class Need(Enum):
 
 
 @dataclass(frozen=True)
-class Embedded:
-    """What measures are taken on.
+class Searched:
+    """What measures of search are taken on.
+
+    Attributes:
+        test: The items that are searched.
+        test_x: Their features, float32.
+    """
+
+    test: Split
+    test_x: Shaped[Floats, "t d"]
+
+    @property
+    def meets(self) -> set[Need]:
+        """What is there."""
+        return set() if self.test.people is None else {Need.PEOPLE}
+
+
+@dataclass(frozen=True)
+class Embedded(Searched):
+    """What all measures are taken on.
 
     Attributes:
         encoder: The encoder.
         train: The items to learn from.
         train_x: Their features, float32.
-        test: The items to be scored on.
-        test_x: Their features, float32.
+        near_duplicates: Which test items have which near-duplicates among them.
         settings: How to measure.
         triplets: Features of the faces of triplets, and the triplets, if there are any.
     """
@@ -56,8 +78,7 @@ class Embedded:
     encoder: Encoder
     train: Split
     train_x: Shaped[Floats, "n d"]
-    test: Split
-    test_x: Shaped[Floats, "t d"]
+    near_duplicates: csr_array
     settings: EvaluationSettings
     triplets: tuple[Features, FecTriplets] | None = None
 
@@ -82,14 +103,13 @@ class Embedded:
     def meets(self) -> set[Need]:
         """What is there, or is asked for."""
         found = {
-            Need.PEOPLE: self.test.people is not None,
             Need.TARGETS: bool(self.train.targets),
             Need.TRIPLETS: self.triplets is not None,
             Need.FEW_LABEL: self.settings.few_label,
             Need.FINE_TUNING: self.settings.fine_tuning is not None
             and isinstance(self.encoder, TorchEncoder),
         }
-        return {need for need, is_met in found.items() if is_met}
+        return super().meets | {need for need, is_met in found.items() if is_met}
 
 
 @dataclass(frozen=True)
@@ -98,7 +118,8 @@ class Measure:
 
     Attributes:
         result: Type of what it gives: a dataclass, or a list of them.
-        run: Takes it on an `Embedded`; raises `InputError` if the data are too few.
+        run: Takes it on an `Embedded`, or one of `SEARCH_MEASURES` on a `Searched`;
+            raises `InputError` if the data are too few.
         table: Lays out results by the name of the encoder.
         need: What it cannot do without, besides labels.
         choices: Fixed choices, to be noted beside the settings.
@@ -114,14 +135,51 @@ class Measure:
 LINEAR_PROBE = "linear_probe"
 """The measure that is always there: an error where it cannot be taken."""
 
+SEARCH_MEASURES: dict[str, Measure] = {
+    "retrieval_other_people": Measure(
+        retrieval.RetrievalResult,
+        lambda on: retrieval.retrieval(
+            on.test_x, on.test.labels, identities=on.test.people
+        ),
+        partial(retrieval.table, other_people=True),
+        Need.PEOPLE,
+    ),
+    "expression_verification": Measure(
+        expression_verification.ExpressionVerificationResult,
+        lambda on: expression_verification.expression_verification(
+            on.test_x, on.test.labels, on.test.people, on.test.classes
+        ),
+        expression_verification.table,
+        Need.PEOPLE,
+        {"most_expression_pairs": expression_verification.MAX_PAIRS},
+    ),
+    "nearest": Measure(
+        nearest.NearestResult,
+        lambda on: nearest.nearest(on.test_x, on.test.labels, on.test.people),
+        nearest.table,
+        Need.PEOPLE,
+    ),
+    "identity": Measure(
+        identity.IdentityResult,
+        lambda on: identity.identity_leakage(on.test_x, on.test.labels, on.test.people),
+        identity.table,
+        Need.PEOPLE,
+        {"most_verification_pairs": identity.MAX_PAIRS},
+    ),
+}
+"""The measures that need no probe: those of a set that is only searched."""
+
 MEASURES: dict[str, Measure] = {
     LINEAR_PROBE: Measure(
         linear_probe.LinearProbeResult,
         lambda on: linear_probe.linear_probe(
-            *on.labelled, seeds=on.settings.seeds, num_classes=on.num_classes
+            *on.labelled,
+            seeds=on.settings.seeds,
+            num_classes=on.num_classes,
+            duplicated=on.near_duplicates.sum(axis=1) > 0,
         ),
         linear_probe.table,
-        choices={"c_grid": linear_probe.C_GRID},
+        choices={"c_grid": linear_probe.C_GRID, "calibration_bins": calibration.BINS},
     ),
     "knn": Measure(
         list[knn_probe.KnnResult],
@@ -130,8 +188,11 @@ MEASURES: dict[str, Measure] = {
             num_classes=on.num_classes,
             ks=on.settings.ks,
             temperature=on.settings.temperature,
+            near_duplicates=on.near_duplicates,
+            same_person=same_person(on.test, on.train),
         ),
         knn_probe.table,
+        choices={"near_duplicate_correlation": THRESHOLD},
     ),
     "few_label": Measure(
         list[few_label.FewLabelResult],
@@ -158,21 +219,7 @@ MEASURES: dict[str, Measure] = {
         lambda on: retrieval.retrieval(on.test_x, on.test.labels),
         retrieval.table,
     ),
-    "retrieval_other_people": Measure(
-        retrieval.RetrievalResult,
-        lambda on: retrieval.retrieval(
-            on.test_x, on.test.labels, identities=on.test.people
-        ),
-        partial(retrieval.table, other_people=True),
-        Need.PEOPLE,
-    ),
-    "identity": Measure(
-        identity.IdentityResult,
-        lambda on: identity.identity_leakage(on.test_x, on.test.labels, on.test.people),
-        identity.table,
-        Need.PEOPLE,
-        {"most_verification_pairs": identity.MAX_PAIRS},
-    ),
+    **SEARCH_MEASURES,
     "actions": Measure(
         regression.RegressionResult,
         lambda on: regression.regression_probe(

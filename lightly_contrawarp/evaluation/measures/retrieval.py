@@ -34,7 +34,8 @@ class RetrievalResult:
     """How good a search by expression is.
 
     All measures are macro means: the mean over the queries of a class, and then over
-    the classes. Intervals come from resampling the queries.
+    the classes. Intervals come from resampling the people, or the queries if it is not
+    known who they show.
 
     Attributes:
         queries: Number of queries.
@@ -65,8 +66,8 @@ def retrieval(
     Args:
         values: Features of the images.
         labels: Their classes.
-        identities: Who each image shows: leaves out images of the person of the
-            query.
+        identities: Who each image shows, any integers: leaves out images of the
+            person of the query.
 
     Raises:
         NotApplicableError: If no image has a candidate of its class.
@@ -80,8 +81,11 @@ def retrieval(
         )
     measured, chance, queried = measured[used], chance[used], labels[used]
     members = (queried == np.unique(queried)[:, None]).astype(np.float64)
+    # Who or what is drawn anew; images of one person are not independent.
+    units = np.arange(len(labels)) if identities is None else identities
+    names, unit = np.unique(units[used], return_inverse=True)
     resampled = np.array(
-        [_macro(members * c, measured) for c in resample_counts(len(queried))]
+        [_macro(members * c[unit], measured) for c in resample_counts(len(names))]
     )
     at_1, at_10, average = (
         Estimate(float(value), percentile_interval(column), float(by_chance))

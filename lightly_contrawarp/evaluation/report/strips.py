@@ -26,10 +26,12 @@ class Strips:
 
     Args:
         test: The readable images of the test set.
+        other_people: Whether to leave out images of the person of the query.
     """
 
-    def __init__(self, test: Split) -> None:
+    def __init__(self, test: Split, *, other_people: bool = False) -> None:
         self._test = test
+        self._other_people = other_people
         self._pictures: dict[int, str] = {}
 
     @cached_property
@@ -57,7 +59,10 @@ class Strips:
         for query in self.queries.tolist():
             scores = unit @ unit[query]
             scores[query] = -np.inf
-            best = np.argsort(-scores, kind="stable")[: min(HITS, len(unit) - 1)]
+            if self._other_people and people is not None:
+                scores[people == people[query]] = -np.inf
+            candidates = int(np.isfinite(scores).sum())
+            best = np.argsort(-scores, kind="stable")[: min(HITS, candidates)]
             found.append(
                 {
                     "picture": self._picture(query),

@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Shaped
 from numpy.typing import ArrayLike, NDArray
 
+from lightly_contrawarp.evaluation.statistics.arrays import Ints
+
 Interval = tuple[float, float]
 
 RESAMPLES = 1000
@@ -57,6 +59,24 @@ def percentile_interval(statistics: ArrayLike) -> Interval:
     """
     low, high = np.nanpercentile(np.asarray(statistics, dtype=np.float64), [2.5, 97.5])
     return float(low), float(high)
+
+
+def grouped_interval(
+    values: Shaped[NDArray[np.floating], " n"], groups: Shaped[Ints, " n"]
+) -> Interval:
+    """The interval of a mean if whole groups are resampled, such as people.
+
+    Args:
+        values: One value for each item.
+        groups: The group of each item, from 0; a number may have no item.
+
+    Returns:
+        The lower and the upper end.
+    """
+    size, total = np.bincount(groups), np.bincount(groups, values)
+    with np.errstate(invalid="ignore"):  # a resample of groups without an item
+        means = [(c @ total) / (c @ size) for c in resample_counts(len(size))]
+    return percentile_interval(means)
 
 
 def bootstrap_interval(values: Shaped[NDArray[np.floating], " n"]) -> Interval:

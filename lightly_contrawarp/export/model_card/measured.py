@@ -11,11 +11,13 @@ import numpy as np
 
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.regular_files import problem_of
+from lightly_contrawarp.evaluation.encoder_result import EncoderResult
 from lightly_contrawarp.evaluation.measures.linear_probe import LinearProbeResult
 from lightly_contrawarp.evaluation.results import (
     DataFacts,
-    EncoderResult,
     Results,
+    SearchedFacts,
+    searched_tables,
     tables,
 )
 from lightly_contrawarp.evaluation.tables import Table, percent
@@ -26,24 +28,33 @@ class Measured:
     """Results of one evaluation.
 
     Attributes:
-        data: The facts about the labelled set.
+        data: The facts about the labelled set; None if sets were only searched.
+        searched: The facts about sets that were only searched, by name.
         results: The measures by the name of the encoder: the model itself, and
             untrained encoders beside it.
         own: Names in ``results`` of the model itself.
     """
 
-    data: DataFacts
+    data: DataFacts | None
+    searched: dict[str, SearchedFacts]
     results: dict[str, EncoderResult]
     own: list[str]
 
     def tables(self) -> list[Table]:
         """The measures, and the errors by class of the linear probe."""
-        return [*tables(self.results), _errors_by_class(self)]
+        errors = [_errors_by_class(self, self.data)] if self.data else []
+        return [*tables(self.results), *errors]
+
+    def searched_tables(self) -> dict[str, list[Table]]:
+        """The measures of sets that were only searched, by their names."""
+        return searched_tables(self.results)
 
     @property
     def has_identity(self) -> bool:
         """Whether identity leakage of the model was measured."""
-        return any("identity" in self.results[name].measures for name in self.own)
+        own = [self.results[name] for name in self.own]
+        places = [place for one in own for place in (one, *one.searched.values())]
+        return any("identity" in place.measures for place in places)
 
 
 def read_evaluation(path: Path, fingerprints: Collection[str]) -> Measured:
@@ -101,11 +112,11 @@ def select_results(results: Results, fingerprints: Collection[str]) -> Measured:
         for name, result in results.encoders.items()
         if name in own or result.encoder.kind == "random"
     }
-    return Measured(results.data, chosen, own)
+    return Measured(results.data, results.searched, chosen, own)
 
 
-def _errors_by_class(measured: Measured) -> Table:
-    counts = measured.data.test.images_by_class
+def _errors_by_class(measured: Measured, data: DataFacts) -> Table:
+    counts = data.test.images_by_class
     return Table(
         title="Errors by class",
         note="Share of the test images of a class that the linear probe takes for "
@@ -120,7 +131,7 @@ def _errors_by_class(measured: Measured) -> Table:
                     for one in measured.own
                 ),
             ]
-            for label, name in enumerate(measured.data.classes)
+            for label, name in enumerate(data.classes)
         ],
     )
 
