@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -42,7 +43,7 @@ class Learner(nn.Module):
 
 
 class Supervised(Learner):
-    """Cross-entropy of one view."""
+    """Cross-entropy of both views of each face."""
 
     def __init__(
         self, variant: Variant, backbone: str, size: int, classes: int
@@ -54,8 +55,10 @@ class Supervised(Learner):
         return [self.model.backbone, self.head]
 
     def loss(self, batch: Images) -> Tensor:
-        view = self.views(batch.pixels)[0]
-        return F.cross_entropy(self.head(self.model(view)).float(), batch.labels)
+        views = self.views(batch.pixels)
+        images = torch.cat(views).contiguous(memory_format=torch.channels_last)
+        answers = self.head(self.model(images)).float()
+        return F.cross_entropy(answers, batch.labels.repeat(len(views)))
 
 
 def make_learner(variant: Variant, backbone: str, size: int, classes: int) -> Learner:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 ABSOLUTE = ("lfw_auc", "lfw_identity", "calibration")
@@ -29,17 +30,15 @@ class Mean:
     high: float = float("nan")
 
     @classmethod
-    def of(
-        cls, values: Sequence[float], intervals: Sequence[Sequence[float]] = ()
-    ) -> Mean:
+    def of(cls, values: Sequence[float], intervals: ArrayLike = ()) -> Mean:
         """The mean of at least one value, and the intervals of each, if known."""
         mean, count = float(np.mean(values)), len(values)
         if count > 2:
             quantile = stats.t.ppf(0.975, count - 1)
             half = float(quantile * np.std(values, ddof=1) / np.sqrt(count))
             return cls(mean, mean - half, mean + half)
-        if intervals:
-            return cls(mean, *map(float, np.mean(intervals, axis=0)))
+        if np.size(intervals):
+            return cls(mean, *map(float, np.mean(np.asarray(intervals), axis=0)))
         return cls(mean)
 
     def is_apart_from(self, other: Mean) -> bool:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from lightly_contrawarp.models.embedding.head import fit_head
 from tqdm import tqdm
 
 from benchmarks.facts import commit, hardware, versions
@@ -27,6 +26,7 @@ from benchmarks.quality.variants import ABLATION, CONTROLS, MAIN, Variant
 from contrawarp_edge.core.files import atomic_write_text
 from contrawarp_edge.inputs.images import FACES_CSV
 from lightly_contrawarp.models.checkpoint import CHECKPOINT_KEY, HEAD_KEY
+from lightly_contrawarp.models.embedding.head import fit_head
 from lightly_contrawarp.training.lightning import AtomicCheckpointIO
 
 PARTS = {"main": MAIN, "controls": CONTROLS, "ablation": ABLATION}
@@ -209,7 +209,9 @@ def train_run(task: Task, plan: Plan) -> Trained:
 
     run.train(train.to(run.device), plan.out / f"{task.name}.state", measure)
     features = {name: encode(run.backbone, one, size) for name, one in sets.items()}
-    head = fit_head(training_rows(features["train"].spatial))
+    head = fit_head(
+        training_rows(features["train"].spatial), run.settings.embedding_dim
+    )
     weights = {f"backbone.{k}": v for k, v in run.backbone.state_dict().items()}
     content = {
         CHECKPOINT_KEY: run.learner.model.info.to_dict(),

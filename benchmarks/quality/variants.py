@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lightly_contrawarp.models.presets import PRESETS
+from lightly_contrawarp.models.settings import ModelSettings
+from lightly_contrawarp.transforms.action_warp import ActionWarp
+from lightly_contrawarp.transforms.contrawarp_transform import ContraWarpTransform
+from lightly_contrawarp.transforms.local_warp import LocalWarp
 
 Settings = Mapping[str, Any]
 
@@ -34,6 +38,16 @@ class Variant:
     supervised: bool = False
     trained: bool = True
     heads: bool = False
+
+    def transform(self, settings: ModelSettings) -> ContraWarpTransform:
+        """Makes the views that a model with some settings wants."""
+        kind = ActionWarp if settings.warp == "actions" else LocalWarp
+        return ContraWarpTransform(
+            settings.input_size,
+            settings.num_negatives,
+            settings.pairing,
+            warp=kind(**self.warp),
+        )
 
 
 _SIMCLR: Settings = {"num_negatives": 0, "action_weight": 0.0}
