@@ -29,6 +29,8 @@ class Clock:
     def perf_counter(self) -> float:
         return self.now
 
+    monotonic = perf_counter
+
     def sleep(self, seconds: float) -> None:
         self.now += seconds
 
