@@ -138,6 +138,7 @@ class Symmetric(Learner):
 
 def both_networks(model: ContraWarp, views: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Predictions and target projections ``[V, B, D]`` of all views."""
+    assert model.projection_head is not None
     assert model.prediction_head is not None
     assert model.target is not None
     images = torch.cat(list(views)).contiguous(memory_format=torch.channels_last)
@@ -233,6 +234,7 @@ class Mined(Learner):
         self, batch: Images, progress: float, neighbours: Images | None = None
     ) -> Tensor:
         images, size = batch.pixels, len(batch.labels)
+        assert self.model.projection_head is not None
         warp = self.views.transform.warp
         still, *moved = (warp.draw(size) for _ in range(5))
         still = still.stilled()
