@@ -66,7 +66,7 @@ def test_a_number_out_of_range(option: str, value: object, tmp_path: Path) -> No
             "--pairing 'single' needs --num-negatives of 1 or more",
         ),
         (
-            ("--num-negatives", 0, "--negatives-from", "face"),
+            ("--num-negatives", 0, "--negatives-from", "face", "--positive-weight", 0),
             "nothing is left to learn: without negatives, --positive-weight has to be "
             "above 0, or --negatives-from 'batch'",
         ),

@@ -6,12 +6,13 @@ import torch
 from sklearn.metrics import mean_squared_error, r2_score
 from torch import Tensor, nn
 
+from helpers_training import ACTION, NT_XENT
 from lightly_contrawarp import ActionHead, ContraWarpLoss
 from lightly_contrawarp.loss.of_views import warped_and_not
 
 B, M, A, D = 6, 3, 4, 16
 
-only_actions = ContraWarpLoss(positive_weight=0, negative_weight=0)
+only_actions = ContraWarpLoss(**ACTION)
 
 
 def drawn(batch: int = B) -> Tensor:
@@ -59,10 +60,10 @@ def test_knows_nothing_at_first() -> None:
 def test_the_weight_adds_the_term_to_the_others() -> None:
     q0, q1 = torch.randn(2, B, M + 1, D)
     predicted, actions = torch.randn(B, M, A), drawn()
-    terms = ContraWarpLoss(action_weight=0.3).terms(
+    terms = ContraWarpLoss(**{**NT_XENT, "action_weight": 0.3}).terms(
         (q0, q1), predicted_actions=predicted, actions=actions
     )
-    alone = ContraWarpLoss(action_weight=0)((q0, q1))
+    alone = ContraWarpLoss(**NT_XENT)((q0, q1))
     torch.testing.assert_close(terms.loss, alone + 0.3 * terms.action)
     assert not terms.action.requires_grad
 
@@ -147,4 +148,4 @@ def test_wrong_inputs() -> None:
     with pytest.raises(ValueError, match=r"got \[6, 3, 4\] and \[6, 3, 5\]"):
         only_actions(predicted_actions=torch.zeros(B, M, A + 1), actions=actions)
     with pytest.raises(ValueError, match="give projections"):
-        ContraWarpLoss(negative_weight=1)(predicted_actions=actions, actions=actions)
+        ContraWarpLoss(**NT_XENT)(predicted_actions=actions, actions=actions)

@@ -9,6 +9,7 @@ import torch
 from lightly.loss import NegativeCosineSimilarity
 
 from contrawarp_edge.core.errors import InputError
+from helpers_training import NT_XENT
 from lightly_contrawarp import ContraWarpLoss
 
 B, K, D = 6, 3, 16
@@ -119,7 +120,7 @@ def test_negatives_from_the_batch_match_numpy() -> None:
     assert result.loss.item() == pytest.approx(
         0.7 * result.positive.item() + 2.0 * expected, rel=1e-5
     )
-    alone = ContraWarpLoss(temperature=0.2).terms((q0, q1))
+    alone = ContraWarpLoss(**NT_XENT, temperature=0.2).terms((q0, q1))
     torch.testing.assert_close(alone.loss, result.negative)
     cosine = (views[: B * K] * views[B * K :]).sum(1).mean()
     assert alone.cosine_positive.item() == pytest.approx(cosine, rel=1e-5, abs=1e-6)
@@ -129,7 +130,7 @@ def test_negatives_from_the_batch_match_numpy() -> None:
 
 def test_gradient_reaches_both_sides_of_online_projections() -> None:
     q0, q1, negatives = (t.requires_grad_() for t in (*inputs()[:2], inputs()[4]))
-    loss = ContraWarpLoss(negatives_from="face")
+    loss = ContraWarpLoss(**NT_XENT, negatives_from="face")
     loss((q0, q1), negatives=negatives).backward()
     assert all(t.grad.abs().sum() > 0 for t in (q0, q1, negatives))
 
@@ -200,15 +201,15 @@ def test_wrong_shapes(change: dict[int, tuple[int, ...]], message: str) -> None:
 def test_missing_inputs() -> None:
     q0, q1, p0, p1, negatives = inputs()
     with pytest.raises(ValueError, match="give projections, or predictions"):
-        ContraWarpLoss()()
+        ContraWarpLoss(**NT_XENT)()
     with pytest.raises(ValueError, match="given together"):
-        ContraWarpLoss()((q0, q1), predictions=(p0, p1))
+        ContraWarpLoss(**NT_XENT)((q0, q1), predictions=(p0, p1))
     with pytest.raises(ValueError, match="positive_weight needs predictions"):
         ContraWarpLoss(positive_weight=1.0)((q0, q1))
     with pytest.raises(ValueError, match="needs projections, paired"):
-        ContraWarpLoss()(**byol([q0, q1, p0, p1]))
+        ContraWarpLoss(**NT_XENT)(**byol([q0, q1, p0, p1]))
     with pytest.raises(ValueError, match="needs projections, paired"):
-        ContraWarpLoss()((q0, q1), negatives=negatives)
+        ContraWarpLoss(**NT_XENT)((q0, q1), negatives=negatives)
     paired = torch.randn(2, B, K, D)
     with pytest.raises(ValueError, match="must be None with paired warps"):
         criterion()(**byol([*paired, *paired, torch.randn(B, K, D)]))
@@ -228,4 +229,4 @@ def test_wrong_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(torch.distributed, "is_available", lambda: False)
         with pytest.raises(ValueError, match="distributed"):
-            ContraWarpLoss(gather_distributed=True)
+            ContraWarpLoss(**NT_XENT, gather_distributed=True)

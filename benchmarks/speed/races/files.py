@@ -112,9 +112,9 @@ def contenders(
     scan: ImageScan, scratch: Path, scale: Scale, device: str, workers: int
 ) -> dict[str, Callable[[], object]]:
     """An epoch with each way to make views."""
-    transform = ContraWarpTransform(SIZE)
+    transform, batch = ContraWarpTransform(SIZE), scale.files_batch
     loader_of: Any = lambda transform: build_loader(  # noqa: E731
-        scan, scratch / "skipped.tsv", input_size=SIZE, batch_size=scale.files_batch,
+        scan, scratch / "skipped.tsv", input_size=SIZE, batch_size=batch,
         workers=workers, transform=transform,
     )  # fmt: skip
     decoding, viewing = loader_of(None), loader_of(transform)
@@ -122,7 +122,8 @@ def contenders(
     model = OurStep(scale.files_backbone, input_size=SIZE, channels_last=True)
     step = step_of(model, device)
     batched = ContraWarpBatchTransform(transform)
-    resident = [torch.randn(scale.files_batch, 3, SIZE, SIZE, device=device)] * _VIEWS
+    resident = [torch.randn(batch, 3, SIZE, SIZE, device=device)] * _VIEWS
+    actions = [torch.randn(batch, 1, len(model.actions), device=device)]
 
     def placed(loader: Any) -> Iterator[Any]:
         for content, _ in loader:
@@ -133,11 +134,12 @@ def contenders(
 
     def plain(images: Tensor) -> list[Tensor]:
         view = TF.resize(images, [SIZE, SIZE]) / 255
-        return [TF.normalize(view, **IMAGENET_NORMALIZE)] * _VIEWS
+        views = [TF.normalize(view, **IMAGENET_NORMALIZE)] * _VIEWS
+        return views + [moved[: len(images)] for moved in actions]
 
     return {
         PLAIN: lambda: [step(plain(images)) for images in placed(decoding)],
         DEVICE: lambda: [step(batched(images)) for images in placed(decoding)],
         WORKERS: lambda: [step(views) for views in placed(viewing)],
-        STEP: lambda: [step(resident) for _ in range(len(decoding))],
+        STEP: lambda: [step(resident + actions) for _ in range(len(decoding))],
     }
