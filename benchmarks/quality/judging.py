@@ -13,12 +13,12 @@ from benchmarks.quality.images import Images
 from benchmarks.quality.learners import warped
 from lightly_contrawarp import LocalWarp
 from lightly_contrawarp.data.synthetic import ACTIONS, DrawnFaces
-from lightly_contrawarp.evaluation.encoders.spatial import SpatialFeatures
 from lightly_contrawarp.evaluation.measures.identity import identity_leakage
 from lightly_contrawarp.evaluation.measures.knn_probe import knn_probe
 from lightly_contrawarp.evaluation.measures.linear_probe import fit_probe, linear_probe
 from lightly_contrawarp.evaluation.measures.regression import regression_probe
 from lightly_contrawarp.evaluation.measures.retrieval import retrieval
+from lightly_contrawarp.models.embedding.spatial import SpatialFeatures
 from lightly_contrawarp.models.preprocessing import preprocess
 
 Values = NDArray[np.float32]
