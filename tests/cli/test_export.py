@@ -23,9 +23,7 @@ def test_says_what_it_wrote(
     path, result = small_export
     assert result.exit_code == 0, result.output
     (hint,) = result.stderr.splitlines()
-    assert hint.startswith(
-        f"{small_checkpoint}: has no embedding head, so that its poo"
-    )
+    assert hint.startswith(f"{small_checkpoint}: has no embedding head, so ")
     info = Embedder(path).info
     assert (info.backbone, info.input_size, info.dim) == ("small", 48, 128)
     assert info.commercial_use == "no"
