@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lightly_contrawarp.loss.settings import Contrast, NegativeForm
     from lightly_contrawarp.models.checkpoint import load_backbone
     from lightly_contrawarp.models.contrawarp import ContraWarp
+    from lightly_contrawarp.transforms.action_warp import ActionWarp
     from lightly_contrawarp.transforms.contrawarp_transform import ContraWarpTransform
     from lightly_contrawarp.transforms.local_warp import LocalWarp
     from lightly_contrawarp.transforms.view_transform import ContraWarpViewTransform
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ActionHead",
+    "ActionWarp",
     "ContraWarp",
     "ContraWarpLoss",
     "ContraWarpTransform",
@@ -31,6 +33,7 @@ __all__ = [
 
 _HOMES = {
     "ActionHead": "loss.actions",
+    "ActionWarp": "transforms.action_warp",
     "ContraWarp": "models.contrawarp",
     "ContraWarpLoss": "loss.contrawarp_loss",
     "ContraWarpTransform": "transforms.contrawarp_transform",

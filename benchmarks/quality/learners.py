@@ -20,13 +20,13 @@ from lightly_contrawarp import (
 from lightly_contrawarp.loss.cosines import unit
 from lightly_contrawarp.models.target_network import TargetNetwork
 from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransform
-from lightly_contrawarp.transforms.bumps import WarpParameters
-from lightly_contrawarp.transforms.pixels import to_unit_range
-from lightly_contrawarp.transforms.sampling_grid import (
+from lightly_contrawarp.transforms.geometry.bumps import WarpParameters
+from lightly_contrawarp.transforms.geometry.sampling_grid import (
     identity_affine,
     sample,
     sampling_grid,
 )
+from lightly_contrawarp.transforms.pixels import to_unit_range
 from lightly_contrawarp.transforms.views import View, draw_views, show_views
 
 _CLASSES = 7  # of FER2013, and of the drawn faces

@@ -18,7 +18,10 @@ from contrawarp_edge.align.crop import FIVE_POINTS
 from contrawarp_edge.align.reports import COLUMNS
 from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.data.tables import csv_rows, number
-from lightly_contrawarp.transforms.landmarks import from_five_points, landmarks_of
+from lightly_contrawarp.transforms.geometry.landmarks import (
+    from_five_points,
+    landmarks_of,
+)
 
 POINT_COLUMNS = COLUMNS[-2 * len(FIVE_POINTS) :]
 

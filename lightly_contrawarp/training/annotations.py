@@ -14,7 +14,7 @@ from contrawarp_edge.inputs.images import FACES_CSV
 from lightly_contrawarp.data.faces_csv import facts_of, read_faces_csv
 from lightly_contrawarp.data.frames import Neighbours
 from lightly_contrawarp.training.settings import PretrainSettings
-from lightly_contrawarp.transforms.landmarks import landmarks_of
+from lightly_contrawarp.transforms.geometry.landmarks import landmarks_of
 
 
 class Guidance(NamedTuple):

@@ -11,16 +11,16 @@ from torch import Tensor, nn
 
 def views_of(
     batch: Any, transform: nn.Module | None
-) -> Sequence[Float[Tensor, "b 3 s s"]]:
-    """The views of a batch.
+) -> Sequence[Float[Tensor, "b 3 s s"] | Float[Tensor, "b m a"]]:
+    """The views of a batch, and then what the warps did, as the transform lists them.
 
     Args:
-        batch: The list of views, or a tuple or list whose first item is that list.
+        batch: That list, or a tuple or list whose first item is that list.
             With a transform, images, or a tuple or list whose first item is images;
             of a ``FaceItem`` or ``FramePair``, landmarks and neighbours are used too.
         transform: Makes the views; the data loader did, if ``None``.
     """
-    views: Sequence[Float[Tensor, "b 3 s s"]]
+    views: Sequence[Float[Tensor, "b 3 s s"] | Float[Tensor, "b m a"]]
     if transform is None:
         views = batch if isinstance(batch[0], Tensor) else batch[0]
     elif isinstance(batch, FaceItem | FramePair):

@@ -8,8 +8,9 @@ from jaxtyping import Float, Float32, Shaped
 from torch import Tensor, nn
 
 from contrawarp_edge.core.errors import InputError
-from lightly_contrawarp.transforms.bumps import WarpParameters
+from lightly_contrawarp.transforms.colour.adjust import to_device
 from lightly_contrawarp.transforms.contrawarp_transform import ContraWarpTransform
+from lightly_contrawarp.transforms.geometry.bumps import WarpParameters
 
 
 class ContraWarpBatchTransform(nn.Module):
@@ -27,8 +28,9 @@ class ContraWarpBatchTransform(nn.Module):
         >>> from lightly_contrawarp import ContraWarpTransform
         >>> views = ContraWarpBatchTransform(ContraWarpTransform(64))
         >>> faces = torch.randint(0, 256, (8, 3, 72, 72), dtype=torch.uint8)
-        >>> len(views(faces)), views(faces)[0].shape
-        (4, torch.Size([8, 3, 64, 64]))
+        >>> *four, actions = views(faces)
+        >>> len(four), four[0].shape, actions.shape
+        (4, torch.Size([8, 3, 64, 64]), torch.Size([8, 1, 10]))
     """
 
     def __init__(self, transform: ContraWarpTransform) -> None:
@@ -42,21 +44,22 @@ class ContraWarpBatchTransform(nn.Module):
         images: Shaped[Tensor, "b c h w"],
         landmarks: Float[Tensor, "b p 2"] | Float[Tensor, "b 2 p 2"] | None = None,
         neighbours: Shaped[Tensor, "b c h w"] | None = None,
-    ) -> list[Float32[Tensor, "b 3 s s"]]:
+    ) -> list[Float32[Tensor, "b 3 s s"] | Float32[Tensor, "b m a"]]:
         """Makes the views of each image.
 
         Args:
             images: Of 1 or 3 channels, of uint8, of uint16 (0 to 65535), or floating
                 with values in [0, 1].
             landmarks: Landmarks to warp around instead of the contract's, as for
-                :meth:`LocalWarp.draw`; with neighbours those of both. Best on the CPU,
+                :meth:`FaceWarp.draw`; with neighbours those of both. Best on the CPU,
                 where parameters are drawn.
-            neighbours: Another frame of each face for the second view of each pair,
-                like ``images``.
+            neighbours: Another frame of each face, shown as ``ContraWarpTransform``
+                does, like ``images``.
 
         Returns:
-            The views, ``input_size`` a side, in the order of
-            ``ContraWarpTransform``.
+            The views, ``input_size`` a side, in the order of ``ContraWarpTransform``;
+            then what the warps did, if they have names for it, on the device of the
+            images, which is not waited for.
 
         Raises:
             InputError: If ``images`` or ``neighbours`` has another shape, type or
@@ -71,7 +74,9 @@ class ContraWarpBatchTransform(nn.Module):
                 )
         warps = self.transform.draw_warps(len(images), landmarks)
         second = None if neighbours is None else (neighbours, warps[-1])
-        return self.views(images, warps[0], second)
+        views = self.views(images, warps[0], second)
+        actions = self.transform.actions(warps[0])
+        return [*views, *(to_device(one, images.device) for one in actions)]
 
     def views(
         self,
@@ -85,11 +90,11 @@ class ContraWarpBatchTransform(nn.Module):
         Args:
             images: As for ``forward``.
             warps: The ``1 + K`` warps to show, each of the whole batch.
-            neighbours: Another frame of each face and its ``1 + K`` warps, for the
-                second view of each pair; the images themselves if ``None``.
+            neighbours: Another frame of each face and its ``1 + K`` warps; the images
+                themselves if ``None``.
 
         Returns:
-            As ``forward``.
+            The views alone.
         """
         on_cpu = images.device.type == "cpu"
         check = on_cpu or not self._range_is_known

@@ -11,10 +11,12 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
-from lightly_contrawarp.transforms.bumps import WarpParameters, warp_points
+from lightly_contrawarp.transforms.actions import ACTIONS
 from lightly_contrawarp.transforms.contrawarp_transform import ContraWarpTransform
+from lightly_contrawarp.transforms.geometry.bumps import WarpParameters, warp_points
 
-_TILE, _GAP, _HEAD = 144, 6, 22
+_TILE, _GAP, _HEAD, _LINE = 144, 6, 22, 13  # pixels
+_INK = "#333333"
 _ARROWS = 11  # arrows a side
 _FIELD, _OWN = "#ffd800", "#00e5ff"  # colours of the field and of a face's landmarks
 
@@ -42,31 +44,50 @@ def preview_sheet(
         transform: Settings of warps and views; drawn from torch's global generator.
 
     Returns:
-        RGB image: the face, each warp of it before any other change, each view.
+        RGB image: the face, each warp of it before any other change and, below it, the
+        actions of it, if the warp names any; each view.
     """
     negatives = range(transform.num_negatives)
     titles = ["face", *(f"warp {k + 1}" for k in negatives)]
     titles += [f"view of {'face' if k == 0 else f'warp {k}'}" for k in transform.faces]
+    own = [face.landmarks for face in faces]
+    rows = [
+        transform.draw_warps(1, None if points is None else points[None])[0]
+        for points in own
+    ]
+    captions = [[_words(warp, transform) for warp in warps] for warps in rows]
+    lines = max(len(words) for row in captions for words in row)
+    pitch = _TILE + _GAP + lines * _LINE
     width = len(titles) * (_TILE + _GAP) + _GAP
-    height = len(faces) * (_TILE + _GAP) + _HEAD
-    sheet = Image.new("RGB", (width, height), "white")
+    sheet = Image.new("RGB", (width, len(faces) * pitch + _HEAD), "white")
     brush = ImageDraw.Draw(sheet)
     for column, title in enumerate(titles):
-        brush.text((_GAP + column * (_TILE + _GAP), 5), title, fill="#333333")
-    for row, (face, landmarks) in enumerate(faces):
+        brush.text((_GAP + column * (_TILE + _GAP), 5), title, fill=_INK)
+    for row, ((face, landmarks), warps) in enumerate(zip(faces, rows, strict=True)):
         square = face.resize((_TILE, _TILE), Image.Resampling.LANCZOS)
-        own = None if landmarks is None else landmarks[None]
-        (warps,) = transform.draw_warps(1, own)
-        views = transform.views(face, warps)
         tiles = [_with_points(square, landmarks)]
         tiles += [
             _with_arrows(square, warp, transform, landmarks) for warp in warps[1:]
         ]
-        tiles += [_to_image(view) for view in views]
+        tiles += [_to_image(view) for view in transform.views(face, warps)]
+        top = _HEAD + row * pitch
         for column, tile in enumerate(tiles):
-            place = (_GAP + column * (_TILE + _GAP), _HEAD + row * (_TILE + _GAP))
+            place = (_GAP + column * (_TILE + _GAP), top)
             sheet.paste(tile.resize((_TILE, _TILE)), place)
+        for column, words in enumerate(captions[row]):
+            place = (_GAP + column * (_TILE + _GAP), top + _TILE + 1)
+            brush.text(place, "\n".join(words), fill=_INK, spacing=0)
     return sheet
+
+
+def _words(warp: WarpParameters, transform: ContraWarpTransform) -> list[str]:
+    """The actions of one warp with their strengths, such as ``jaw up .31``."""
+    named = zip(transform.warp.names, warp.actions[0].tolist(), strict=True)
+    return [
+        f"{ACTIONS[name].in_words(strength)} {abs(strength):.2f}".replace(" 0.", " .")
+        for name, strength in named
+        if strength
+    ]
 
 
 def _with_points(

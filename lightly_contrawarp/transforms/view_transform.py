@@ -12,10 +12,10 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
-from lightly_contrawarp.transforms.bumps import WarpParameters, still_bumps
 from lightly_contrawarp.transforms.colour.photometry import Photometry
-from lightly_contrawarp.transforms.global_geometry import GlobalGeometry
-from lightly_contrawarp.transforms.local_warp import LocalWarp
+from lightly_contrawarp.transforms.face_warp import FaceWarp
+from lightly_contrawarp.transforms.geometry.bumps import WarpParameters, still_bumps
+from lightly_contrawarp.transforms.geometry.global_geometry import GlobalGeometry
 from lightly_contrawarp.transforms.pixels import batch_of_one
 from lightly_contrawarp.transforms.views import (
     View,
@@ -59,7 +59,7 @@ class ContraWarpViewTransform:
         rr_prob: float = 0.5,
         rr_degrees: float | tuple[float, float] | None = 6.0,
         normalize: dict[str, list[float]] | None = IMAGENET_NORMALIZE,
-        warp: LocalWarp | None = None,
+        warp: FaceWarp | None = None,
     ) -> None:
         """Initializes the view.
 
@@ -119,7 +119,7 @@ class ContraWarpViewTransform:
             steps.append(T.Normalize(mean=normalize["mean"], std=normalize["std"]))
         return T.Compose(steps)
 
-    def with_warp(self, warp: LocalWarp) -> ContraWarpViewTransform:
+    def with_warp(self, warp: FaceWarp) -> ContraWarpViewTransform:
         """The same view, but of the locally warped face."""
         view = copy.copy(self)
         view.warp = warp

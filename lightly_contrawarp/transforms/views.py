@@ -14,16 +14,20 @@ from jaxtyping import Float, Float32, Shaped
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
-from lightly_contrawarp.transforms.bumps import WarpParameters
 from lightly_contrawarp.transforms.colour.adjust import adjust_, to_device
 from lightly_contrawarp.transforms.colour.photometry import (
     Photometry,
     PhotometryParameters,
     draw_photometry,
 )
-from lightly_contrawarp.transforms.global_geometry import GlobalGeometry
+from lightly_contrawarp.transforms.geometry.bumps import WarpParameters
+from lightly_contrawarp.transforms.geometry.global_geometry import GlobalGeometry
+from lightly_contrawarp.transforms.geometry.sampling_grid import (
+    coarse_source,
+    sample,
+    upsample,
+)
 from lightly_contrawarp.transforms.pixels import to_unit_range
-from lightly_contrawarp.transforms.sampling_grid import coarse_source, sample, upsample
 
 _VALUES_AT_A_TIME = 1 << 21
 """What a CPU works on at a time: 8 MB, which stay in its cache."""
@@ -229,10 +233,10 @@ def _resample(
         The views, in [0, 1].
     """
     views = affine.shape[1]
-    affine, *bumps = (
+    affine, *placed = (
         to_device(drawn.flatten(0, 1), source.device) for drawn in (affine, *warp)
     )
-    coarse = coarse_source(affine, WarpParameters(*bumps))
+    coarse = coarse_source(affine, WarpParameters(*placed))
     # All views of an image as one tall picture, which reads the image once.
     coarse = coarse.reshape(-1, views, *coarse.shape[1:]).transpose(1, 2)
     planes = upsample(coarse, (size, size)).flatten(2, 3)

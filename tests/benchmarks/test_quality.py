@@ -30,7 +30,7 @@ from contrawarp_edge.core.errors import InputError
 from helpers import write
 from lightly_contrawarp.data.faces_csv import csv_header
 from lightly_contrawarp.models.checkpoint import load_backbone
-from lightly_contrawarp.transforms.landmarks import template_points
+from lightly_contrawarp.transforms.geometry.landmarks import template_points
 
 TINY = Scale("tiny", "small", 32, 8, 1e-3, 1, 1, 1, 1, None, 70, 1, 2)
 EVERY = {v.name: v for v in (*MAIN, *CONTROLS, *ABLATION)}

@@ -16,7 +16,7 @@ from lightly_contrawarp.data.synthetic import (
     face_landmarks,
     save_drawn_faces,
 )
-from lightly_contrawarp.transforms.bumps import WarpParameters
+from lightly_contrawarp.transforms.geometry.bumps import WarpParameters
 from lightly_contrawarp.transforms.preview import PreviewFace, preview_sheet
 
 TILE, GAP, HEAD = 144, 6, 22

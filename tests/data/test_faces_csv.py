@@ -18,7 +18,7 @@ from lightly_contrawarp.data.synthetic import (
     face_landmarks,
     save_drawn_faces,
 )
-from lightly_contrawarp.transforms.landmarks import template_points
+from lightly_contrawarp.transforms.geometry.landmarks import template_points
 
 HEADER = (
     "path,source,time,track,score,left_eye_x,left_eye_y,right_eye_x,right_eye_y,"

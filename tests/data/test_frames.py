@@ -12,7 +12,7 @@ from torchvision.transforms.v2 import functional as TF
 from lightly_contrawarp.data.folders import FaceFolder
 from lightly_contrawarp.data.frames import NeighbourFrames, Neighbours, SpreadTracks
 from lightly_contrawarp.transforms.batch_items import FaceItem, FramePair
-from lightly_contrawarp.transforms.landmarks import template_points
+from lightly_contrawarp.transforms.geometry.landmarks import template_points
 
 
 def random_frames() -> tuple[list[str | None], list[float | None]]:

@@ -23,7 +23,7 @@ from helpers_training import (
 )
 from lightly_contrawarp import ContraWarp, LocalWarp
 from lightly_contrawarp.transforms.batch_items import FaceItem, FramePair
-from lightly_contrawarp.transforms.landmarks import template_points
+from lightly_contrawarp.transforms.geometry.landmarks import template_points
 
 
 @pytest.mark.parametrize(

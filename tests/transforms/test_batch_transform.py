@@ -9,7 +9,7 @@ from contrawarp_edge.align.crop import FACE_CROP
 from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp import ContraWarpTransform, ContraWarpViewTransform, LocalWarp
 from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransform
-from lightly_contrawarp.transforms.sampling_grid import sample, sampling_grid
+from lightly_contrawarp.transforms.geometry.sampling_grid import sample, sampling_grid
 
 SIZE = 48
 STILL = {

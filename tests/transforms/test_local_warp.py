@@ -5,7 +5,7 @@ import torch
 
 from contrawarp_edge.align.crop import FACE_CROP
 from lightly_contrawarp import LocalWarp
-from lightly_contrawarp.transforms.bumps import WarpParameters, lipschitz_bound
+from lightly_contrawarp.transforms.geometry.bumps import WarpParameters, lipschitz_bound
 
 
 @pytest.mark.parametrize("shape", [(3, 40, 48), (5, 3, 40, 48), (5, 1, 40, 48)])

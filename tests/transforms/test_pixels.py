@@ -11,7 +11,7 @@ from torch import Tensor
 from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp import ContraWarpTransform, LocalWarp
 from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransform
-from lightly_contrawarp.transforms.bumps import WarpParameters
+from lightly_contrawarp.transforms.geometry.bumps import WarpParameters
 
 
 def as_dtype(faces: Tensor, dtype: torch.dtype) -> Tensor:

@@ -3,7 +3,7 @@
 import torch
 
 from lightly_contrawarp import ContraWarpViewTransform
-from lightly_contrawarp.transforms.bumps import still_bumps
+from lightly_contrawarp.transforms.geometry.bumps import still_bumps
 from lightly_contrawarp.transforms.views import View, draw_views, show_views
 
 

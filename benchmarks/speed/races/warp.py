@@ -23,7 +23,7 @@ from benchmarks.speed.table import (
 )
 from benchmarks.speed.timing import limited_threads, race, ratio
 from lightly_contrawarp import LocalWarp
-from lightly_contrawarp.transforms.sampling_grid import (
+from lightly_contrawarp.transforms.geometry.sampling_grid import (
     identity_affine,
     sample,
     sampling_grid,

@@ -33,11 +33,14 @@ class WarpParameters(NamedTuple):
         centers: Bump centres ``c_k``.
         radii: Bump radii ``r_k``, greater than 0.
         vectors: Displacements ``v_k``.
+        actions: What the bumps do to the face, in inter-ocular distances: the signed
+            strength of each action that the warp has a name for.
     """
 
     centers: Float[Tensor, "*b k 2"]
     radii: Float[Tensor, "*b k"]
     vectors: Float[Tensor, "*b k 2"]
+    actions: Float[Tensor, "*b a"]
 
     def select(self, index: slice | Tensor) -> WarpParameters:
         """The warps at some positions of the batch."""
@@ -45,13 +48,18 @@ class WarpParameters(NamedTuple):
 
     def stilled(self) -> WarpParameters:
         """The same bumps with no displacement: the identity map."""
-        return self._replace(vectors=torch.zeros_like(self.vectors))
+        return self._replace(
+            vectors=torch.zeros_like(self.vectors),
+            actions=torch.zeros_like(self.actions),
+        )
 
 
 def still_bumps(batch: int) -> WarpParameters:
     """A batch of warps that leave all as it is, of one bump each."""
     center = torch.zeros(batch, 1, 2)
-    return WarpParameters(center, torch.ones(batch, 1), torch.zeros_like(center))
+    return WarpParameters(
+        center, torch.ones(batch, 1), torch.zeros_like(center), torch.zeros(batch, 0)
+    )
 
 
 def bump_field(
@@ -66,7 +74,7 @@ def bump_field(
     Returns:
         ``d(points)``.
     """
-    centers, radii, vectors = parameters
+    centers, radii, vectors, _ = parameters
     x, y = points[:, None].unbind(-1)
     dx, dy = x - centers[..., :1], y - centers[..., 1:]
     q2 = (dx.square() + dy.square()) / radii[..., None].square()
@@ -82,7 +90,7 @@ def lipschitz_bound(parameters: WarpParameters) -> Float[Tensor, " b"]:
     bound for the cell, its maximum over cells a bound for the field. It is never too
     small, and much tighter than adding up the peak slopes of overlapping bumps.
     """
-    centers, radii, vectors = parameters
+    centers, radii, vectors, _ = parameters
     low = (centers - radii[..., None]).amin(dim=1)
     step = ((centers + radii[..., None]).amax(dim=1) - low) / _CELLS
     ticks = torch.arange(_CELLS, dtype=radii.dtype, device=radii.device) + 0.5
@@ -107,7 +115,7 @@ def limit_to_bijection(
     bound: float = 0.9,
     steepness: Float[Tensor, " b"] | None = None,
 ) -> WarpParameters:
-    """Scales down the displacements of those warps that might fold.
+    """Scales down those warps that might fold: what they move, and their actions.
 
     Args:
         parameters: The warps.
@@ -124,8 +132,11 @@ def limit_to_bijection(
         raise ValueError(f"bound must be between 0 and 1, got {bound}")
     if steepness is None:
         steepness = lipschitz_bound(parameters)
-    factor = (bound / steepness.clamp_min(bound))[:, None, None]
-    return parameters._replace(vectors=parameters.vectors * factor)
+    factor = (bound / steepness.clamp_min(bound))[:, None]
+    return parameters._replace(
+        vectors=parameters.vectors * factor[..., None],
+        actions=parameters.actions * factor,
+    )
 
 
 def warp_points(

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from contrawarp_edge.align.crop import FACE_CROP, FIVE_POINTS
-from lightly_contrawarp.transforms.landmarks import (
+from lightly_contrawarp.transforms.geometry.landmarks import (
     from_five_points,
     landmarks_of,
     similarity,

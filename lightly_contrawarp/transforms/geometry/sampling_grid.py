@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from lightly_contrawarp.transforms.bumps import WarpParameters, bump_field
+from lightly_contrawarp.transforms.geometry.bumps import WarpParameters, bump_field
 
 _COARSE = 32  # nodes of the coarse field a side, two of them beyond the image
 

@@ -6,8 +6,8 @@ import torch
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as TF
 
-from lightly_contrawarp.transforms.global_geometry import GlobalGeometry
-from lightly_contrawarp.transforms.sampling_grid import sample, sampling_grid
+from lightly_contrawarp.transforms.geometry.global_geometry import GlobalGeometry
+from lightly_contrawarp.transforms.geometry.sampling_grid import sample, sampling_grid
 
 STILL = {"min_scale": 1.0, "hf_prob": 0.0, "vf_prob": 0.0, "rr_prob": 0.0}
 

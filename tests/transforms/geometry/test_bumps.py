@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 import torch
 
-from lightly_contrawarp.transforms.bumps import (
+from lightly_contrawarp.transforms.geometry.bumps import (
     WarpParameters,
     bump_field,
     limit_to_bijection,
     lipschitz_bound,
     warp_points,
 )
-from lightly_contrawarp.transforms.local_warp import LocalWarp
-from lightly_contrawarp.transforms.sampling_grid import (
+from lightly_contrawarp.transforms.geometry.sampling_grid import (
     identity_affine,
     sample,
     sampling_grid,
 )
+from lightly_contrawarp.transforms.local_warp import LocalWarp
 
 SIZE = (112, 96)
 PEAK_SLOPE = 8 / (3 * math.sqrt(3))  # largest |w'|

@@ -3,7 +3,7 @@
 A warp's bumps sit around the contract's eight points: brows, eyes, nose, corners and
 middle of the mouth. Detectors give five of them. All
 coordinates are fractions of the image, as in
-:mod:`lightly_contrawarp.transforms.bumps`.
+:mod:`lightly_contrawarp.transforms.geometry.bumps`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Where pixels come from: bumps, landmarks, affine maps and the sampling grid."""
