@@ -21,7 +21,7 @@ from helpers_training import (
     tiny_encoder,
     trainer,
 )
-from lightly_contrawarp import ContraWarp, LocalWarp
+from lightly_contrawarp import ActionWarp, ContraWarp
 from lightly_contrawarp.transforms.batch_items import FaceItem, FramePair
 from lightly_contrawarp.transforms.geometry.landmarks import template_points
 
@@ -129,10 +129,10 @@ def test_logs_how_strong_the_warps_are(faces: Tensor, tmp_path: Path) -> None:
     trainer(logger=logger).fit(tiny(batch_transform=batched()), loader(faces))
     rows = (tmp_path / "csv" / "version_0" / "metrics.csv").read_text()
     assert "warp/strength" in rows.splitlines()[0]
-    warp = LocalWarp()
+    warp = ActionWarp()
     strength = warp.strength_of(warp.draw(1000, generator=torch.Generator())).mean()
     assert f"{float(strength):.6f}"[:-1] in rows
-    assert 0.2 < strength < 0.45
+    assert 0.05 < strength < 0.45
 
 
 def test_learns_to_tell_the_warps_of_a_few_faces_apart(faces: Tensor) -> None:
