@@ -32,7 +32,8 @@ def _tiny() -> nn.Module:
 
 @pytest.fixture(autouse=True)
 def fake_encoders(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(f"{OPENING}.load_backbone", lambda path: (_tiny(), Info()))
+    for load in ("load_backbone", "load_embedding"):
+        monkeypatch.setattr(f"{OPENING}.{load}", lambda path: (_tiny(), Info()))
     monkeypatch.setattr(f"{OPENING}.build_backbone", lambda name: (_tiny(), 3))
 
 
