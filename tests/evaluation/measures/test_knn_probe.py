@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.sparse import csr_array, random_array
 
 from lightly_contrawarp.evaluation.measures.knn_probe import knn_probe
 from lightly_contrawarp.evaluation.statistics.scores import score
@@ -40,3 +41,46 @@ def test_knn_probe__k_is_clamped() -> None:
     few = TRAIN[0][:30], TRAIN[1][:30]
     results = knn_probe(*few, *TEST, num_classes=CLASSES)
     assert [(r.k, r.k_used) for r in results] == [(5, 5), (20, 20), (200, 30)]
+
+
+def test_knn_probe__what_is_left_out_has_no_vote() -> None:
+    rng = np.random.default_rng(1)
+    masks = [
+        random_array((200, 300), density=share, rng=rng).astype(bool).tocsr()
+        for share in (0.5, 0.3)
+    ]
+    (result,) = knn_probe(
+        *TRAIN,
+        *TEST,
+        num_classes=CLASSES,
+        ks=[7],
+        near_duplicates=masks[0],
+        same_person=masks[1],
+    )
+    left_out = masks[0].toarray() | masks[1].toarray()
+    predicted = []
+    for row in range(200):
+        kept = ~left_out[row]
+        queries = TEST[0][row : row + 1], TEST[1][row : row + 1]
+        (one,) = knn_probe(
+            *(TRAIN[0][kept], TRAIN[1][kept], *queries), num_classes=CLASSES, ks=[7]
+        )
+        predicted.append(np.argmax(np.sum(one.scores.confusion, axis=0)))
+    expected = score(TEST[1], np.array(predicted), num_classes=CLASSES)
+    assert result.scores == expected
+    assert (result.near_duplicates, result.same_person) == (30000, 18000)
+
+
+def test_knn_probe__duplicates_flatter_until_they_are_left_out() -> None:
+    labels = np.arange(300) % CLASSES
+    copies = RNG.standard_normal((300, 12)).astype(np.float32)
+    bank = np.concatenate([copies, TRAIN[0]]), np.concatenate([labels, TRAIN[1]])
+    same = csr_array(np.eye(300, 600, dtype=bool))
+    told, honest = (
+        knn_probe(
+            *bank, copies, labels, num_classes=CLASSES, ks=[1], near_duplicates=mask
+        )[0].scores.accuracy
+        for mask in (None, same)
+    )
+    assert told == 1
+    assert honest == pytest.approx(0.25, abs=0.1)
