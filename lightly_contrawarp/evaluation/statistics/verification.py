@@ -88,8 +88,8 @@ class _Kind:
 
     def weigh(self, counts: Shaped[Ints, " people"]) -> Shaped[Floats, " pairs"]:
         """How many pairs each stands for if people occur that often."""
-        times = self._weights * counts[self._one]
-        return times if self._of_one_person else times * counts[self._two]
+        times: Floats = self._weights * counts[self._one]
+        return times if self._of_one_person else np.asarray(times * counts[self._two])
 
 
 def _cosines(

@@ -66,7 +66,7 @@ def test_render_report__holds_everything(tmp_path: Path) -> None:
     assert page.count("<details open>") == 1
     assert "&lt;b&gt;pixels" in page
     assert "<b>pixels" not in page
-    assert "This page contains images of the test set" in page
+    assert "This page contains images of the sets that were searched" in page
     assert "1 unreadable images were left out" in page
     for title in ("Retrieval, other people", "Identity leakage", "Actions of drawn"):
         assert title in page
