@@ -174,15 +174,13 @@ class ContraWarpTransform(MultiViewTransform):  # type: ignore[misc]
             For each frame that has landmarks of its own, or for all if none has, the
             ``1 + K`` warps, each of a batch of ``batch``.
         """
-        frames: Sequence[Tensor | None] = [landmarks]
-        if landmarks is not None and landmarks.ndim == 4:
-            frames = landmarks.unbind(1)
+        frames: Sequence[Tensor] = ()
+        if landmarks is not None:
+            frames = landmarks.unbind(1) if landmarks.ndim == 4 else [landmarks]
         if not self.num_negatives:
-            return [[still_bumps(batch)] for _ in frames]
+            return [[still_bumps(batch)]] * max(1, len(frames))
         drawn = [
-            [self.warp.draw(batch)]
-            if landmarks is None
-            else self.warp.draw_frames(frames)
+            self.warp.draw_frames(frames) if frames else [self.warp.draw(batch)]
             for _ in range(self.num_negatives)
         ]
         return [[warps[0].stilled(), *warps] for warps in zip(*drawn, strict=True)]

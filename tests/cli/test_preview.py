@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from lightly_contrawarp import ContraWarpTransform
+from lightly_contrawarp import ContraWarpTransform, LocalWarp
 from lightly_contrawarp.cli import main
 from lightly_contrawarp.data.sample_faces import sample_faces
 from lightly_contrawarp.data.synthetic import (
@@ -21,7 +21,7 @@ from lightly_contrawarp.transforms.preview import PreviewFace, preview_sheet
 
 TILE, GAP, HEAD = 144, 6, 22
 OWN = (0, 229, 255)
-SETTINGS = ("--rows", 2, "--input-size", 32, "--num-negatives", 1)
+SETTINGS = ("--rows", 2, "--input-size", 32, "--num-negatives", 1, "--warp", "bumps")
 
 
 def run(*arguments: object) -> Result:
@@ -70,6 +70,7 @@ def test_settings_decide_the_columns(tmp_path: Path) -> None:
         (("--num-negatives", 0), 3),
         (("--num-negatives", 2), 9),
         (("--num-negatives", 2, "--pairing", "unpaired"), 7),
+        (("--num-negatives", 2, "--pairing", "single"), 6),
     ]:
         assert run("--out", out, *SETTINGS, *options).exit_code == 0
         assert pixels(out).shape[1] == columns * (TILE + GAP) + GAP
@@ -92,12 +93,13 @@ def test_the_seed_decides_the_picture(
 
 
 def test_arrows_are_only_where_the_warp_moves(monkeypatch: pytest.MonkeyPatch) -> None:
-    transform = ContraWarpTransform(32, num_negatives=1)
+    transform = ContraWarpTransform(32, warp=LocalWarp())
     center, radius = np.array([0.3, 0.6]), 0.25
     bump = WarpParameters(
         torch.tensor(center[None, None], dtype=torch.float32),
         torch.tensor([[radius]]),
         torch.tensor([[[0.1, 0.0]]]),
+        torch.zeros(1, 0),
     )
     face = Image.new("RGB", (50, 50), "grey")
     monkeypatch.setattr(transform.warp, "draw", lambda batch: bump)
@@ -114,12 +116,13 @@ def test_arrows_are_only_where_the_warp_moves(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_an_arrow_points_where_the_face_goes(monkeypatch: pytest.MonkeyPatch) -> None:
-    transform = ContraWarpTransform(32, num_negatives=1)
+    transform = ContraWarpTransform(32, warp=LocalWarp())
     # The middle of the picture is where an arrow starts.
     bump = WarpParameters(
         torch.tensor([[[0.5, 0.5]]]),
         torch.tensor([[0.4]]),
         torch.tensor([[[0.1, 0.0]]]),
+        torch.zeros(1, 0),
     )
     monkeypatch.setattr(transform.warp, "draw", lambda batch: bump)
     face = Image.new("RGB", (TILE, TILE), "white")
@@ -135,6 +138,45 @@ def test_an_arrow_points_where_the_face_goes(monkeypatch: pytest.MonkeyPatch) ->
     barb = middle & (np.abs(y - 0.5) > 0.006)  # all but the line is the arrow's head
     assert barb.any()
     assert x[barb].min() > (0.5 + spot) / 2
+
+
+def test_warps_are_captioned(tmp_path: Path) -> None:
+    """Below each warp of actions are two or three lines; nothing is below the rest."""
+    out = tmp_path / "sheet.png"
+    assert run("--out", out, *SETTINGS, "--warp", "actions").exit_code == 0
+    sheet = pixels(out)
+    lines, rest = divmod(sheet.shape[0] - HEAD - 2 * (TILE + GAP), 2 * 13)
+    assert lines in (2, 3)
+    assert rest == 0
+    pitch = TILE + GAP + lines * 13
+    for row in range(2):
+        below = sheet[HEAD + row * pitch + TILE :][: lines * 13] < 128
+        written = [below[:, GAP + k * (TILE + GAP) :][:, :TILE].any() for k in range(6)]
+        assert written == [False, True, False, False, False, False]
+        assert not below[:, GAP + 2 * TILE :].any()  # it fits below its tile
+
+
+def test_captions_say_what_was_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    transform = ContraWarpTransform(32)
+    drawn = transform.warp.draw(1)
+    strengths = torch.zeros(1, 10)
+    strengths[0, transform.warp.names.index("jaw_down")] = -0.306
+    strengths[0, transform.warp.names.index("brows_together")] = 0.22
+    monkeypatch.setattr(
+        transform.warp, "draw", lambda batch: drawn._replace(actions=strengths)
+    )
+    said: list[str] = []
+    write = ImageDraw.ImageDraw.text
+    monkeypatch.setattr(
+        ImageDraw.ImageDraw,
+        "text",
+        lambda brush, place, text, **how: (
+            said.append(text),
+            write(brush, place, text, **how),
+        ),
+    )
+    preview_sheet([PreviewFace(Image.new("RGB", (50, 50)))], transform)
+    assert "brows together .22\njaw up .31" in said
 
 
 def test_own_landmarks_are_marked_and_move(tmp_path: Path) -> None:

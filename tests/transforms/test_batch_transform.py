@@ -95,9 +95,9 @@ def test_gray_images_get_the_views_of_their_copy_in_three_channels(
     )
     gray = faces[:8, :1]
     torch.manual_seed(2)
-    views = batched(gray)
+    views = batched(gray)[:-1]
     torch.manual_seed(2)
-    expected = batched(gray.expand(-1, 3, -1, -1))
+    expected = batched(gray.expand(-1, 3, -1, -1))[:-1]
     for one, other in zip(views, expected, strict=True):
         assert one.shape == (8, 3, SIZE, SIZE)
         torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
@@ -114,7 +114,7 @@ def test_what_a_cpu_makes_at_a_time_does_not_matter(
         )
         torch.manual_seed(3)
         larger = TF.resize(faces, [2 * SIZE, 3 * SIZE])  # than any view shows
-        drawn.append(torch.stack(batched(larger)))
+        drawn.append(torch.stack(batched(larger)[:-1]))
     for views in drawn[1:]:
         torch.testing.assert_close(views, drawn[0], atol=1e-4, rtol=0)
 
@@ -174,6 +174,22 @@ def test_a_cpu_batch_is_looked_at_whatever_came_before(faces: torch.Tensor) -> N
         batched(faces[:2].float())
 
 
+def test_a_batch_gets_what_its_images_get_one_by_one(faces: torch.Tensor) -> None:
+    view = ContraWarpViewTransform(SIZE, **STILL)
+    transform = ContraWarpTransform(
+        num_negatives=2, view_1_transform=view, view_2_transform=view
+    )
+    warps = transform.draw_warps(4)[0]
+    batch = ContraWarpBatchTransform(transform).views(faces[:4], warps)
+    for place in range(4):
+        own = [warp.select(slice(place, place + 1)) for warp in warps]
+        views = torch.stack(transform.views(faces[place], own))
+        together = torch.stack(batch)[:, place]
+        torch.testing.assert_close(views, together, atol=1e-5, rtol=0)
+        one, all_of_them = transform.actions(own)[0], transform.actions(warps)[0]
+        assert torch.equal(one[0], all_of_them[place])
+
+
 def test_wrong_shape() -> None:
     batched = ContraWarpBatchTransform(ContraWarpTransform(SIZE))
     with pytest.raises(ValueError, match=r"\[B, 1 or 3, H, W\], got \[3, 8, 8\]"):
@@ -185,16 +201,17 @@ def test_wrong_shape() -> None:
 
 
 @pytest.mark.parametrize(
-    ("num_negatives", "paired"), [(0, True), (2, True), (2, False)]
+    ("num_negatives", "pairing"),
+    [(0, "paired"), (2, "paired"), (2, "unpaired"), (0, "single"), (2, "single")],
 )
 @pytest.mark.parametrize("guided", [False, True])
 def test_second_views_show_the_neighbours_warped_alike(
-    num_negatives: int, paired: bool, guided: bool, faces: torch.Tensor
+    num_negatives: int, pairing: str, guided: bool, faces: torch.Tensor
 ) -> None:
     still = ContraWarpViewTransform(64, **STILL)
     transform = ContraWarpTransform(
         num_negatives=num_negatives,
-        paired=paired,
+        pairing=pairing,
         view_1_transform=still,
         view_2_transform=still,
     )
@@ -205,6 +222,9 @@ def test_second_views_show_the_neighbours_warped_alike(
     views = ContraWarpBatchTransform(transform)(images, landmarks, others)
     torch.manual_seed(6)
     warps = transform.draw_warps(3, landmarks)
+    if num_negatives:
+        said = torch.stack([warp.actions for warp in warps[-1][1:]], dim=1)
+        torch.testing.assert_close(views.pop(), said)
     assert len(warps) == (2 if guided else 1)
     sources = images / 255, others / 255
     for view, face, frame in zip(views, transform.faces, transform.frames, strict=True):

@@ -13,7 +13,9 @@ from torch.utils.data import DataLoader
 from torchvision.transforms.v2 import functional as TF
 
 from contrawarp_edge.align.crop import FACE_CROP
+from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp import ContraWarpTransform, ContraWarpViewTransform, LocalWarp
+from lightly_contrawarp.transforms.pairing import number_of_views
 
 PLAIN = {
     "cj_prob": 0.0,
@@ -35,12 +37,20 @@ def transform_of(
 
 
 @pytest.mark.parametrize(
-    ("num_negatives", "paired", "count"),
-    [(0, False, 2), (1, False, 3), (3, False, 5), (0, True, 2), (3, True, 8)],
+    ("num_negatives", "pairing", "count"),
+    [
+        (0, "unpaired", 2),
+        (1, "unpaired", 3),
+        (3, "unpaired", 5),
+        (0, "paired", 2),
+        (3, "paired", 8),
+        (0, "single", 1),
+        (3, "single", 4),
+    ],
 )
 @pytest.mark.parametrize("kind", ["pil", "gray", "palette", "uint8", "float", "one"])
 def test_views_of_every_kind_of_image(
-    num_negatives: int, paired: bool, count: int, kind: str, faces: torch.Tensor
+    num_negatives: int, pairing: str, count: int, kind: str, faces: torch.Tensor
 ) -> None:
     image = {
         "pil": TF.to_pil_image(faces[0]),
@@ -50,10 +60,15 @@ def test_views_of_every_kind_of_image(
         "float": faces[0] / 255,
         "one": faces[0, :1],
     }[kind]
-    transform = ContraWarpTransform(48, num_negatives, paired)
+    transform = ContraWarpTransform(48, num_negatives, pairing)
     assert isinstance(transform, MultiViewTransform)
     views = transform(image)
+    if num_negatives:
+        actions = views.pop()
+        assert (actions.shape, actions.dtype) == ((num_negatives, 10), torch.float32)
+        assert ((actions != 0).sum(1) >= 2).all()
     assert len(views) == count == len(transform.transforms)
+    assert count == number_of_views(num_negatives, pairing)
     for view in views:
         assert view.shape == (3, 48, 48)
         assert view.dtype == torch.float32
@@ -67,11 +82,11 @@ def test_pil_and_tensors_give_the_same_views(
     image = pil_faces[1].resize(size)
     settings = {"cj_prob": 1.0, "cj_hue": 0.0, "cj_sat": 0.0, "gaussian_blur": 0.0}
     view = ContraWarpViewTransform(48, normalize=None, **settings)
-    transform = transform_of(view, num_negatives=2, paired=True)
+    transform = transform_of(view, num_negatives=2)
     results = []
     for kind in (image, TF.pil_to_tensor(image), TF.pil_to_tensor(image) / 255):
         torch.manual_seed(4)
-        results.append(torch.stack(transform(kind)))
+        results.append(torch.stack(transform(kind)[:-1]))
     torch.testing.assert_close(results[1], results[2], atol=0.01, rtol=0)
     assert (results[0] - results[1]).abs().mean() < 0.01  # PIL rounds to 8 bits
 
@@ -79,8 +94,8 @@ def test_pil_and_tensors_give_the_same_views(
 def test_unwarped_views_are_the_image_and_warped_ones_are_not(
     faces: torch.Tensor,
 ) -> None:
-    transform = transform_of(plain(), num_negatives=2, paired=False)
-    first, second, *warped = transform(faces[0])
+    transform = transform_of(plain(), num_negatives=2, pairing="unpaired")
+    first, second, *warped, _ = transform(faces[0])
     torch.testing.assert_close(first, faces[0] / 255, atol=1e-4, rtol=0)
     torch.testing.assert_close(second, faces[0] / 255, atol=1e-4, rtol=0)
     assert all((view - first).abs().mean() > 0.005 for view in warped)
@@ -88,7 +103,7 @@ def test_unwarped_views_are_the_image_and_warped_ones_are_not(
 
 
 def test_paired_views_share_their_warp(faces: torch.Tensor) -> None:
-    views = transform_of(plain(), num_negatives=2, paired=True)(faces[0])
+    *views, _ = transform_of(plain(), num_negatives=2)(faces[0])
     for left, right in zip(views[::2], views[1::2], strict=True):
         torch.testing.assert_close(left, right)
     assert (views[2] - views[4]).abs().mean() > 0.005
@@ -111,8 +126,10 @@ def test_flips_are_shared_within_an_image_or_not(faces: torch.Tensor) -> None:
 
 def test_zero_strength_negatives_are_resampled_positives(faces: torch.Tensor) -> None:
     warp = LocalWarp(strength=(0.0, 0.0))
-    views = transform_of(plain(), num_negatives=1, paired=False, warp=warp)(faces[0])
-    assert torch.equal(views[0], views[2])
+    transform = transform_of(plain(), num_negatives=1, pairing="single", warp=warp)
+    views = transform(faces[0])
+    assert len(views) == 2
+    assert torch.equal(*views)
 
 
 def test_large_sources_do_not_alias() -> None:
@@ -137,7 +154,7 @@ def test_torch_seed_decides_everything(pil_faces: list[Image.Image]) -> None:
 
 
 def test_lightly_dataset_collates_and_seeded_workers(face_folder) -> None:
-    transform = ContraWarpTransform(32, 2, paired=False)
+    transform = ContraWarpTransform(32, 2, "unpaired")
     dataset = LightlyDataset(str(face_folder), transform)
 
     def batch(workers: int, collate: object = None) -> list[torch.Tensor]:
@@ -148,7 +165,10 @@ def test_lightly_dataset_collates_and_seeded_workers(face_folder) -> None:
         return next(iter(loader))[0]
 
     views = batch(2)
-    assert [tuple(view.shape) for view in views] == [(4, 3, 32, 32)] * 4
+    assert [tuple(x.shape) for x in views] == [(4, 3, 32, 32)] * 4 + [(4, 2, 10)]
+    drawn = (views[-1] != 0).sum(-1)
+    assert drawn.min() >= 2
+    assert drawn.max() <= 3
     assert all(torch.equal(a, b) for a, b in zip(views, batch(2), strict=True))
     collated = batch(2, MultiViewCollate())
     assert all(torch.equal(a, b) for a, b in zip(views, collated, strict=True))
@@ -156,7 +176,7 @@ def test_lightly_dataset_collates_and_seeded_workers(face_folder) -> None:
 
 def test_plot_augmented_images(pil_faces: list[Image.Image]) -> None:
     matplotlib.use("Agg")
-    transform = ContraWarpTransform(32, 2, paired=False)
+    transform = ContraWarpTransform(32, 2, "unpaired")
     figure = plot_augmented_images(pil_faces[:2], transform)
     assert len(figure.axes) == 2 * 5
     shown = figure.axes[4].get_images()[0].get_array()
@@ -180,8 +200,8 @@ def test_a_pickled_transform_makes_the_same_views(
     views = []
     for one in (transform, pickle.loads(pickle.dumps(transform))):
         torch.manual_seed(3)
-        views.append(torch.stack(one(pil_faces[0])))
-    assert torch.equal(*views)
+        views.append(one(pil_faces[0]))
+    assert all(torch.equal(a, b) for a, b in zip(*views, strict=True))
 
 
 def test_a_view_with_a_warp_of_its_own(faces: torch.Tensor) -> None:
@@ -193,6 +213,8 @@ def test_a_view_with_a_warp_of_its_own(faces: torch.Tensor) -> None:
 def test_wrong_input() -> None:
     with pytest.raises(ValueError, match="num_negatives"):
         ContraWarpTransform(num_negatives=-1)
+    with pytest.raises(InputError, match="or 'single', got 'double'"):
+        ContraWarpTransform(pairing="double")
     with pytest.raises(ValueError, match=r"\[1 or 3, H, W\], got \[4, 8, 8\]"):
         ContraWarpTransform()(torch.rand(4, 8, 8))
 
@@ -206,7 +228,7 @@ def test_landmarks_decide_where_views_are_warped(faces: torch.Tensor) -> None:
     transform = transform_of(plain(), num_negatives=2)
     small = 0.1 + 0.3 * template()
     for _ in range(5):
-        views = torch.stack(transform(faces[0], landmarks=small))
+        views = torch.stack(transform(faces[0], landmarks=small)[:-1])
         change = (views - faces[0] / 255).abs().amax(1)
         assert change[:2].max() < 1e-4
         assert change[2:].amax((1, 2)).min() > 0.02
@@ -214,18 +236,20 @@ def test_landmarks_decide_where_views_are_warped(faces: torch.Tensor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("num_negatives", "paired", "frames"),
+    ("num_negatives", "pairing", "frames"),
     [
-        (0, True, [0, 1]),
-        (0, False, [0, 1]),
-        (2, True, [0, 1, 0, 1, 0, 1]),
-        (2, False, [0, 1, 0, 0]),
+        (0, "paired", [0, 1]),
+        (0, "unpaired", [0, 1]),
+        (0, "single", [0]),
+        (2, "paired", [0, 1, 0, 1, 0, 1]),
+        (2, "unpaired", [0, 1, 0, 0]),
+        (2, "single", [0, 1, 1]),
     ],
 )
 @pytest.mark.parametrize("kind", ["pil", "tensor"])
 def test_second_views_show_the_neighbour(
     num_negatives: int,
-    paired: bool,
+    pairing: str,
     frames: list[int],
     kind: str,
     faces: torch.Tensor,
@@ -233,7 +257,7 @@ def test_second_views_show_the_neighbour(
 ) -> None:
     warp = LocalWarp(strength=(0.0, 0.0))
     transform = transform_of(
-        plain(), num_negatives=num_negatives, paired=paired, warp=warp
+        plain(), num_negatives=num_negatives, pairing=pairing, warp=warp
     )
     assert transform.frames == frames
     pair = (pil_faces if kind == "pil" else faces)[:2]
@@ -253,7 +277,7 @@ def test_warps_follow_the_face_to_the_neighbour(faces: torch.Tensor) -> None:
     shifted = faces[0].roll(8, dims=2)  # an eighth of the width
     small = 0.3 + 0.3 * template()
     landmarks = torch.stack([small, small + torch.tensor([0.125, 0.0])])
-    views = transform(faces[0], landmarks, shifted)
+    *views, _ = transform(faces[0], landmarks, shifted)
     for one, other in zip(views[::2], views[1::2], strict=True):
         apart = (other - one.roll(8, dims=2)).abs()
         assert apart[..., 9:].mean() < 1e-3  # the field is interpolated

@@ -25,7 +25,7 @@ def views_of(images: Tensor, batched: bool) -> Tensor:
     torch.manual_seed(3)
     transform = ContraWarpTransform(32)
     make: Any = ContraWarpBatchTransform(transform) if batched else transform
-    return torch.stack(make(images if batched else images[0]))
+    return torch.stack(make(images if batched else images[0])[:-1])
 
 
 @pytest.mark.parametrize("batched", [False, True])
@@ -100,7 +100,7 @@ def test_pil_images_of_more_bits_are_scaled(mode: str, faces: Tensor) -> None:
     both = []
     for image in (Image.fromarray(grey.astype(np.uint8)), Image.fromarray(deep)):
         torch.manual_seed(3)
-        both.append(torch.stack(ContraWarpTransform(32)(image)))
+        both.append(torch.stack(ContraWarpTransform(32)(image)[:-1]))
     torch.testing.assert_close(both[1], both[0])
 
 

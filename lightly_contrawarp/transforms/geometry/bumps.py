@@ -94,20 +94,20 @@ def lipschitz_bound(parameters: WarpParameters) -> Float[Tensor, " b"]:
     low = (centers - radii[..., None]).amin(dim=1)
     step = ((centers + radii[..., None]).amax(dim=1) - low) / _CELLS
     ticks = torch.arange(_CELLS, dtype=radii.dtype, device=radii.device) + 0.5
-    x = low[:, :1] + step[:, :1] * ticks
-    y = low[:, 1:] + step[:, 1:] * ticks
-    dx2 = (x[:, None] - centers[..., :1]).square()[:, :, None, :]
-    dy2 = (y[:, None] - centers[..., 1:]).square()[:, :, :, None]
-    scale = radii[..., None, None]
-    q = (dx2 + dy2).sqrt() / scale
-    spread = (step.square().sum(-1).sqrt() / 2)[:, None, None, None] / scale
-    nearest, farthest = (q - spread).clamp_min(0), q + spread
-    peak = 1 / math.sqrt(3)
-    # The slope rises up to the peak and falls beyond it.
-    steepest = torch.where(farthest < peak, farthest, nearest.clamp_min(peak))
-    slope = 4 * steepest * (1 - steepest.square()).clamp_min(0)
-    slope = slope * (vectors.square().sum(-1).sqrt() / radii)[..., None, None]
-    return slope.sum(dim=1).flatten(1).amax(dim=1)
+    middles = low[..., None] + step[..., None] * ticks
+    apart = (middles[:, None] - centers[..., None]) / radii[..., None, None]
+    x2, y2 = apart.square().unbind(2)
+    spread = step.square().sum(-1).sqrt()[:, None] / 2 / radii
+    height = 4 * vectors.square().sum(-1).sqrt() / radii
+    total = radii.new_zeros(len(radii), _CELLS, _CELLS)
+    for k in range(radii.shape[1]):  # one at a time, which stays in a CPU's cache
+        q = (x2[:, k, None, :] + y2[:, k, :, None]).sqrt_()
+        # The slope rises up to the peak and falls beyond it: the steepest place of a
+        # cell is the one that is closest to the peak.
+        reach = spread[:, k, None, None]
+        q += (1 / math.sqrt(3) - q).clamp_(-reach, reach)
+        total += q * (1 - q.square()).clamp_(min=0) * height[:, k, None, None]
+    return total.flatten(1).amax(dim=1)
 
 
 def limit_to_bijection(

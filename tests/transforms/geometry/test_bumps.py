@@ -26,14 +26,15 @@ PEAK_SLOPE = 8 / (3 * math.sqrt(3))  # largest |w'|
 
 def one_bump(length: float, radius: float = 0.2) -> WarpParameters:
     center = torch.tensor([[[0.5, 0.5]]])
+    vector = torch.tensor([[[length, 0.0]]])
     return WarpParameters(
-        center, torch.tensor([[radius]]), torch.tensor([[[length, 0.0]]])
+        center, torch.tensor([[radius]]), vector, torch.tensor([[length]])
     )
 
 
 def numpy_field(points: np.ndarray, parameters: WarpParameters) -> np.ndarray:
     """d(x) of one warp, point by point and bump by bump."""
-    centers, radii, vectors = (t[0].double().numpy() for t in parameters)
+    centers, radii, vectors, _ = (t[0].double().numpy() for t in parameters)
     field = np.zeros_like(points, dtype=np.float64)
     for center, radius, vector in zip(centers, radii, vectors, strict=True):
         q = np.linalg.norm(points - center, axis=-1) / radius
@@ -91,6 +92,8 @@ def test_limit_scales_only_what_exceeds_it() -> None:
     limited = limit_to_bijection(both)
     assert torch.equal(limited.vectors[0], weak.vectors[0])
     assert lipschitz_bound(limited)[1].item() == pytest.approx(0.9, rel=1e-5)
+    torch.testing.assert_close(limited.actions, limited.vectors[:, :, 0])
+    assert not limited.stilled().actions.any()
     with pytest.raises(ValueError, match="between 0 and 1"):
         limit_to_bijection(both, bound=1.0)
 
