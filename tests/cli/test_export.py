@@ -22,13 +22,15 @@ def test_says_what_it_wrote(
 ) -> None:
     path, result = small_export
     assert result.exit_code == 0, result.output
-    assert result.stderr == ""
+    (hint,) = result.stderr.splitlines()
+    assert hint.startswith(f"{small_checkpoint}: has no embedding head, so ")
     info = Embedder(path).info
     assert (info.backbone, info.input_size, info.dim) == ("small", 48, 128)
     assert info.commercial_use == "no"
-    first, second, third = result.stdout.splitlines()
+    first, embedding, second, third = result.stdout.splitlines()
     assert first.startswith(f"{path}: small, 48 px, 128 dimensions, ")
     assert first.endswith(f" MB, fingerprint {info.short_fingerprint}")
+    assert embedding == "embedding: the encoder's pooled output, 128 features"
     assert second.startswith("parity with PyTorch on 16 images: largest difference ")
     card = path.with_suffix(".md")
     assert third == f"{card}: model card"

@@ -172,7 +172,7 @@ def test_weights_alone(checkpoint: Path, tmp_path: Path) -> None:
     result = run(checkpoint, "--safetensors", path)
     assert result.exit_code == 0, result.output
     card = tmp_path / "weights.md"
-    assert result.stdout.splitlines()[1] == f"{card}: model card"
+    assert result.stdout.splitlines()[-1] == f"{card}: model card"
     assert set(tmp_path.iterdir()) == {path, card}
 
 

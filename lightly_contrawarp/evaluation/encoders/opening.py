@@ -118,7 +118,8 @@ def load_encoder(
     if features == "exported":
         module, info = load_embedding(path)
         if isinstance(module, EmbeddingNetwork):
-            module, head = module.backbone, module.head
+            head = module.head
+            module = module.backbone
     else:
         module, info = load_backbone(path)
     return TorchEncoder(

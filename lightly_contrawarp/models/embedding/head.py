@@ -24,7 +24,8 @@ _MOST_EXACT = 5000
 _SMALLEST = 1e-6
 """Components of less than this share of the first one's variance are rounding."""
 
-_SHAPES = {"mean": 1, "components": 2, "explained": 1, "whiten": 0}
+_AXES = {"mean": 1, "components": 2, "explained": 1, "whiten": 0}
+"""Number of axes of what a head consists of."""
 
 
 class EmbeddingHead(nn.Module):
@@ -66,20 +67,18 @@ class EmbeddingHead(nn.Module):
             InputError: If it is none.
         """
         tensors = state if isinstance(state, Mapping) else {}
-        found = [tensors.get(name) for name in _SHAPES]
-        whole = all(
-            isinstance(tensor, Tensor)
-            and tensor.dtype == torch.float32
-            and tensor.ndim == axes
+        found = [
+            tensor
+            for name, axes in _AXES.items()
+            if isinstance(tensor := tensors.get(name), Tensor)
+            and (tensor.dtype, tensor.ndim) == (torch.float32, axes)
             and tensor.numel()
-            for tensor, axes in zip(found, _SHAPES.values(), strict=True)
-        )
-        if not whole or not all_finite(found):
-            raise InputError("its embedding head is damaged")
-        mean, components, explained, whiten = found
-        if components.shape != (len(explained), len(mean)):
-            raise InputError("its embedding head is damaged")
-        return cls(mean, components, explained, whiten)
+        ]
+        if len(found) == len(_AXES) and all_finite(found):
+            mean, components, explained, whiten = found
+            if components.shape == (len(explained), len(mean)):
+                return cls(mean, components, explained, whiten)
+        raise InputError("its embedding head is damaged")
 
     @property
     def dim(self) -> int:

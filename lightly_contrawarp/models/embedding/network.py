@@ -23,6 +23,9 @@ class EmbeddingNetwork(nn.Module):
             than the head takes.
     """
 
+    features: SpatialFeatures
+    head: EmbeddingHead
+
     def __init__(
         self, backbone: nn.Module, input_size: int, head: EmbeddingHead
     ) -> None:

@@ -6,12 +6,19 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+from torchvision.transforms.functional import pil_to_tensor
 
 from contrawarp_edge import Embedder, InputError
 from contrawarp_edge.model.fingerprint import model_fingerprint
 from lightly_contrawarp.export.int8.static import quantize
-from lightly_contrawarp.export.onnx_model import with_metadata
+from lightly_contrawarp.export.onnx_model import export_onnx, with_metadata
+from lightly_contrawarp.models.backbones import build_backbone
+from lightly_contrawarp.models.checkpoint import BackboneInfo
+from lightly_contrawarp.models.embedding.fitting import fit_embedding_head
+from lightly_contrawarp.models.embedding.network import embedding_network
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +100,25 @@ def test_is_the_same_every_time(
     assert again.images == 100
     assert again.unreadable == [f"{broken}: not an image that Pillow can read"]
     assert seen == list(range(1, 101))
+
+
+@pytest.mark.slow
+def test_an_embedding_head_stays_in_fp32(photos: list[Path], tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    backbone = build_backbone("small")[0].eval()
+    images = [Image.open(path).convert("RGB").resize((32, 32)) for path in photos[:64]]
+    pixels = torch.stack([pil_to_tensor(image) for image in images])
+    head = fit_embedding_head(backbone, [pixels], 32, 8)
+    network = embedding_network(backbone, 32, head).eval()
+    info = BackboneInfo(name="small", dim=8, input_size=32)
+    path = tmp_path / "model.onnx"
+    export_onnx(network, info, path, images[:4])
+    quantized = quantize(path, Embedder(path).info, photos[:100])
+    nodes = onnx.load_from_string(quantized.content).graph.node
+    made_by = {out: node.op_type for node in nodes for out in node.output}
+    (product,) = (node for node in nodes if node.op_type == "Gemm")
+    assert "DequantizeLinear" not in [made_by.get(name) for name in product.input]
+    assert sum(node.op_type == "DequantizeLinear" for node in nodes) > 4
 
 
 def test_what_cannot_be_quantised(
