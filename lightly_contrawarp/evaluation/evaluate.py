@@ -125,17 +125,18 @@ def evaluate(
         )
 
     extract = cache.features if cache else extract_features
-    info, dim, probed = encoder.info, 0, None
+    info = encoder.info
+    pair = [embed(split.images, extract) for split in sets.probed or ()]
+    compared = None
+    if sets.triplets is not None:
+        compared = embed(FecFaces(sets.triplets.faces)), sets.triplets
+    features = {n: embed(one.images, extract) for n, one in sets.searched.items()}
+
+    probed = None
     measures: dict[str, Any] = {}
     omitted: dict[str, str] = {}
     if sets.probed is not None:
-        train, test = sets.probed
-        train_set, test_set = (embed(one.images, extract) for one in sets.probed)
-        unreadable = train_set.unreadable + test_set.unreadable
-        compared = None
-        if sets.triplets is not None:
-            compared = embed(FecFaces(sets.triplets.faces)), sets.triplets
-            unreadable = unreadable + compared[0].unreadable
+        (train, test), (train_set, test_set) = sets.probed, pair
         embedded = Embedded(
             test=test.take(test_set.rows),
             test_x=test_set.values,
@@ -147,31 +148,32 @@ def evaluate(
             triplets=compared,
         )
         measures, omitted = _measure(embedded, MEASURES, on_stage)
-        dim = int(train_set.values.shape[1])
+        unreadable = train_set.unreadable + test_set.unreadable
+        if compared is not None:
+            unreadable = unreadable + compared[0].unreadable
         probed = Probed(train_set.rows, test_set, unreadable)
-    features, found = {}, {}
-    for name, split in sets.searched.items():
-        features[name] = one = embed(split.images, extract)
-        dim = int(one.values.shape[1])
-        on = Searched(split.take(one.rows), one.values)
-        found[name] = SearchResult(
-            *_measure(
-                on, SEARCH_MEASURES, lambda stage, n=name: on_stage(f"{n}: {stage}")
-            )
-        )
+    found = {}
+    for name, one in features.items():
+        on = Searched(sets.searched[name].take(one.rows), one.values)
+        found[name] = SearchResult(*_measure(on, SEARCH_MEASURES, on_stage, name))
+    dim = int(next(iter([*pair, *features.values()])).values.shape[1])
     result = EncoderResult(info.backbone, dim, info, measures, omitted, found)
     return Evaluation(result, probed, features)
 
 
 def _measure(
-    on: Searched, wanted: Mapping[str, Measure], on_stage: Callable[[str], None]
+    on: Searched,
+    wanted: Mapping[str, Measure],
+    on_stage: Callable[[str], None],
+    where: str = "",
 ) -> tuple[dict[str, Any], dict[str, str]]:
     measures: dict[str, Any] = {}
     omitted: dict[str, str] = {}
     for name, measure in wanted.items():
         if measure.need is not None and measure.need not in on.meets:
             continue
-        on_stage(name.replace("_", " "))
+        words = name.replace("_", " ")
+        on_stage(f"{where}: {words}" if where else words)
         try:
             measures[name] = measure.run(on)
         except InputError as error:

@@ -77,10 +77,10 @@ class Results:
     @property
     def unreadable(self) -> list[str]:
         """A line for each image that was left out."""
-        facts = [self.data] if self.data else []
-        return [
-            line for one in [*facts, *self.searched.values()] for line in one.unreadable
-        ]
+        lines = list(self.data.unreadable) if self.data else []
+        for one in self.searched.values():
+            lines += one.unreadable
+        return lines
 
     def to_dict(self) -> dict[str, Any]:
         """Values that JSON can hold."""

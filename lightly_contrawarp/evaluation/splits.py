@@ -119,15 +119,12 @@ def same_person(test: Split, train: Split) -> csr_array | None:
     Returns:
         Sparse booleans ``[t, n]``, or None if people are not known on both sides.
     """
-    names = [
-        None
-        if split.images.identities is None
-        else np.asarray(split.images.identities)[split.rows]
-        for split in (test, train)
-    ]
-    if names[0] is None or names[1] is None:
-        return None
-    people, person = np.unique(np.concatenate(names), return_inverse=True)
+    names: list[str] = []
+    for split in (test, train):
+        if split.images.identities is None:
+            return None
+        names += [split.images.identities[row] for row in split.rows.tolist()]
+    people, person = np.unique(names, return_inverse=True)
     shape = len(person), len(people)
     shows = csr_array(
         (np.ones(len(person), bool), (np.arange(len(person)), person)), shape=shape

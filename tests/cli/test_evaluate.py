@@ -12,8 +12,10 @@ from torch import nn
 from contrawarp_edge.core.command import CleanGroup
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.files import atomic_write_text
-from helpers import one_line_error
+from helpers import one_line_error, save_image
 from lightly_contrawarp.cli.evaluate import evaluate_command
+from lightly_contrawarp.evaluation.measures.registry import SEARCH_MEASURES
+from lightly_contrawarp.evaluation.results import Results
 
 OPENING = "lightly_contrawarp.evaluation.encoders.opening"
 
@@ -67,7 +69,8 @@ def test_evaluate__table_json_and_page(data: Path, tmp_path: Path) -> None:
     titles = [block[0].split("  ")[0] for block in blocks]
     assert titles == [
         *("Linear probe", "Nearest neighbours", "Few labels", "Retrieval"),
-        *("Retrieval, other people", "Identity leakage"),
+        *("Retrieval, other people", "Expression verification"),
+        *("Nearest of all others", "Identity leakage"),
     ]
     for block in blocks:
         names = [line.split("  ")[0] for line in block[1:3]]
@@ -81,6 +84,63 @@ def test_evaluate__table_json_and_page(data: Path, tmp_path: Path) -> None:
     assert report["data"]["test"]["root"] == str(data / "validation")
     assert report["data"]["test"]["people"] == 2
     assert "last.ckpt" in page.read_text()
+
+
+def test_evaluate__searched_sets_beside_probes(data: Path, tmp_path: Path) -> None:
+    for index, label in enumerate("abab"):
+        for person in range(3):
+            colour = (10 * index, 40 * person, 90)
+            save_image(
+                tmp_path / "faces/test" / label / f"id{person}_{index}.png", colour
+            )
+    output, page = tmp_path / "result.json", tmp_path / "report.html"
+    search = ("--search", f"ours={tmp_path / 'faces'}", "--identity-pattern", r"id(\d)")
+    result = _run(
+        *("--data", data, *search, "--search", tmp_path / "faces" / "test"),
+        *("--json", output, "--html", page),
+    )
+    assert result.exit_code == 0, result.output
+    assert "Warning: without people: " in result.stderr
+    assert "Only searched: ours\n\nRetrieval, other people" in result.stdout
+    report = json.loads(output.read_text())
+    assert list(report["searched"]) == ["ours", "test"]
+    assert report["searched"]["ours"]["test"]["people"] == 3
+    assert report["data"]["test"]["people"] is None
+    encoder = report["encoders"]["last.ckpt"]
+    assert encoder["searched"]["ours"].keys() == {*SEARCH_MEASURES, "omitted"}
+    assert encoder["searched"]["ours"] == encoder["searched"]["test"]
+    assert Results.from_dict(report).to_dict().keys() == report.keys()
+    assert "Only searched: ours" in page.read_text()
+
+    alone = _run(*search, "--json", output)
+    assert alone.exit_code == 0, alone.output
+    assert "Linear probe" not in alone.stdout
+    report = json.loads(output.read_text())
+    assert report["data"] is None
+    assert json.loads(json.dumps(Results.from_dict(report).to_dict())) == report
+
+
+def test_evaluate__searched_sets_too_small_or_missing(tmp_path: Path) -> None:
+    for label in "ab":
+        save_image(tmp_path / "faces" / label / "id1_.png")
+    (tmp_path / "two" / "train").mkdir(parents=True)
+    (tmp_path / "two" / "test").mkdir()
+    faces, pattern = tmp_path / "faces", ("--identity-pattern", r"id(\d)")
+    result = _run("--search", faces, *pattern)
+    assert result.exit_code == 0, result.output
+    assert "last.ckpt, faces: no nearest: what is nearest needs two" in result.stderr
+    assert len(result.stderr.splitlines()) >= 4
+    for words, message in (
+        (("--search", faces), "--search needs --identity-pattern"),
+        (("--search", faces, "--identity-pattern", "q(.)"), "finds nobody in it"),
+        (("--search", faces, "--search", f"faces={faces}", *pattern), "given twice"),
+        (("--search", f"={faces}", *pattern), "has no name"),
+        (("--search", tmp_path / "no", *pattern), "no: is no folder"),
+        (("--search", tmp_path / "two", *pattern), "holds train and test; give one"),
+        (("--search", faces / "a", *pattern), "this image is in no class folder"),
+        (("--search", faces, *pattern, "--few-label"), "need a set: give --data"),
+    ):
+        one_line_error(_run(*words), message)
 
 
 def test_evaluate__random_encoder_is_reproducible(data: Path, tmp_path: Path) -> None:

@@ -214,7 +214,7 @@ def table(results: Mapping[str, LinearProbeResult]) -> Table:
         **SCORE_COLUMNS,
         "without duplicates": lambda result: _share(result.accuracy_without_duplicates),
         "calibration error": lambda result: estimate_cell(
-            result.calibration and result.calibration.error
+            result.calibration.error if result.calibration else None
         ),
         "features": lambda result: f"{result.feature_size:,}",
     }

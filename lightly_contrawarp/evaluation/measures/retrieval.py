@@ -118,7 +118,8 @@ def table(
     )
     return encoder_table(
         "Retrieval, other people" if other_people else "Retrieval",
-        "The same among images of other people only."
+        "Images of other people that have the expression of the image they are "
+        "searched with; mean over the expressions."
         if other_people
         else "Test images that have the expression of the test image they are searched "
         "with; mean over the expressions.",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Shaped
 
-from lightly_contrawarp.evaluation.statistics.arrays import Floats, Mask
+from lightly_contrawarp.evaluation.statistics.arrays import Floats, Ints, Mask
 from lightly_contrawarp.evaluation.statistics.intervals import (
     Estimate,
     percentile_interval,
@@ -58,9 +58,11 @@ def calibration(
             from 0 to 1, and whether that class is right.
     """
     binned = [_bins(confidence) for confidence, _ in runs]
-    gaps = [right - confidence.astype(np.float64) for confidence, right in runs]
+    gaps: list[Floats] = [
+        right - confidence.astype(np.float64) for confidence, right in runs
+    ]
 
-    def error(counts: Shaped[Floats, " n"]) -> float:
+    def error(counts: Shaped[Ints, " n"]) -> float:
         distances = [
             np.abs(np.bincount(one, counts * gap)).sum()
             for one, gap in zip(binned, gaps, strict=True)
@@ -72,7 +74,7 @@ def calibration(
     # Without any information a probe says the shares of the classes: nothing is off.
     return Calibration(
         Estimate(
-            error(np.ones(count)),
+            error(np.ones(count, np.int64)),
             percentile_interval([error(c) for c in resample_counts(count)]),
             chance=0.0,
         ),
@@ -87,5 +89,5 @@ def calibration(
     )
 
 
-def _bins(confidence: Shaped[Floats, " n"]) -> Shaped[np.ndarray, " n"]:
+def _bins(confidence: Shaped[Floats, " n"]) -> Shaped[Ints, " n"]:
     return np.minimum((confidence * BINS).astype(np.int64), BINS - 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Shaped
@@ -13,6 +13,7 @@ from lightly_contrawarp.evaluation.statistics.arrays import Floats, Ints
 from lightly_contrawarp.evaluation.statistics.intervals import resample_counts
 
 _PAIRS_AT_ONCE = 10_000
+_SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
 
 
 class Pairs(NamedTuple):
@@ -43,36 +44,52 @@ def verification_aucs(
     Args:
         unit: Features of length 1.
         person: Who each row shows, from 0 and without a gap.
-        alike: Pairs whose cosines should be larger.
+        alike: Pairs whose cosines should be larger; each all of one person, or all of
+            two people, as those of ``unlike``.
         unlike: Pairs whose cosines should be smaller.
 
     Returns:
         The area, and after it those of `RESAMPLES` resamples; NaN where pairs of one
         kind are missing.
     """
-    kinds = [*alike, *unlike]
-    first, second = (np.concatenate([one[side] for one in kinds]) for side in (0, 1))
-    weight = np.concatenate([np.full(len(one.first), one.weight) for one in kinds])
-    is_alike = np.arange(len(first)) < sum(len(one.first) for one in alike)
-    scores = _cosines(unit, first, second)
-    order = np.argsort(scores, kind="stable")
-    starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))  # of equal scores
-    one, two = person[first[order]], person[second[order]]
-    hit = np.where(is_alike, weight, 0)[order]
-    miss = np.where(is_alike, 0, weight)[order]
-    apart = one != two
-    people = int(person.max()) + 1
+    hits, misses = _Kind(unit, person, alike), _Kind(unit, person, unlike)
+    low, high = (np.searchsorted(misses.scores, hits.scores, side) for side in _SIDES)
 
     def auc(counts: Shaped[Ints, " people"]) -> float:
-        times = counts[one] * np.where(apart, counts[two], 1)
-        hits = np.add.reduceat(hit * times, starts)
-        misses = np.add.reduceat(miss * times, starts)
-        below = np.cumsum(misses) - misses / 2
-        pairs = hits.sum() * misses.sum()
-        return float(hits @ below / pairs) if pairs else np.nan
+        hit, miss = hits.weigh(counts), misses.weigh(counts)
+        below = np.concatenate([[0.0], np.cumsum(miss)])
+        pairs = hit.sum() * below[-1]
+        # Of unlike pairs with the same cosine, half are below.
+        return float(hit @ (below[low] + below[high]) / 2 / pairs) if pairs else np.nan
 
-    whole = np.ones(people, np.int64)
-    return np.array([auc(whole), *map(auc, resample_counts(people))])
+    people = int(person.max()) + 1
+    return np.array(
+        [auc(np.ones(people, np.int64)), *map(auc, resample_counts(people))]
+    )
+
+
+class _Kind:
+    """All pairs of a kind, by their cosine, ascending."""
+
+    def __init__(
+        self,
+        unit: Shaped[Floats, "n d"],
+        person: Shaped[Ints, " n"],
+        parts: Sequence[Pairs],
+    ) -> None:
+        first, second = (np.concatenate([x[side] for x in parts]) for side in (0, 1))
+        scores = _cosines(unit, first, second)
+        order = np.argsort(scores)
+        self.scores = scores[order]
+        self._one, self._two = person[first[order]], person[second[order]]
+        weights = [np.full(len(part.first), part.weight) for part in parts]
+        self._weights = np.concatenate(weights)[order]
+        self._of_one_person = bool((self._one == self._two).all())
+
+    def weigh(self, counts: Shaped[Ints, " people"]) -> Shaped[Floats, " pairs"]:
+        """How many pairs each stands for if people occur that often."""
+        times: Floats = self._weights * counts[self._one]
+        return times if self._of_one_person else np.asarray(times * counts[self._two])
 
 
 def _cosines(

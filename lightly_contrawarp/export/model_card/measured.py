@@ -53,8 +53,9 @@ class Measured:
     def has_identity(self) -> bool:
         """Whether identity leakage of the model was measured."""
         own = [self.results[name] for name in self.own]
-        places = [place for one in own for place in (one, *one.searched.values())]
-        return any("identity" in place.measures for place in places)
+        found = [set(one.measures) for one in own]
+        found += [set(place.measures) for one in own for place in one.searched.values()]
+        return any("identity" in measures for measures in found)
 
 
 def read_evaluation(path: Path, fingerprints: Collection[str]) -> Measured:

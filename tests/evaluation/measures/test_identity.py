@@ -10,6 +10,7 @@ from lightly_contrawarp.evaluation.measures.identity import (
     IdentityResult,
     identity_leakage,
 )
+from lightly_contrawarp.evaluation.statistics import verification
 
 
 def _faces(who: float, what: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -96,7 +97,7 @@ def test_identity_leakage__pairs_are_sampled_beyond_a_number(
     exact = identity_leakage(*faces).verification_auc
     # There are about 700 pairs of one person, and over ten times as many others.
     monkeypatch.setattr(identity, "MAX_PAIRS", 600)
-    monkeypatch.setattr(identity, "_PAIRS_AT_ONCE", 100)
+    monkeypatch.setattr(verification, "_PAIRS_AT_ONCE", 100)
     sampled = identity_leakage(*faces).verification_auc
     assert sampled.value == pytest.approx(exact.value, abs=0.05)
     assert sampled.value != exact.value

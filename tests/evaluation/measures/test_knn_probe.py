@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from scipy.sparse import csr_array, random_array
 
 from lightly_contrawarp.evaluation.measures.knn_probe import knn_probe
-from lightly_contrawarp.evaluation.statistics.scores import score
+from lightly_contrawarp.evaluation.statistics.scores import Scores, score
 
 CLASSES = 4
 RNG = np.random.default_rng(0)
@@ -18,21 +19,23 @@ def _blobs(count: int) -> tuple[np.ndarray, np.ndarray]:
 TRAIN, TEST = _blobs(300), _blobs(200)
 
 
-@pytest.mark.parametrize("k", [1, 7, 50])
-def test_knn_probe__is_a_weighted_vote(k: int) -> None:
-    (result,) = knn_probe(*TRAIN, *TEST, num_classes=CLASSES, ks=[k], temperature=0.3)
+def _written_out(k: int, left_out: np.ndarray) -> Scores:
     bank, queries = (
         x / np.linalg.norm(x, axis=1)[:, None] for x in (TRAIN[0], TEST[0])
     )
-    cosines = queries @ bank.T
     predicted = []
-    for row in cosines:
-        nearest = np.argsort(-row)[:k]
+    for row, none in zip(queries @ bank.T, left_out, strict=True):
+        nearest = [i for i in np.argsort(-row) if not none[i]][:k]
         votes = np.zeros(CLASSES)
         np.add.at(votes, TRAIN[1][nearest], np.exp(row[nearest] / 0.3))
         predicted.append(votes.argmax())
-    expected = score(TEST[1], np.array(predicted), num_classes=CLASSES)
-    assert result.scores == expected
+    return score(TEST[1], np.array(predicted), num_classes=CLASSES)
+
+
+@pytest.mark.parametrize("k", [1, 7, 50])
+def test_knn_probe__is_a_weighted_vote(k: int) -> None:
+    (result,) = knn_probe(*TRAIN, *TEST, num_classes=CLASSES, ks=[k], temperature=0.3)
+    assert result.scores == _written_out(k, np.zeros((200, 300)))
     assert (result.k, result.k_used, result.temperature) == (k, k, 0.3)
 
 
@@ -40,3 +43,38 @@ def test_knn_probe__k_is_clamped() -> None:
     few = TRAIN[0][:30], TRAIN[1][:30]
     results = knn_probe(*few, *TEST, num_classes=CLASSES)
     assert [(r.k, r.k_used) for r in results] == [(5, 5), (20, 20), (200, 30)]
+
+
+def test_knn_probe__what_is_left_out_has_no_vote() -> None:
+    rng = np.random.default_rng(1)
+    masks = [
+        random_array((200, 300), density=share, rng=rng).astype(bool).tocsr()
+        for share in (0.5, 0.3)
+    ]
+    (result,) = knn_probe(
+        *TRAIN,
+        *TEST,
+        num_classes=CLASSES,
+        ks=[7],
+        temperature=0.3,
+        near_duplicates=masks[0],
+        same_person=masks[1],
+    )
+    left_out = masks[0].toarray() | masks[1].toarray()
+    assert result.scores == _written_out(7, left_out)
+    assert (result.near_duplicates, result.same_person) == (30000, 18000)
+
+
+def test_knn_probe__duplicates_flatter_until_they_are_left_out() -> None:
+    labels = np.arange(300) % CLASSES
+    copies = RNG.standard_normal((300, 12)).astype(np.float32)
+    bank = np.concatenate([copies, TRAIN[0]]), np.concatenate([labels, TRAIN[1]])
+    same = csr_array(np.eye(300, 600, dtype=bool))
+    told, honest = (
+        knn_probe(
+            *bank, copies, labels, num_classes=CLASSES, ks=[1], near_duplicates=mask
+        )[0].scores.accuracy
+        for mask in (None, same)
+    )
+    assert told == 1
+    assert honest == pytest.approx(0.25, abs=0.1)

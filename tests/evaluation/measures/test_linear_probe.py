@@ -1,13 +1,16 @@
 import numpy as np
 import pytest
+import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, recall_score
 from sklearn.preprocessing import StandardScaler
+from torchmetrics.functional.classification import multiclass_calibration_error
 
 from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.evaluation.measures.linear_probe import (
     C_GRID,
     choose_c,
+    fit_probe,
     linear_probe,
 )
 
@@ -101,3 +104,30 @@ def test_linear_probe__rare_and_absent_classes() -> None:
     assert np.shape(result.runs[0].scores.confusion) == (6, 6)
     with pytest.raises(InputError, match="two training images each"):
         linear_probe(values[:3], np.arange(3), *TEST, seeds=(0,), num_classes=6)
+
+
+def test_linear_probe__without_duplicates_and_calibration() -> None:
+    duplicated = np.arange(200) % 3 == 0
+    result = linear_probe(
+        *TRAIN, *TEST, seeds=(0, 1), num_classes=CLASSES, duplicated=duplicated
+    )
+    kept = TEST[0][~duplicated], TEST[1][~duplicated]
+    alone = linear_probe(*TRAIN, *kept, seeds=(0, 1), num_classes=CLASSES)
+    assert result.accuracy_without_duplicates == pytest.approx(alone.accuracy)
+    assert alone.accuracy_without_duplicates is None
+    errors = []
+    for run in result.runs:
+        probe = fit_probe(*TRAIN, run.c)
+        probabilities = torch.from_numpy(probe.predict_proba(TEST[0]))
+        errors.append(
+            multiclass_calibration_error(
+                probabilities, torch.from_numpy(TEST[1]), CLASSES, n_bins=15
+            )
+        )
+    assert result.calibration is not None
+    assert result.calibration.error.value == pytest.approx(np.mean(errors), abs=1e-6)
+    every = np.ones(200, bool)
+    none = linear_probe(
+        *TRAIN, *TEST, seeds=(0,), num_classes=CLASSES, duplicated=every
+    )
+    assert none.accuracy_without_duplicates is None

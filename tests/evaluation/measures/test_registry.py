@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from helpers import MakeSet
 from lightly_contrawarp.evaluation.encoders.encoders import TorchEncoder
@@ -16,7 +17,15 @@ def embedded(make_set: MakeSet, encoder: TorchEncoder) -> Embedded:
     train, test = common_space(make_set("train", 3), make_set("test", 2))
     values = np.zeros((9, 3), np.float32), np.zeros((6, 3), np.float32)
     settings = EvaluationSettings()
-    return Embedded(encoder, train, values[0], test, values[1], settings)
+    return Embedded(
+        test=test,
+        test_x=values[1],
+        encoder=encoder,
+        train=train,
+        train_x=values[0],
+        near_duplicates=csr_array((6, 9), dtype=bool),
+        settings=settings,
+    )
 
 
 def test_needs_are_met_by_what_is_there_or_asked_for(embedded: Embedded) -> None:
@@ -28,7 +37,10 @@ def test_needs_are_met_by_what_is_there_or_asked_for(embedded: Embedded) -> None
         settings=asked,
         train=dataclasses.replace(embedded.train, targets=targets),
         test=dataclasses.replace(embedded.test, people=np.zeros(6, int)),
-        triplets=(Features(embedded.test_x, np.arange(6), []), object()),
+        triplets=(
+            Features(embedded.test_x, np.arange(6), np.zeros((6, 1), np.uint8), []),
+            object(),
+        ),
     )
     assert everything.meets == set(Need)
     exported = dataclasses.replace(everything, encoder=object())  # no module to train

@@ -92,3 +92,13 @@ def test_retrieval__leaves_out_queries_without_an_answer() -> None:
         retrieval(values, labels, identities=np.zeros(4, dtype=int))
     with pytest.raises(InputError, match="two images of a class"):
         retrieval(values, np.arange(4))
+
+
+def test_retrieval__interval_among_other_people_is_that_of_people() -> None:
+    # Ten copies of each image tell nothing new: the people are the same.
+    identities = np.arange(90) % 30
+    one = retrieval(VALUES, LABELS, identities=identities)
+    copies = np.repeat(np.arange(90), 10)
+    ten = retrieval(VALUES[copies], LABELS[copies], identities=identities[copies])
+    widths = [np.ptp(each.precision_at_1.interval) for each in (one, ten)]
+    assert widths[1] == pytest.approx(widths[0], rel=0.25)

@@ -15,7 +15,7 @@ from lightly_contrawarp.evaluation.report import embedding_map, render_report
 from lightly_contrawarp.evaluation.report.confusion import confusion_rows
 from lightly_contrawarp.evaluation.report.strips import Strips
 from lightly_contrawarp.evaluation.settings import EvaluationSettings
-from lightly_contrawarp.evaluation.splits import Split, common_space
+from lightly_contrawarp.evaluation.splits import Split, common_space, own_space
 
 SETTINGS = EvaluationSettings(seeds=(0,))
 
@@ -57,15 +57,16 @@ def test_render_report__holds_everything(tmp_path: Path) -> None:
     encoders = {"<b>pixels": encoder, "again": encoder}
     page = render_report(compare(encoders, *sets, SETTINGS))
     _check(page)
-    # For each encoder seven searches of a query and eight hits, and two maps.
+    # For each encoder seven searches of a query and eight hits, two maps, and
+    # the reliability of the probe.
     assert page.count("data:image/jpeg") == 2 * 7 * 9
-    assert page.count("<svg") == 2 * 2
+    assert page.count("<svg") == 2 * 3
     assert page.count("by person") == 2
     assert "same person" in page
     assert page.count("<details open>") == 1
     assert "&lt;b&gt;pixels" in page
     assert "<b>pixels" not in page
-    assert "This page contains images of the test set" in page
+    assert "This page contains images of the sets that were searched" in page
     assert "1 unreadable images were left out" in page
     for title in ("Retrieval, other people", "Identity leakage", "Actions of drawn"):
         assert title in page
@@ -119,6 +120,28 @@ def test_strips__are_the_nearest_by_cosine(make_set: MakeSet) -> None:
         assert split.people is not None
         same = split.people[nearest] == split.people[query]
         assert [h["same_person"] for h in hits] == same.tolist()
+
+
+def test_strips__among_other_people(make_set: MakeSet) -> None:
+    split = own_space(make_set("test", 6, people=2))
+    values = np.random.default_rng(0).standard_normal((18, 4))
+    found = Strips(split, other_people=True).search(values)
+    assert [len(search["hits"]) for search in found] == [8, 8, 8]
+    assert not any(hit["same_person"] for search in found for hit in search["hits"])
+    alone = own_space(make_set("alone", 3, people=1))
+    assert Strips(alone, other_people=True).search(values[:9])[0]["hits"] == []
+
+
+def test_render_report__of_a_set_that_is_only_searched(
+    make_set: MakeSet, encoder: TorchEncoder
+) -> None:
+    images = {"<i>ours": make_set("ours", 6, people=3), "one": make_set("one", 2)}
+    page = render_report(compare({"a": encoder}, None, None, SETTINGS, searched=images))
+    _check(page)
+    assert "Only searched: &lt;i&gt;ours" in page
+    assert page.count("Expression verification") == 1
+    assert "Linear probe" not in page
+    assert "<svg" not in page
 
 
 def test_strips__skip_what_could_not_be_read(make_set: MakeSet) -> None:
