@@ -95,7 +95,8 @@ def judge(
         drawn = probe_scores(values, truth, ("drawn_train", "drawn"), seed)
         scores["drawn_linear"] = drawn["linear"]
         scores["drawn_linear_interval"] = drawn["linear_interval"]
-    return scores | search_scores(values, truth)
+    scores |= search_scores(values, truth)
+    return scores
 
 
 def probe_scores(
