@@ -206,14 +206,16 @@ def framed(image: Pixels) -> Values:
     """A crop ``[S, S, 3]`` as the mesh model takes it: more around it, 0 to 1."""
     margin = round(len(image) / _MARGIN)
     padded = np.pad(image, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
-    square = Image.fromarray(padded).resize((_MESH_SIDE, _MESH_SIDE), Image.BILINEAR)
-    return np.asarray(square, np.float32)[None] / 255
+    square = Image.fromarray(padded).resize(
+        (_MESH_SIDE, _MESH_SIDE), Image.Resampling.BILINEAR
+    )
+    return np.asarray(square, np.float32)[None] / np.float32(255)
 
 
 def grey(image: Pixels) -> Values:
     """A crop ``[S, S, 3]`` as the mini-Xception takes it: grey, from -1 to 1."""
     square = Image.fromarray(np.ascontiguousarray(image)).convert("L")
-    small = square.resize((_SCORED_SIDE, _SCORED_SIDE), Image.BILINEAR)
+    small = square.resize((_SCORED_SIDE, _SCORED_SIDE), Image.Resampling.BILINEAR)
     return np.asarray(small, np.float32)[None, :, :, None] / 127.5 - 1
 
 

@@ -11,27 +11,16 @@ from numpy.typing import NDArray
 
 from benchmarks.quality.features import Features, Values, embed, training_rows
 from benchmarks.quality.images import Images
-<<<<<<< HEAD
 from contrawarp_edge.core.errors import NotApplicableError
 from lightly_contrawarp.evaluation.measures.expression_verification import (
     expression_verification,
 )
-=======
-from benchmarks.quality.learners import warped
-from lightly_contrawarp import LocalWarp
-from lightly_contrawarp.data.synthetic import ACTIONS, DrawnFaces
->>>>>>> heads
 from lightly_contrawarp.evaluation.measures.identity import identity_leakage
 from lightly_contrawarp.evaluation.measures.linear_probe import fit_probe, linear_probe
 from lightly_contrawarp.evaluation.measures.nearest import nearest
 from lightly_contrawarp.evaluation.measures.retrieval import retrieval
-<<<<<<< HEAD
 from lightly_contrawarp.evaluation.statistics.intervals import Estimate
 from lightly_contrawarp.models.embedding.head import fit_head
-=======
-from lightly_contrawarp.models.embedding.spatial import SpatialFeatures
-from lightly_contrawarp.models.preprocessing import preprocess
->>>>>>> heads
 
 HEADS = [(dim, whiten) for dim in (64, 128, 256) for whiten in (0.0, 0.5, 1.0)]
 """Embedding heads that are compared: dimensions, and exponents of whitening."""
@@ -106,7 +95,8 @@ def judge(
         drawn = probe_scores(values, truth, ("drawn_train", "drawn"), seed)
         scores["drawn_linear"] = drawn["linear"]
         scores["drawn_linear_interval"] = drawn["linear_interval"]
-    return scores | search_scores(values, truth)
+    scores |= search_scores(values, truth)
+    return scores
 
 
 def probe_scores(

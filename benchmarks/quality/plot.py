@@ -34,7 +34,8 @@ def plot_curves(curves: Mapping[str, Sequence[Curve]]) -> bytes:
         if not runs:
             continue
         points = min(map(len, runs))
-        seconds, _, accuracy = np.moveaxis([run[:points] for run in runs], 2, 0)
+        measured = np.array([run[:points] for run in runs])
+        seconds, _, accuracy = np.moveaxis(measured, 2, 0)
         minutes, values = seconds.mean(0) / 60, 100 * accuracy
         color = f"C{index % 10}"
         axes.plot(minutes, values.mean(0), styles[index // 10], color=color,

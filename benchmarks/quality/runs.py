@@ -97,7 +97,7 @@ def all_tasks(scale: Scale) -> list[Task]:
     return tasks + [
         Task("ablation", variant, seed)
         for seed in range(scale.ablation_seeds)
-        for variant in ABLATION
+        for variant in PARTS["ablation"]
     ]
 
 

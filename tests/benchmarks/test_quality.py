@@ -158,7 +158,8 @@ def test_features_that_tell_expressions_and_no_people_get_full_marks() -> None:
         assert scores[name] == 1, name
         assert scores[f"{name}_interval"] == (1, 1), name
     assert scores["pairs_person"] == 0
-    assert scores["lfw_identity"] == pytest.approx(0, abs=0.1)
+    # Below every pair of two people with one expression, like those with two.
+    assert scores["lfw_identity"] == pytest.approx(0.25, abs=0.05)
     assert quick_accuracy((values, values), (truth, truth)) == 1
 
 
@@ -192,7 +193,7 @@ def test_images_are_decoded_once(tmp_path: Path) -> None:
     sources = folders(tmp_path / "data")
     sets = load_sets(sources, tmp_path / "kept", TINY)
     assert sets["train"].pixels.shape == (60, 1, 48, 48)
-    assert sets["validation"].labels.tolist() == [1] * 10 + [0] * 10
+    assert sets["validation"].labels.tolist() == [0] * 10 + [1] * 10
     assert sets["train"].classes == ("neutral", "happy")
     first = np.asarray(Image.open(tmp_path / "data" / "train" / "neutral" / "0.png"))
     assert np.array_equal(sets["train"].pixels[0, 0].numpy(), first)
@@ -211,10 +212,13 @@ def test_images_are_decoded_once(tmp_path: Path) -> None:
 
 def test_runs_and_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two variants from images to RESULTS.md; a second call does nothing again."""
-    chosen = {"main": ("random", "byol"), "controls": (), "ablation": ("contrawarp",)}
-    for part, names in chosen.items():
-        monkeypatch.setitem(PARTS, part, tuple(EVERY[name] for name in names))
-    monkeypatch.setattr("benchmarks.quality.runs.ABLATION", PARTS["ablation"])
+    chosen = (EVERY["random"], EVERY["byol"])
+    for part, variants in (
+        ("main", chosen),
+        ("controls", ()),
+        ("ablation", ABLATION[:1]),
+    ):
+        monkeypatch.setitem(PARTS, part, variants)
     monkeypatch.setattr("benchmarks.quality.judging.HEADS", [(2, 0.0), (4, 1.0)])
     monkeypatch.setattr("benchmarks.quality.results.HEADS", [(2, 0.0), (4, 1.0)])
     plan = Plan(TINY, folders(tmp_path / "data"), tmp_path / "out" / "tiny")
