@@ -209,7 +209,8 @@ def framed(image: Pixels) -> Values:
     square = Image.fromarray(padded).resize(
         (_MESH_SIDE, _MESH_SIDE), Image.Resampling.BILINEAR
     )
-    return np.asarray(square, np.float32)[None] / np.float32(255)
+    scaled: Values = np.asarray(square, np.float32)[None] / np.float32(255)
+    return scaled
 
 
 def grey(image: Pixels) -> Values:

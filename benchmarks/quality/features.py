@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from lightly_contrawarp.models.embedding.fitting import MAX_IMAGES
-from lightly_contrawarp.models.embedding.head import EmbeddingHead
-from lightly_contrawarp.models.embedding.spatial import SpatialFeatures
 from numpy.typing import NDArray
 from torch import nn
 
 from benchmarks.quality.images import Images
 from lightly_contrawarp.evaluation.statistics.neighbours import unit_rows
+from lightly_contrawarp.models.embedding.fitting import MAX_IMAGES
+from lightly_contrawarp.models.embedding.head import EmbeddingHead
+from lightly_contrawarp.models.embedding.spatial import SpatialFeatures
 from lightly_contrawarp.models.preprocessing import preprocess
 
 Values = NDArray[np.float32]

@@ -27,7 +27,13 @@ from lightly_contrawarp.models.checkpoint import (
 )
 from lightly_contrawarp.models.embedding.fitting import fit_embedding_head
 from lightly_contrawarp.models.embedding.head import EmbeddingHead
-from lightly_contrawarp.models.health import LOSS, SPREAD, TrainingWatch, check_finite
+from lightly_contrawarp.models.health import (
+    LOSS,
+    SPREAD,
+    TrainingWatch,
+    check_finite,
+    to_log,
+)
 from lightly_contrawarp.models.optimizer import (
     adamw,
     can_fuse,
@@ -89,8 +95,7 @@ class ContraWarp(LightningModule):
             **changes: Fields of `ModelSettings` that shall differ, such as ``lr=1e-3``.
 
         Raises:
-            InputError: If torchvision has no backbone of that name, or settings are
-                outside of their range or exclude each other.
+            InputError: If there is no such backbone, or settings exclude each other.
             ValueError: If a module is given without ``backbone_dim``.
         """
         super().__init__()
@@ -128,20 +133,17 @@ class ContraWarp(LightningModule):
         self.prediction_head: nn.Module | None = None
         self.target: TargetNetwork | None = None
         self.actions = ActionWarp().names if settings.predicts_actions else ()
+        self.register_buffer("r2", torch.zeros(len(self.actions)), persistent=False)
         if self.actions:
             self.action_head = ActionHead(dim, len(self.actions))
-            self.register_buffer("r2", torch.zeros(len(self.actions)), persistent=False)
         if settings.positive_weight or settings.contrasts:
             self.projection_head = BYOLProjectionHead(
                 dim, settings.projection_hidden_dim, settings.projection_dim
             )
         against_target = settings.contrasts and settings.contrast == Contrast.TARGET
         if self.projection_head and (settings.positive_weight or against_target):
-            self.prediction_head = BYOLPredictionHead(
-                settings.projection_dim,
-                settings.projection_hidden_dim,
-                settings.projection_dim,
-            )
+            width, hidden = settings.projection_dim, settings.projection_hidden_dim
+            self.prediction_head = BYOLPredictionHead(width, hidden, width)
             self.target = TargetNetwork(self.backbone, self.projection_head)
         self.criterion = ContraWarpLoss(settings)
 
@@ -182,19 +184,12 @@ class ContraWarp(LightningModule):
         if batch_idx % self.trainer.accumulate_grad_batches == 0:
             self.update_target(*run_position(self.trainer, batch_idx))
         features, terms = self.terms(views)
-        log = {f"train/{name}": term for name, term in self._to_log(terms).items()}
+        found, self.r2 = to_log(terms, self.r2, self.actions)
+        log = {f"train/{name}": term for name, term in found.items()}
         self.log(LOSS, log.pop(LOSS), batch_size=len(views[0]), prog_bar=True)
         spread = std_of_l2_normalized(features.detach()) * self.info.dim**0.5
         self.log_dict({**log, SPREAD: spread}, batch_size=len(views[0]))
         return terms.loss
-
-    def _to_log(self, terms: LossTerms) -> dict[str, Tensor]:
-        """What was computed; of an action that nobody drew, what was known before."""
-        found = {k: v for k, v in terms._asdict().items() if v is not None}
-        if terms.r2 is not None:
-            self.r2 = torch.where(found.pop("r2").isnan(), self.r2, terms.r2)
-            found |= {f"r2/{name}": self.r2[i] for i, name in enumerate(self.actions)}
-        return found
 
     def terms(
         self, views: Sequence[Float[Tensor, "b 3 s s"] | Float[Tensor, "b m a"]]
@@ -202,8 +197,7 @@ class ContraWarp(LightningModule):
         """Passes views through both networks and computes the loss.
 
         Args:
-            views: As ``ContraWarpTransform`` orders them, and the actions, if its warp
-                names any.
+            views: As ``ContraWarpTransform`` orders them, with the actions.
 
         Returns:
             Features of the views that the online network saw, view by view, and the
@@ -230,13 +224,9 @@ class ContraWarp(LightningModule):
         if self.action_head is not None:
             pairs = warped_and_not(features, batch, settings.num_negatives)
             predicted = torch.stack([self.action_head(*pair) for pair in pairs])
+        paired = settings.pairing == Pairing.PAIRED and settings.num_negatives > 0
         compared = compared_views(
-            q,
-            p,
-            z,
-            batch,
-            contrast=settings.contrast,
-            paired=settings.pairing == Pairing.PAIRED and settings.num_negatives > 0,
+            *(q, p, z, batch), contrast=settings.contrast, paired=paired
         )
         terms = self.criterion.terms(
             *compared,

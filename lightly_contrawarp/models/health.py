@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
+from jaxtyping import Float
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.utilities import rank_zero_warn
+from torch import Tensor
 
 from contrawarp_edge.core.errors import InputError
+from lightly_contrawarp.loss.contrawarp_loss import LossTerms
 from lightly_contrawarp.models.finite import all_finite
 
 LOSS = "train/loss"
@@ -101,3 +105,25 @@ class TrainingWatch(Callback):
                 "lower lr, larger batches, or negatives (negative_weight, "
                 "negatives_from)"
             )
+
+
+def to_log(
+    terms: LossTerms, known_r2: Float[Tensor, " a"], actions: Sequence[str]
+) -> tuple[dict[str, Tensor], Float[Tensor, " a"]]:
+    """Names what was computed of a loss.
+
+    Args:
+        terms: The loss.
+        known_r2: R2 of each action as last known; stands in for actions that nobody
+            drew in the batch.
+        actions: Their names.
+
+    Returns:
+        The terms by name, and the R2 as known now.
+    """
+    found = {name: term for name, term in terms._asdict().items() if term is not None}
+    if "r2" in found:
+        r2 = found.pop("r2")
+        known_r2 = torch.where(r2.isnan(), known_r2, r2)
+        found |= {f"r2/{name}": known_r2[i] for i, name in enumerate(actions)}
+    return found, known_r2

@@ -10,6 +10,7 @@ from torch import Tensor
 from contrawarp_edge.core.errors import InputError
 from helpers_training import ACTION, SIZE, batched, loader, tiny, trainer
 from lightly_contrawarp import ContraWarpTransform, LocalWarp
+from lightly_contrawarp.models.health import to_log
 from lightly_contrawarp.models.presets import PRESETS, preset
 from lightly_contrawarp.models.settings import ModelSettings
 from lightly_contrawarp.transforms.action_warp import ActionWarp
@@ -119,10 +120,10 @@ def test_of_an_action_that_nobody_drew_the_last_is_logged(faces: Tensor) -> None
     model = tiny(**ACTION)
     views = batched()(faces[:4])
     torch.nn.init.normal_(model.action_head.weight)
-    first = model._to_log(model.terms(views)[1])
+    first, known = to_log(model.terms(views)[1], model.r2, model.actions)
     views[-1][..., 0] = 0
     name, *others = (f"r2/{one}" for one in ActionWarp().names)
-    second = model._to_log(model.terms(views)[1])
+    second, _ = to_log(model.terms(views)[1], known, model.actions)
     assert second[name] == first[name]
     assert all(second[other].isfinite() for other in others)
 
