@@ -96,7 +96,7 @@ class ContraWarp(LightningModule):
 
         Raises:
             InputError: If there is no such backbone, or settings exclude each other.
-            ValueError: If a module is given without ``backbone_dim``.
+            ValueError: If a module comes without ``backbone_dim``.
         """
         super().__init__()
         if isinstance(backbone, str):
@@ -204,8 +204,7 @@ class ContraWarp(LightningModule):
             terms of the loss.
 
         Raises:
-            ValueError: If the number of views is not that of the settings, or actions
-                are missing.
+            ValueError: If views are not those of the settings, or actions are missing.
         """
         settings = self.settings
         actions = views[-1] if views[-1].ndim == 3 else None

@@ -49,9 +49,9 @@ def test_align(drawn: list[Image.Image], tmp_path: Path) -> None:
     result = run_pretrain(photos, out, "--align", "--resume", "--epochs", 2)
     assert result.exit_code == 3, result.output
     assert crops[0].stat().st_mtime_ns == stamp
-    result = run_pretrain(photos, out, "--resume", "--epochs", 3)
-    assert result.exit_code == 2
-    assert "align=True, not False" in result.stderr
+    result = run_pretrain(photos, out, "--resume", "--epochs", 3)  # with its settings
+    assert result.exit_code == 3, result.output
+    assert "trained on 10 images" in result.stdout
 
 
 def test_no_face_at_all(tmp_path: Path) -> None:

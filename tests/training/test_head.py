@@ -58,8 +58,8 @@ def test_a_resumed_run_has_the_head_of_its_own_weights(
     assert run_pretrain(folder, out, *options, 2).exit_code == 0
     assert not torch.equal(read(out)[HEAD_KEY]["mean"], before["mean"])
     one_line_error(
-        run_pretrain(folder, out, "--resume", "--epochs", 3),
-        "was started with embedding_dim=5, not 128",
+        run_pretrain(folder, out, "--embedding-dim", 6, "--resume", "--epochs", 3),
+        "was started with embedding_dim=5, not 6",
     )
 
 
