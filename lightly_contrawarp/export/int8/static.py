@@ -26,6 +26,10 @@ from contrawarp_edge.inputs.images import read_rgb
 from contrawarp_edge.inputs.loading import load_files
 from contrawarp_edge.model.info import INPUT_NAME, ModelInfo
 from lightly_contrawarp.export.int8.calibration import MIN_IMAGES
+from lightly_contrawarp.export.int8.stored_weights import (
+    linear_weights,
+    store_as_integers,
+)
 
 Pixels = NDArray[np.uint8]
 
@@ -64,8 +68,9 @@ def quantize(
 ) -> Quantized:
     """Quantises the convolutions of a model: QDQ format, weights per channel.
 
-    The first two convolutions and all that is no convolution stay in fp32:
-    preprocessing, additions, pooling, the L2 norm. Weights get 7 bits. With 8, sums of
+    The first two convolutions and all that is no convolution are computed in fp32:
+    preprocessing, additions, pooling, linear layers, the L2 norm. Of linear layers the
+    weights are stored as integers. Weights get 7 bits. With 8, sums of
     products overflow on processors without VNNI instructions, and embeddings would
     depend on where they are computed.
 
@@ -119,6 +124,7 @@ def quantize(
             },
         )
         quantized = onnx.load(result)
+    store_as_integers(quantized.graph, linear_weights(quantized.graph))
     quantized.ClearField("metadata_props")
     content = quantized.SerializeToString(deterministic=True)
     metadata = replace(info, precision="int8").sealed(content)

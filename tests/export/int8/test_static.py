@@ -103,7 +103,9 @@ def test_is_the_same_every_time(
 
 
 @pytest.mark.slow
-def test_an_embedding_head_stays_in_fp32(photos: list[Path], tmp_path: Path) -> None:
+def test_an_embedding_head_is_computed_in_fp32(
+    photos: list[Path], tmp_path: Path
+) -> None:
     torch.manual_seed(0)
     backbone = build_backbone("small")[0].eval()
     images = [Image.open(path).convert("RGB").resize((32, 32)) for path in photos[:64]]
@@ -114,10 +116,13 @@ def test_an_embedding_head_stays_in_fp32(photos: list[Path], tmp_path: Path) -> 
     path = tmp_path / "model.onnx"
     export_onnx(network, info, path, images[:4])
     quantized = quantize(path, Embedder(path).info, photos[:100])
-    nodes = onnx.load_from_string(quantized.content).graph.node
+    graph = onnx.load_from_string(quantized.content).graph
+    nodes = graph.node
     made_by = {out: node.op_type for node in nodes for out in node.output}
     (product,) = (node for node in nodes if node.op_type == "Gemm")
     assert "DequantizeLinear" not in [made_by.get(name) for name in product.input]
+    stored = {weight.name: weight.data_type for weight in graph.initializer}
+    assert stored[f"{product.input[1]}_int8"] == TensorProto.INT8
     assert sum(node.op_type == "DequantizeLinear" for node in nodes) > 4
 
 

@@ -13,7 +13,8 @@ from PIL import Image
 from contrawarp_edge import Embedder, InputError
 from contrawarp_edge.model.fingerprint import model_fingerprint
 from lightly_contrawarp.export.int8.static import quantize
-from lightly_contrawarp.export.int8.weight_only import quantize_weights, to_integers
+from lightly_contrawarp.export.int8.stored_weights import to_integers
+from lightly_contrawarp.export.int8.weight_only import quantize_weights
 from lightly_contrawarp.export.onnx_model import with_metadata
 
 
