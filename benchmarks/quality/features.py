@@ -12,8 +12,8 @@ from torch import nn
 
 from benchmarks.quality.images import Images
 from lightly_contrawarp.evaluation.statistics.neighbours import unit_rows
-from lightly_contrawarp.models.embedding.fitting import MAX_IMAGES
-from lightly_contrawarp.models.embedding.head import EmbeddingHead
+from lightly_contrawarp.models.embedding.fitting import MAX_IMAGES, moved_features
+from lightly_contrawarp.models.embedding.head import EmbeddingHead, Moved
 from lightly_contrawarp.models.embedding.spatial import SpatialFeatures
 from lightly_contrawarp.models.preprocessing import preprocess
 
@@ -76,8 +76,32 @@ def embed(features: Mapping[str, Features], head: EmbeddingHead) -> dict[str, Va
 
 def training_rows(spatial: Values) -> Values:
     """The rows that a head is fitted to: as many as an export takes."""
-    count = min(len(spatial), MAX_IMAGES)
-    return spatial[np.linspace(0, len(spatial) - 1, count).astype(np.int64)]
+    return spatial[np.linspace(0, len(spatial) - 1, _rows_of(len(spatial))).astype(int)]
+
+
+@torch.inference_mode()
+def moved_rows(backbone: nn.Module, images: Images, size: int) -> Moved:
+    """How actions move the features of the images that a head is fitted to.
+
+    Args:
+        backbone: The encoder, in evaluation mode.
+        images: The training images, wherever they are.
+        size: Side of the square that it takes, in pixels.
+    """
+    device = next(backbone.parameters()).device
+    network = SpatialFeatures(backbone, size)
+    pixels = images.spread(_rows_of(len(images.labels))).pixels
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        parts = [
+            moved_features(network, some.to(device), size)
+            for some in torch.split(pixels, _BATCH)
+        ]
+    return Moved(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _rows_of(count: int) -> int:
+    return min(count, MAX_IMAGES)
 
 
 def _rows(output: torch.Tensor) -> Values:

@@ -20,10 +20,16 @@ from lightly_contrawarp.evaluation.measures.linear_probe import fit_probe, linea
 from lightly_contrawarp.evaluation.measures.nearest import nearest
 from lightly_contrawarp.evaluation.measures.retrieval import retrieval
 from lightly_contrawarp.evaluation.statistics.intervals import Estimate
-from lightly_contrawarp.models.embedding.head import fit_head
+from lightly_contrawarp.models.embedding.head import Moved, fit_head
 
-HEADS = [(dim, whiten) for dim in (64, 128, 256) for whiten in (0.0, 0.5, 1.0)]
-"""Embedding heads that are compared: dimensions, and exponents of whitening."""
+HEADS = [
+    (dim, whiten, actions)
+    for dim in (64, 128, 256)
+    for whiten in (0.0, 0.5, 1.0)
+    for actions in (False, True)
+]
+"""Embedding heads that are compared: dimensions, exponents of whitening, and whether
+there are axes of actions."""
 
 _CURVE_IMAGES = 4000  # training images of the quick probe for the plot
 _CURVE_C = 0.1
@@ -144,19 +150,24 @@ def search_scores(values: Mapping[str, Values], truth: Mapping[str, Truth]) -> S
 
 
 def judge_heads(
-    features: Mapping[str, Features], truth: Mapping[str, Truth], test: str
+    features: Mapping[str, Features],
+    moved: Moved,
+    truth: Mapping[str, Truth],
+    test: str,
 ) -> list[dict[str, Any]]:
     """Judges several embedding heads of one encoder; none if there are no features."""
     if not features:
         return []
     rows = training_rows(features["train"].spatial)
     judged = []
-    for dim, whiten in HEADS:
-        values = embed(features, fit_head(rows, dim, whiten))
+    for dim, whiten, actions in HEADS:
+        head = fit_head(rows, dim, whiten, moved if actions else None)
+        values = embed(features, head)
         scores = judge(values, truth, test)
         found = retrieval(values[test], truth[test].labels)
         scores.note("test_p10", found.precision_at_10)
-        judged.append({"dim": dim, "whiten": whiten, "scores": scores})
+        kind = {"dim": dim, "whiten": whiten, "actions": actions}
+        judged.append({**kind, "scores": scores})
     return judged
 
 

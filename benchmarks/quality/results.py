@@ -119,17 +119,17 @@ def _rows(
     return list(rows.values())
 
 
-def _heads(rows: Sequence[Row]) -> list[tuple[int, float, Row]]:
-    """The embedding heads that were judged: dimensions, whitening, and their scores."""
+def _heads(rows: Sequence[Row]) -> list[tuple[int, float, bool, Row]]:
+    """The embedding heads that were judged: what they are, and their scores."""
     runs = [run for row in rows for run in row.runs if run["heads"]]
     judged = []
-    for place, (dim, whiten) in enumerate(HEADS):
+    for place, kind in enumerate(HEADS):
         scores = [
             {**run, "scores": {"embedding": run["heads"][place]["scores"]}}
             for run in runs
         ]
         if scores:
-            judged.append((dim, whiten, Row("", "", scores)))
+            judged.append((*kind, Row("", "", scores)))
     return judged
 
 

@@ -17,7 +17,14 @@ import torch
 from tqdm import tqdm
 
 from benchmarks.facts import commit, hardware, versions
-from benchmarks.quality.features import Features, Values, embed, encode, training_rows
+from benchmarks.quality.features import (
+    Features,
+    Values,
+    embed,
+    encode,
+    moved_rows,
+    training_rows,
+)
 from benchmarks.quality.images import Images, Sources, load_sets, split_dev
 from benchmarks.quality.judging import Truth, judge, judge_heads, quick_accuracy
 from benchmarks.quality.scales import Scale
@@ -26,7 +33,7 @@ from benchmarks.quality.variants import ABLATION, CONTROLS, MAIN, Variant
 from contrawarp_edge.core.files import atomic_write_text
 from contrawarp_edge.inputs.images import FACES_CSV
 from lightly_contrawarp.models.checkpoint import CHECKPOINT_KEY, HEAD_KEY
-from lightly_contrawarp.models.embedding.head import fit_head
+from lightly_contrawarp.models.embedding.head import Moved, fit_head
 from lightly_contrawarp.training.lightning import AtomicCheckpointIO
 
 PARTS = {"main": MAIN, "controls": CONTROLS, "ablation": ABLATION}
@@ -73,6 +80,7 @@ class Trained(NamedTuple):
         embedding: Their embedding, as it would be exported.
         pooled: The encoder's output.
         features: For other embedding heads, if these are wanted.
+        moved: How actions move those of the training images.
     """
 
     facts: dict[str, Any]
@@ -80,6 +88,7 @@ class Trained(NamedTuple):
     embedding: dict[str, Values]
     pooled: dict[str, Values]
     features: dict[str, Features]
+    moved: Moved
 
 
 def all_tasks(scale: Scale) -> list[Task]:
@@ -209,9 +218,9 @@ def train_run(task: Task, plan: Plan) -> Trained:
 
     run.train(train.to(run.device), plan.out / f"{task.name}.state", measure)
     features = {name: encode(run.backbone, one, size) for name, one in sets.items()}
-    head = fit_head(
-        training_rows(features["train"].spatial), run.settings.embedding_dim
-    )
+    moved = moved_rows(run.backbone, train, size)
+    rows = training_rows(features["train"].spatial)
+    head = fit_head(rows, run.settings.embedding_dim, moved=moved)
     weights = {f"backbone.{k}": v for k, v in run.backbone.state_dict().items()}
     content = {
         CHECKPOINT_KEY: run.learner.model.info.to_dict(),
@@ -235,6 +244,7 @@ def train_run(task: Task, plan: Plan) -> Trained:
         embed(features, head),
         {name: one.pooled for name, one in features.items()},
         features if task.variant.heads else {},
+        moved,
     )
 
 
@@ -252,7 +262,7 @@ def finish_run(task: Task, plan: Plan, trained: Trained) -> None:
             "embedding": judge(trained.embedding, truth, "test", task.seed),
             "pooled": judge(trained.pooled, truth, "test", task.seed),
         },
-        "heads": judge_heads(trained.features, truth, "test"),
+        "heads": judge_heads(trained.features, trained.moved, truth, "test"),
         "commit": commit(),
         "versions": versions(),
     }

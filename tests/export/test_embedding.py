@@ -116,7 +116,7 @@ def test_the_card_says_what_the_embedding_is(exported: Path) -> None:
         "- Embedding: 10 principal components of 1152 features, the last feature map "
         "on 3 x 3 cells; they keep "
     ) in card
-    assert "% of the variance, whitening 0; scaled to unit length." in card
+    assert "% of the variance, whitening 0.5; scaled to unit length." in card
 
 
 def test_kinds_of_features_have_fingerprints_of_their_own(checkpoint: Path) -> None:

@@ -80,9 +80,14 @@ def describe(network: nn.Module, dim: int) -> str:
     if not isinstance(network, EmbeddingNetwork):
         return f"the encoder's pooled output, {dim} features"
     head, (height, width) = network.head, network.features.cells
+    actions = ""
+    if count := len(head.r2):
+        actions = (
+            f"{count} axes of facial actions (R2 {float(head.r2.mean()):.2f}) and "
+        )
     return (
-        f"{head.dim} principal components of {len(head.mean)} features, the last "
-        f"feature map on {height} x {width} cells; they keep "
+        f"{actions}{head.dim - count} principal components of {len(head.mean)} "
+        f"features, the last feature map on {height} x {width} cells; they keep "
         f"{100 * float(head.explained.sum()):.1f} % of the variance, whitening "
         f"{float(head.whiten):g}"
     )
