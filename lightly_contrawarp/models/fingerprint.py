@@ -20,6 +20,7 @@ def fingerprint_of(module: nn.Module) -> str:
     digest = hashlib.sha256(repr(module).encode())
     for key, value in sorted(module.state_dict().items()):
         digest.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
-        content = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
-        digest.update(content.numpy().tobytes())
+        if value.numel():  # empty ones have no stride to be seen as bytes by
+            content = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+            digest.update(content.numpy().tobytes())
     return digest.hexdigest()

@@ -177,7 +177,7 @@ def fit_head(
             np.concatenate([np.zeros(len(axes)), explained]).astype(np.float32)
         ),
         torch.tensor(whiten),
-        torch.from_numpy(r2.astype(np.float32)),
+        torch.tensor(r2, dtype=torch.float32),
     )
 
 
