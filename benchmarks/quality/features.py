@@ -76,7 +76,9 @@ def embed(features: Mapping[str, Features], head: EmbeddingHead) -> dict[str, Va
 
 def training_rows(spatial: Values) -> Values:
     """The rows that a head is fitted to: as many as an export takes."""
-    return spatial[np.linspace(0, len(spatial) - 1, _rows_of(len(spatial))).astype(int)]
+    places = np.linspace(0, len(spatial) - 1, _rows_of(len(spatial))).astype(np.int64)
+    rows: Values = spatial[places]
+    return rows
 
 
 @torch.inference_mode()
