@@ -79,7 +79,7 @@ def test_galleries_are_searched_and_brought_up_to_date(
     result = contrawarp_edge("embed", file, "faces/test", "--gallery", gallery)
     assert result.exit_code == 0, result.output
     assert "0 embedded, 14 unchanged, 0 skipped" in result.stdout
-    assert stored_version(gallery) == 3
+    assert stored_version(gallery) == 4
     check()
     assert contrawarp_edge("check", gallery).exit_code == 0
 

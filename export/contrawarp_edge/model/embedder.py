@@ -233,11 +233,11 @@ class Embedder:
     def _run_pixels(self, images: list[Pixels]) -> Outputs:
         result = Outputs.empty(len(images), self.info)
         for rows in same_shape(images):
-            part = self._run_batch(np.stack([images[row] for row in rows]))
+            part = self._run(np.stack([images[row] for row in rows]))
             result.embeddings[rows], result.scores[rows] = part.embeddings, part.scores
         return result
 
-    def _run_batch(self, batch: Pixels) -> Outputs:
+    def _run(self, batch: Pixels) -> Outputs:
         expected = Outputs.empty(len(batch), self.info)
         names = [OUTPUT_NAME] + [SCORES_NAME] * bool(self.info.classes)
         try:
