@@ -60,6 +60,14 @@ class Outputs:
             np.empty((count, len(info.classes)), np.float32),
         )
 
+    @classmethod
+    def joined(cls, parts: Sequence[Outputs]) -> Outputs:
+        """Those of several batches of one model, at least one."""
+        return cls(
+            np.concatenate([part.embeddings for part in parts]),
+            np.concatenate([part.scores for part in parts]),
+        )
+
     def problems(self) -> list[str]:
         """For each row what is wrong with it, the empty text if it can be used."""
         units, sums = is_unit(self.embeddings), are_probabilities(self.scores)
@@ -152,10 +160,7 @@ class Embedder:
                 parts.append(self._run_pixels(window))
                 window = []
         parts.append(self._run_pixels(window))
-        result = Outputs(
-            np.concatenate([part.embeddings for part in parts]),
-            np.concatenate([part.scores for part in parts]),
-        )
+        result = Outputs.joined(parts)
         for number, problem in enumerate(result.problems()):
             if problem:
                 raise InputError(f"{self.path}: returned {problem} for image {number}")

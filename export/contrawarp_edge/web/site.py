@@ -15,7 +15,7 @@ import numpy as np
 
 from contrawarp_edge.core.drafts import draft_of, remove_stale_draft
 from contrawarp_edge.core.errors import InputError, NotApplicableError, NotFoundError
-from contrawarp_edge.gallery.conditions import metadata_fields
+from contrawarp_edge.gallery.conditions import EXPRESSION, metadata_fields
 from contrawarp_edge.gallery.gallery import Gallery
 from contrawarp_edge.gallery.records import Record
 from contrawarp_edge.inputs.originals import small_jpeg
@@ -121,7 +121,7 @@ def build_site(
             "model": asdict(opened.info),
             "precision": settings.precision,
             "files": files,
-            "fields": metadata_fields(record.metadata or {} for record in records),
+            "fields": metadata_fields(map(_facts, records)),
             "images": images,
         }
         text = json.dumps(description, separators=(",", ":"))
@@ -188,11 +188,17 @@ def _picture(path: str, side: int) -> bytes | str:
         return str(error).removeprefix(f"{path}: ")
 
 
+def _facts(record: Record) -> dict[str, Any]:
+    """The metadata, and what was recognised, unless that says something else."""
+    recognised = {EXPRESSION: record.expression} if record.expression else {}
+    return {**recognised, **(record.metadata or {})}
+
+
 def _image_facts(record: Record, visible: bool) -> dict[str, Any]:
     # Only the file's name: where it lies is nobody else's business.
     return {
         "id": record.id,
         "name": Path(record.path).name,
-        "metadata": record.metadata or {},
+        "metadata": _facts(record),
         "thumbnail": f"{_THUMBNAILS}/{record.id}.jpg" if visible else None,
     }
