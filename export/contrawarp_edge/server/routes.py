@@ -10,7 +10,7 @@ from fastapi import APIRouter, File, Form, Path, Response, UploadFile
 from pydantic import Json, JsonValue
 
 from contrawarp_edge.server import schemas
-from contrawarp_edge.server.answers import Example
+from contrawarp_edge.server.answers import Example, probabilities, recognised
 from contrawarp_edge.server.service import Service
 
 THUMBNAIL_SIDE = 224
@@ -65,15 +65,22 @@ def api_router(service: Service, gallery_name: str) -> APIRouter:
     @router.post("/embed", tags=["search"])
     async def embed(image: _Files) -> schemas.EmbedResult:
         """Embed one image or several."""
-        vectors = await service.embed([await file.read() for file in image])
+        outputs = await service.run([await file.read() for file in image])
         return schemas.EmbedResult(
-            fingerprint=service.fingerprint, embeddings=vectors.tolist()
+            fingerprint=service.fingerprint,
+            embeddings=outputs.embeddings.tolist(),
+            scores=probabilities(outputs.scores, service.classes),
         )
 
     @router.post("/recognise", tags=["search"])
     async def recognise(image: _Files) -> schemas.RecogniseResult:
         """Recognise the expressions in one image or several; they are not stored."""
-        return await service.recognise([await file.read() for file in image])
+        service.check_recognises()
+        outputs = await service.run([await file.read() for file in image])
+        return schemas.RecogniseResult(
+            fingerprint=service.fingerprint,
+            faces=recognised(outputs.scores, service.classes),
+        )
 
     @router.post("/search", tags=["search"], responses=_NOT_FOUND)
     async def search(request: schemas.SearchRequest) -> schemas.SearchResult:
@@ -96,7 +103,8 @@ def api_router(service: Service, gallery_name: str) -> APIRouter:
     ) -> schemas.SearchResult:
         """Search by uploaded images, and by ids beside them; they are not stored."""
         uploads = [*image, *unlike_image]
-        vectors = await service.embed([await file.read() for file in uploads])
+        outputs = await service.run([await file.read() for file in uploads])
+        vectors = outputs.embeddings
         return await service.search(
             [*vectors[: len(image)], *like_id],
             [*vectors[len(image) :], *unlike_id],

@@ -114,6 +114,7 @@ class EmbedResult(BaseModel):
 
     fingerprint: str = Field(description="Of the model; only equal ones compare.")
     embeddings: list[list[float]]
+    scores: list[Scores]
 
 
 class Recognised(BaseModel):

@@ -21,7 +21,6 @@ from contrawarp_edge.gallery.uploads import Uploads
 from contrawarp_edge.inputs.loading import Prepare
 from contrawarp_edge.model.embedder import Embedder, Outputs
 from contrawarp_edge.search.query import combined
-from contrawarp_edge.search.vectors import Vectors
 from contrawarp_edge.server import pictures, schemas
 from contrawarp_edge.server.answers import (
     Example,
@@ -29,7 +28,6 @@ from contrawarp_edge.server.answers import (
     known,
     only,
     probabilities,
-    recognised,
     search_hit,
     vector_of,
 )
@@ -96,21 +94,18 @@ class Service:
         if not is_same:  # its content was written over
             raise StorageError("the gallery was replaced; start the service again")
 
-    async def embed(self, images: Sequence[bytes]) -> Vectors:
-        """Embeds uploaded files, float32 ``(N, D)``."""
-        return (await self._outputs(images)).embeddings
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Of the model."""
+        return self._embedder.info.classes
 
-    async def recognise(self, images: Sequence[bytes]) -> schemas.RecogniseResult:
-        """Recognises the expressions in uploaded files."""
-        classes = self._embedder.info.classes
-        if not classes:
+    def check_recognises(self) -> None:
+        """Raises NotApplicableError if the model has no classes."""
+        if not self.classes:
             raise NotApplicableError("the model of this service has no classes")
-        scores = (await self._outputs(images)).scores
-        return schemas.RecogniseResult(
-            fingerprint=self.fingerprint, faces=recognised(scores, classes)
-        )
 
-    async def _outputs(self, images: Sequence[bytes]) -> Outputs:
+    async def run(self, images: Sequence[bytes]) -> Outputs:
+        """Embeds and recognises uploaded files."""
         self._check_count(len(images))
 
         def work(gallery: Gallery) -> Outputs:

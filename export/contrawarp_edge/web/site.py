@@ -121,7 +121,10 @@ def build_site(
             "model": asdict(opened.info),
             "precision": settings.precision,
             "files": files,
-            "fields": metadata_fields(map(_facts, records)),
+            "fields": metadata_fields(
+                {EXPRESSION: record.expression, **(record.metadata or {})}
+                for record in records
+            ),
             "images": images,
         }
         text = json.dumps(description, separators=(",", ":"))
@@ -188,17 +191,13 @@ def _picture(path: str, side: int) -> bytes | str:
         return str(error).removeprefix(f"{path}: ")
 
 
-def _facts(record: Record) -> dict[str, Any]:
-    """The metadata, and what was recognised, unless that says something else."""
-    recognised = {EXPRESSION: record.expression} if record.expression else {}
-    return {**recognised, **(record.metadata or {})}
-
-
 def _image_facts(record: Record, visible: bool) -> dict[str, Any]:
     # Only the file's name: where it lies is nobody else's business.
     return {
         "id": record.id,
         "name": Path(record.path).name,
-        "metadata": _facts(record),
+        "metadata": record.metadata or {},
+        "expression": record.expression,
+        "scores": {name: round(score, 4) for name, score in record.scores.items()},
         "thumbnail": f"{_THUMBNAILS}/{record.id}.jpg" if visible else None,
     }

@@ -134,6 +134,7 @@ def _notes(options: Mapping[str, Any]) -> list[str]:
     """What a page says of the options that narrowed the search."""
     notes = filter_notes(options)
     for name, text in (
+        ("sort", "the most probable {} first"),
         ("min_score", "score at least {}"),
         ("distinct", "less similar to each other than {}"),
     ):
