@@ -10,6 +10,7 @@ COMMANDS: list[list[object]] = [
     ["info"],
     ["search", "--id", 1],
     ["search", "--id", 1, "--where", "a=1"],
+    ["list", "--where", "expression=happy"],
     ["dedupe"],
     ["cluster", "-k", 2],
     ["check"],

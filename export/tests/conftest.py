@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from contrawarp_edge.inputs.images import image_formats
 from contrawarp_edge.model.fingerprint import model_fingerprint
 
 DIM = 8
+CLASSES = ("angry", "happy", "neutral")
 MakeModel = Callable[..., Path]
 MakeImages = Callable[..., list[Path]]
 
@@ -24,7 +25,11 @@ def weights(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(6, DIM)).astype(np.float32)
 
 
-def model_info(seed: int = 0) -> ModelInfo:
+def heads(seed: int, count: int) -> np.ndarray:
+    return 9 * np.random.default_rng(seed + 99).normal(size=(6, count)).astype("f4")
+
+
+def model_info(seed: int = 0, classes: Sequence[str] = ()) -> ModelInfo:
     return ModelInfo(
         input_size=112,
         crop={"name": "tight-face-v1", "face_box": (0.1, 0.12, 0.9, 0.96)},
@@ -34,10 +39,11 @@ def model_info(seed: int = 0) -> ModelInfo:
         precision="fp32",
         commercial_use="unknown",
         fingerprint="0" * 64,
-    ).sealed(serialised_model(seed))
+        classes=tuple(classes),
+    ).sealed(serialised_model(seed, classes))
 
 
-def serialised_model(seed: int = 0) -> bytes:
+def serialised_model(seed: int = 0, classes: Sequence[str] = ()) -> bytes:
     """Projects the mean and mean square of each colour: any size, order matters not."""
     constants = {
         "axes": np.array([1, 2], np.int64),
@@ -45,6 +51,9 @@ def serialised_model(seed: int = 0) -> bytes:
         "white": np.float32(255),
         "weights": weights(seed),
     }
+    outputs = [
+        helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["N", DIM])
+    ]
     nodes = [
         helper.make_node("Cast", ["images"], ["float"], to=TensorProto.FLOAT),
         helper.make_node("Div", ["float", "white"], ["x"]),
@@ -56,6 +65,16 @@ def serialised_model(seed: int = 0) -> bytes:
         helper.make_node("ReduceL2", ["projected", "last"], ["length"], keepdims=1),
         helper.make_node("Div", ["projected", "length"], ["embedding"]),
     ]
+    if classes:
+        count = len(classes)
+        constants["heads"] = heads(seed, count)
+        nodes += [
+            helper.make_node("MatMul", ["moments", "heads"], ["logits"]),
+            helper.make_node("Softmax", ["logits"], ["scores"], axis=1),
+        ]
+        outputs.append(
+            helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["N", count])
+        )
     graph = helper.make_graph(
         nodes,
         "moments",
@@ -64,7 +83,7 @@ def serialised_model(seed: int = 0) -> bytes:
                 "images", TensorProto.UINT8, ["N", "H", "W", 3]
             )
         ],
-        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["N", DIM])],
+        outputs,
         [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()],
     )
     model = helper.make_model(
@@ -73,10 +92,14 @@ def serialised_model(seed: int = 0) -> bytes:
     return model.SerializeToString(deterministic=True)
 
 
-def model_bytes(seed: int = 0, metadata: dict[str, str] | None = None) -> bytes:
+def model_bytes(
+    seed: int = 0,
+    metadata: dict[str, str] | None = None,
+    classes: Sequence[str] = (),
+) -> bytes:
     """A model with its metadata appended, as contrawarp-export does it."""
-    tail, content = onnx.ModelProto(), serialised_model(seed)
-    whole = model_info(seed).to_metadata()
+    tail, content = onnx.ModelProto(), serialised_model(seed, classes)
+    whole = model_info(seed, classes).to_metadata()
     props = whole if metadata is None else dict(metadata)
     key = "contrawarp.fingerprint"
     if props.get(key) == whole[key]:  # nobody wants a wrong one
@@ -85,11 +108,19 @@ def model_bytes(seed: int = 0, metadata: dict[str, str] | None = None) -> bytes:
     return content + tail.SerializeToString()
 
 
-def reference_embedding(pixels: np.ndarray, seed: int = 0) -> np.ndarray:
+def moments(pixels: np.ndarray) -> np.ndarray:
     x = pixels.astype(np.float64) / 255
-    moments = np.concatenate([x.mean(axis=(0, 1)), (x * x).mean(axis=(0, 1))])
-    projected = moments @ weights(seed)
+    return np.concatenate([x.mean(axis=(0, 1)), (x * x).mean(axis=(0, 1))])
+
+
+def reference_embedding(pixels: np.ndarray, seed: int = 0) -> np.ndarray:
+    projected = moments(pixels) @ weights(seed)
     return projected / np.linalg.norm(projected)
+
+
+def probabilities(pixels: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
+    powers = np.exp(moments(pixels) @ heads(seed, count))
+    return powers / powers.sum()
 
 
 def write_images(root: Path, count: int, size: int = 16) -> list[Path]:
@@ -133,6 +164,12 @@ def model(make_model: MakeModel) -> Path:
 
 
 @pytest.fixture
+def recogniser(make_model: MakeModel) -> Path:
+    """A model with the classes ``CLASSES``."""
+    return make_model("recogniser.onnx", classes=CLASSES)
+
+
+@pytest.fixture
 def open_folder() -> Iterator[Path]:
     """A folder that every user of the machine can reach, unlike ``tmp_path``."""
     with tempfile.TemporaryDirectory() as name:
@@ -148,6 +185,11 @@ def info() -> ModelInfo:
 @pytest.fixture
 def reference() -> Callable[..., np.ndarray]:
     return reference_embedding
+
+
+@pytest.fixture
+def reference_scores() -> Callable[..., np.ndarray]:
+    return probabilities
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from pathlib import Path
 def as_version(path: Path, version: int) -> None:
     """Takes out of a gallery what came after a version of the schema."""
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("ALTER TABLE images DROP COLUMN checksum")
+        for column in ("expression", "scores", "checksum"):
+            connection.execute(f"ALTER TABLE images DROP COLUMN {column}")
         connection.execute("DELETE FROM meta WHERE key = 'checksum'")
         if version == 1:
             query = "SELECT 'revision', max(revision) FROM history"

@@ -26,11 +26,16 @@ _COMMANDS = {
         "Build an index for approximate search in a large gallery.",
     ),
     "info": ("upkeep.info", "Print what a model or a gallery is."),
+    "list": ("asking.list", "List the images of a gallery and their expressions."),
     "map": (
         "asking.map",
         "Draw a map of a gallery, on which similar images are near each other.",
     ),
     "prune": ("upkeep.prune", "Drop images whose files are gone from a gallery."),
+    "recognise": (
+        "asking.recognise",
+        "Recognise the expressions in IMAGES, files, whole folders or quoted patterns.",
+    ),
     "remove": (
         "upkeep.remove",
         "Erase images from a gallery: all that --id, --path or --where names.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,6 +52,20 @@ identity_option = click.option(
     help="Finds who it is in the path; stored as `identity`.",
 )
 
+sort_option = click.option(
+    "--sort", metavar="CLASS", help="The most probable ones of a class first."
+)
+best_of_option = click.option(
+    "--best-of", metavar="FIELD", help="The first one for each value in the metadata."
+)
+top_option = click.option(
+    "--top",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    help="Classes named in the table for each image.",
+)
+
 
 def list_options(command: _Command) -> _Command:
     """Adds the options that name files by lists: ``lists`` and ``null``."""
@@ -80,7 +94,7 @@ def filter_options(command: _Command) -> _Command:
             "--where",
             multiple=True,
             metavar="CONDITION",
-            help="On metadata: KEY=VALUE, or with != < <= > >=. May be repeated.",
+            help="On metadata or expression: KEY=VALUE, or != < <= > >=. Repeatable.",
         ),
     ):
         command = option(command)
@@ -101,6 +115,19 @@ def conditions(
     if added_before:
         found.append(Condition(ADDED, "<", parse_date(added_before)))
     return found
+
+
+def filter_notes(options: Mapping[str, Any]) -> list[str]:
+    """What a page says of the options of ``filter_options`` and ``best_of_option``."""
+    notes = list(options["where"])
+    for name, text in (
+        ("added_since", "embedded since {}"),
+        ("added_before", "embedded before {}"),
+        ("best_of", "the first for each {}"),
+    ):
+        if options[name] is not None:
+            notes.append(text.format(options[name]))
+    return notes
 
 
 def check_one_format(is_json: bool, is_csv: bool) -> None:

@@ -18,11 +18,20 @@ Operator: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">="]
 ADDED = "@added"
 """Key of a condition on the time when an image was embedded, in ISO 8601 and UTC."""
 
+EXPRESSION = "expression"
+"""Key of a condition on the most probable class, where metadata says nothing else."""
+
 IDENTITY = "identity"
 """Name under which metadata says who is in an image."""
 
 _CONDITION = re.compile(r"([^=<>!]+)(!=|<=|>=|=|<|>)(.*)", re.DOTALL)
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,15})(\.\d+)?([eE][+-]?\d{1,2})?")
+# What the user wrote comes before what the model recognised.
+_FACTS = f"""(
+    SELECT key, type, atom FROM json_each(metadata) UNION ALL
+    SELECT '{EXPRESSION}', 'text', expression WHERE expression != ''
+    AND json_type(metadata, '$.{EXPRESSION}') IS NULL
+)"""
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,8 @@ class Condition:
             kinds = "'text'" if isinstance(self.value, str) else "'integer', 'real'"
             test = f"type IN ({kinds}) AND atom {self.operator} ?"
             values = [self.value]
-        found = f"SELECT 1 FROM json_each(metadata) WHERE key = ? AND {test}"
+        facts = _FACTS if self.key == EXPRESSION else "json_each(metadata)"
+        found = f"SELECT 1 FROM {facts} WHERE key = ? AND {test}"
         return f"EXISTS ({found})", [self.key, *values]
 
 

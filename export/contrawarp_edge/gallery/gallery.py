@@ -52,7 +52,7 @@ class Gallery:
         self.aligned = file.meta.get("aligned") == "yes"
         self.paths = GalleryPaths(file)
         self._file = file
-        self._searcher = Searcher(file, self.info.dim)
+        self._searcher = Searcher(file, self.info)
 
     @classmethod
     def create(
@@ -150,11 +150,11 @@ class Gallery:
 
         Raises:
             InputError: If an embedding is not ``(D,)``, finite and non-zero, or
-                metadata is no JSON, or the file cannot be written. Nothing is
-                stored then.
+                metadata is no JSON, or scores are of other classes, or the file cannot
+                be written. Nothing is stored then.
         """
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        rows = [to_row(record, self.info.dim, now) for record in records]
+        rows = [to_row(record, self.info, now) for record in records]
         if not rows:
             return []
         ids = []
@@ -193,19 +193,25 @@ class Gallery:
     def get(self, key: int | str) -> Record | None:
         """The image with an id, or with a path; None if there is none."""
         keys = self.paths.forms(key) if isinstance(key, str) else [key]
-        finders = (partial(record_rows.find, key=one) for one in keys)
+        find = partial(record_rows.find, classes=self.info.classes)
+        finders = (partial(find, key=one) for one in keys)
         record = next(filter(None, map(self._file.read, finders)), None)
         return None if record is None else self._shown(record)
 
-    def iter_records(self) -> Iterator[Record]:
-        """Yields all images by id; the gallery may be changed meanwhile.
+    def iter_records(self, where: Where | None = None) -> Iterator[Record]:
+        """Yields images by id, all or those that fit all of some conditions.
+
+        The gallery may be changed meanwhile.
 
         Raises:
             DamagedError: If an image is damaged.
         """
-        pages = record_rows.pages(self._file.read)
+        chosen = set(self.ids_where(where)) if (where := as_conditions(where)) else None
+        pages = record_rows.pages(self._file.read, self.info.classes)
         for records in paged(pages, self.path):
-            yield from map(self._shown, records)
+            for record in records:
+                if chosen is None or record.id in chosen:
+                    yield self._shown(record)
 
     def iter_paths(
         self, folder: Path | str | None = None
@@ -220,6 +226,13 @@ class Gallery:
         """The ids of the images that fit all of some conditions, at least one."""
         find = partial(statements.ids_where, conditions=as_conditions(where))
         return [int(id) for id in self._file.read(find)]
+
+    def expressions(self) -> dict[str, int]:
+        """How many images show each expression most probably, the most frequent first.
+
+        Empty if the model has no classes.
+        """
+        return self._file.read(statements.expressions)
 
     def sha256_of(self, path: str) -> str | None:
         """The hash stored for a path, or None if the path is unknown."""

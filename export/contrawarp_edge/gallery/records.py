@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from contrawarp_edge.core.errors import InputError
@@ -23,6 +23,8 @@ class Record:
         metadata: JSON values by name. On adding, None keeps what a known path has.
         id: Given by the gallery, never used twice.
         added: Given by the gallery: when the row was last written, ISO 8601 in UTC.
+        scores: The probability of each class of the model by name; empty if it has no
+            classes, or did not see the image.
     """
 
     path: str
@@ -31,6 +33,12 @@ class Record:
     metadata: Mapping[str, Any] | None = None
     id: int | None = None
     added: str | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def expression(self) -> str | None:
+        """The most probable class; None without classes."""
+        return most_probable(self.scores)
 
     def metadata_json(self) -> str | None:
         """The metadata as JSON text.
@@ -51,12 +59,24 @@ class Hit:
     """One search result; ``score`` is the cosine similarity, -1 to 1.
 
     ``path`` opens from the folder that was the current one during the search.
+    ``scores`` has the probability of each class of the model by name.
     """
 
     id: int
     score: float
     path: str
     metadata: Mapping[str, Any]
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def expression(self) -> str | None:
+        """The most probable class; None without classes."""
+        return most_probable(self.scores)
+
+
+def most_probable(scores: Mapping[str, float]) -> str | None:
+    """The class with the highest probability, of equal ones the first."""
+    return max(scores, key=scores.__getitem__, default=None)
 
 
 class Hits(list[list[Hit]]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from sqlite3 import Connection
@@ -16,6 +17,7 @@ from contrawarp_edge.gallery.embeddings.snapshot import DamagedCopyError
 from contrawarp_edge.gallery.records import Hit, Hits
 from contrawarp_edge.gallery.store import row_checks, statements
 from contrawarp_edge.gallery.store.opened import OpenedFile
+from contrawarp_edge.model.info import ModelInfo
 from contrawarp_edge.search.distinct import Found, kept_hits
 from contrawarp_edge.search.nearest import exact_scores
 from contrawarp_edge.search.vectors import Rows, Vectors
@@ -43,13 +45,14 @@ class Searcher:
 
     Args:
         file: The gallery, which is open.
-        dim: Length D of its embeddings.
+        info: The model of its embeddings.
     """
 
-    def __init__(self, file: OpenedFile, dim: int) -> None:
+    def __init__(self, file: OpenedFile, info: ModelInfo) -> None:
         self._file = file
         self._path = file.place
-        self._dim = dim
+        self._dim = info.dim
+        self._classes = info.classes
         self.forget()
 
     def forget(self) -> None:
@@ -173,10 +176,12 @@ class Searcher:
         for query, (some, scores) in zip(queries, found, strict=True):
             hits = []
             for id, score in zip(some.tolist(), scores.tolist(), strict=True):
-                path, metadata, vector = details.get(id, ("", {}, None))
-                if vector is None or _differ(vector, query, score):
+                row, vector = details.get(id, (None, query))
+                if row is None or _differ(vector, query, score):
                     raise DamagedCopyError(f"image {id} is damaged: {_DISAGREE}")
-                hits.append(Hit(id, score, path, metadata))
+                scores_of = row.probabilities(self._classes)
+                metadata = json.loads(row.metadata)
+                hits.append(Hit(id, score, row.path.decode(), metadata, scores_of))
             result.append(hits)
         return result
 

@@ -61,7 +61,8 @@ def adopt(
             id, _ = min(left, key=lambda twin: Path(twin[1]).name != path.name)
             adopted.moved[id] = path
         elif twins and (twin := gallery.get(twins[0][0])) is not None:
-            adopted.copies.append(Record(str(path), sha256, twin.embedding))
+            copy = Record(str(path), sha256, twin.embedding, scores=twin.scores)
+            adopted.copies.append(copy)
         else:
             adopted.lost.append(path)
     return adopted

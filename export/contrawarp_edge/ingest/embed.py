@@ -173,9 +173,14 @@ def _store(
     """Stores a batch, and returns what has to be embedded after all."""
     fresh = list(zip(batch.paths, batch.sha256, strict=True))
     adopted = adopt(gallery, batch.known, fresh)
+    classes = gallery.info.classes
     new = adopted.copies + [
-        Record(str(path), sha256, embedding)
-        for (path, sha256), embedding in zip(fresh, batch.embeddings, strict=True)
+        Record(
+            str(path), sha256, embedding, scores=dict(zip(classes, row, strict=True))
+        )
+        for (path, sha256), embedding, row in zip(
+            fresh, batch.embeddings, batch.scores.tolist(), strict=True
+        )
     ]
     if adopted.moved:
         gallery.paths.move(adopted.moved)

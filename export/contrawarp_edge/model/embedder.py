@@ -22,14 +22,59 @@ from contrawarp_edge.inputs.loading import (
     prepared,
     to_pixels,
 )
-from contrawarp_edge.model.info import INPUT_NAME, OUTPUT_NAME, ModelInfo
+from contrawarp_edge.model.info import (
+    INPUT_NAME,
+    OUTPUT_NAME,
+    SCORES_NAME,
+    ModelInfo,
+)
 from contrawarp_edge.model.session import open_session
-from contrawarp_edge.search.vectors import Mask, Vectors
+from contrawarp_edge.search.vectors import Mask, Probabilities, Vectors
 
 # The model turns its input into floats, so large photographs go in few at a time.
 _MAX_BATCH_BYTES = 16 << 20
 # Files that need no decoding are reported in groups of this size.
 _MAX_WINDOW = 512
+_NO_UNIT = "no unit vector"
+_NO_PROBABILITIES = "no probabilities"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What one model makes of n images.
+
+    Attributes:
+        embeddings: float32 ``(n, D)``, rows of unit length.
+        scores: float32 ``(n, C)``, the probabilities of ``ModelInfo.classes``; C is 0
+            if the model has none.
+    """
+
+    embeddings: Vectors
+    scores: Probabilities
+
+    @classmethod
+    def empty(cls, count: int, info: ModelInfo) -> Outputs:
+        """Room for those of some images."""
+        return cls(
+            np.empty((count, info.dim), np.float32),
+            np.empty((count, len(info.classes)), np.float32),
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Outputs]) -> Outputs:
+        """Those of several batches of one model, at least one."""
+        return cls(
+            np.concatenate([part.embeddings for part in parts]),
+            np.concatenate([part.scores for part in parts]),
+        )
+
+    def problems(self) -> list[str]:
+        """For each row what is wrong with it, the empty text if it can be used."""
+        units, sums = is_unit(self.embeddings), are_probabilities(self.scores)
+        return [
+            "" if unit and one else _NO_UNIT if not unit else _NO_PROBABILITIES
+            for unit, one in zip(units, sums, strict=True)
+        ]
 
 
 @dataclass(frozen=True)
@@ -40,6 +85,7 @@ class FileBatch:
         paths: The n files that were embedded.
         sha256: Their n hashes.
         embeddings: float32 ``(n, D)``, row i for ``paths[i]``.
+        scores: float32 ``(n, C)``, their probabilities as in ``Outputs``.
         known: Files that were passed over because they are known, with their hashes.
         failed: Files that could not be used, each with the reason.
         may_pass: Those of the failed ones that another try may be able to read.
@@ -48,6 +94,7 @@ class FileBatch:
     paths: list[Path]
     sha256: list[str]
     embeddings: Vectors
+    scores: Probabilities
     known: list[tuple[Path, str]]
     failed: list[tuple[Path, str]]
     may_pass: list[Path]
@@ -87,7 +134,11 @@ class Embedder:
         )
 
     def embed(self, images: ImageLike | Iterable[ImageLike]) -> Vectors:
-        """Embeds one image or many, which may differ in size.
+        """Embeds one image or many, as ``run`` does, and returns the embeddings."""
+        return self.run(images).embeddings
+
+    def run(self, images: ImageLike | Iterable[ImageLike]) -> Outputs:
+        """Embeds one image or many, which may differ in size, and recognises them.
 
         Args:
             images: Paths, PIL images, or uint8 arrays ``(H, W, 3)`` RGB or ``(H, W)``
@@ -95,26 +146,24 @@ class Embedder:
                 does that.
 
         Returns:
-            float32 ``(N, D)``, rows of unit length in the order of the images; one
-            image gives one row.
+            Rows in the order of the images; one image gives one row.
 
         Raises:
             InputError: If an image cannot be used, or the model returns something
-                other than ``(N, D)`` unit vectors.
+                other than ``(N, D)`` unit vectors and ``(N, C)`` probabilities.
         """
-        parts = [np.empty((0, self.info.dim), np.float32)]
+        parts = []
         window: list[Pixels] = []
         for image in _as_iterable(images):
             window.append(to_pixels(image))
             if self._is_full(window):
-                parts.append(self._embed_pixels(window))
+                parts.append(self._run_pixels(window))
                 window = []
-        parts.append(self._embed_pixels(window))
-        result = np.concatenate(parts)
-        if not (usable := is_unit(result)).all():
-            raise InputError(
-                f"{self.path}: returned no unit vector for image {usable.argmin()}"
-            )
+        parts.append(self._run_pixels(window))
+        result = Outputs.joined(parts)
+        for number, problem in enumerate(result.problems()):
+            if problem:
+                raise InputError(f"{self.path}: returned {problem} for image {number}")
         return result
 
     def embed_files(
@@ -163,21 +212,20 @@ class Embedder:
 
     def _file_batch(self, window: list[LoadedFile]) -> FileBatch:
         decoded = [file for file in window if file.pixels is not None]
-        embeddings = self._embed_pixels(
-            [f.pixels for f in decoded if f.pixels is not None]
-        )
-        usable = is_unit(embeddings)
-        good = [file for file, unit in zip(decoded, usable, strict=True) if unit]
+        outputs = self._run_pixels([f.pixels for f in decoded if f.pixels is not None])
+        problems = outputs.problems()
+        good = [row for row, problem in enumerate(problems) if not problem]
         failed = [(file.path, file.problem) for file in window if file.problem]
         failed += [
-            (file.path, "the model returned no unit vector for it")
-            for file, unit in zip(decoded, usable, strict=True)
-            if not unit
+            (file.path, f"the model returned {problem} for it")
+            for file, problem in zip(decoded, problems, strict=True)
+            if problem
         ]
         return FileBatch(
-            paths=[file.path for file in good],
-            sha256=[file.sha256 for file in good],
-            embeddings=embeddings[usable],
+            paths=[decoded[row].path for row in good],
+            sha256=[decoded[row].sha256 for row in good],
+            embeddings=outputs.embeddings[good],
+            scores=outputs.scores[good],
             known=[
                 (file.path, file.sha256)
                 for file in window
@@ -187,24 +235,33 @@ class Embedder:
             may_pass=[file.path for file in window if file.may_pass],
         )
 
-    def _embed_pixels(self, images: list[Pixels]) -> Vectors:
-        result = np.empty((len(images), self.info.dim), np.float32)
+    def _run_pixels(self, images: list[Pixels]) -> Outputs:
+        result = Outputs.empty(len(images), self.info)
         for rows in same_shape(images):
-            result[rows] = self._run(np.stack([images[row] for row in rows]))
+            part = self._run(np.stack([images[row] for row in rows]))
+            result.embeddings[rows], result.scores[rows] = part.embeddings, part.scores
         return result
 
-    def _run(self, batch: Pixels) -> Vectors:
+    def _run(self, batch: Pixels) -> Outputs:
+        expected = Outputs.empty(len(batch), self.info)
+        names = [OUTPUT_NAME] + [SCORES_NAME] * bool(self.info.classes)
         try:
-            (output,) = self._session.run([OUTPUT_NAME], {INPUT_NAME: batch})
+            embeddings, *scores = self._session.run(names, {INPUT_NAME: batch})
         except Exception as error:  # onnxruntime's errors share no base class
             reason = str(error).splitlines()[0]
             raise InputError(f"{self.path}: the model failed ({reason})") from error
-        if output.shape != (len(batch), self.info.dim):
+        if embeddings.shape != expected.embeddings.shape:
             raise InputError(
-                f"{self.path}: returned shape {output.shape} for {len(batch)} images "
-                f"although its metadata says dim {self.info.dim}"
+                f"{self.path}: returned shape {embeddings.shape} for {len(batch)} "
+                f"images although its metadata says dim {self.info.dim}"
             )
-        return np.asarray(output, np.float32)
+        outputs = Outputs(embeddings, scores[0] if scores else expected.scores)
+        if outputs.scores.shape != expected.scores.shape:
+            raise InputError(
+                f"{self.path}: returned scores of shape {outputs.scores.shape} for "
+                f"{len(batch)} images and {len(self.info.classes)} classes"
+            )
+        return outputs
 
 
 def same_shape(images: Sequence[Pixels]) -> list[list[int]]:
@@ -219,6 +276,13 @@ def is_unit(embeddings: Vectors) -> Mask:
     """Tells for each row of ``(N, D)`` whether it is finite and of length 1."""
     lengths = np.linalg.norm(embeddings.astype(np.float64), axis=1)
     return np.asarray(np.abs(lengths - 1) < 0.01)
+
+
+def are_probabilities(scores: Probabilities) -> Mask:
+    """Tells for each row of ``(N, C)`` whether it sums to 1; all do if C is 0."""
+    sums = scores.sum(axis=1, dtype=np.float64)
+    are = (np.abs(sums - 1) < 0.01) & (scores >= 0).all(axis=1)
+    return np.asarray(are | (scores.shape[1] == 0))
 
 
 def _as_iterable(images: ImageLike | Iterable[ImageLike]) -> Iterable[ImageLike]:

@@ -16,7 +16,7 @@ from contrawarp_edge.model.fingerprint import (
     model_fingerprint,
 )
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Version of the contract that this package writes; it reads none that is newer."""
 
 INPUT_NAME = "images"
@@ -25,6 +25,10 @@ INPUT_NAME = "images"
 OUTPUT_NAME = "embedding"
 """The model's output: float32 ``[N, dim]``, rows of unit length."""
 
+SCORES_NAME = "scores"
+"""Output of a model with classes: float32 ``[N, C]``, probabilities that sum to 1."""
+
+_WITH_CLASSES = 3
 _COMMERCIAL_USE = ("unknown", "yes", "no")
 
 
@@ -45,6 +49,8 @@ class ModelInfo:
             is said here, 64 lower-case hex digits. Embeddings are comparable only if
             their fingerprints are equal.
         format_version: Of the contract.
+        classes: Names of the C classes that the model recognises, in the order of its
+            scores; none if it has no scores, as before version 3.
 
     Raises:
         InputError: If a value is outside its range.
@@ -59,6 +65,7 @@ class ModelInfo:
     commercial_use: str
     fingerprint: str
     format_version: int = FORMAT_VERSION
+    classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.input_size < 1 or self.dim < 1:
@@ -71,6 +78,12 @@ class ModelInfo:
         object.__setattr__(self, "crop", json.loads(json.dumps(self.crop)))
         if not isinstance(self.crop, dict):
             raise InputError("crop is not a JSON object")
+        is_list = isinstance(self.classes, (list, tuple))
+        if not is_list or not all(isinstance(n, str) and n for n in self.classes):
+            raise InputError("classes is not a JSON list of names")
+        object.__setattr__(self, "classes", tuple(self.classes))
+        if len(set(self.classes)) < len(self.classes):
+            raise InputError(f"classes repeat a name: {', '.join(self.classes)}")
 
     @property
     def short_fingerprint(self) -> str:
@@ -99,6 +112,8 @@ class ModelInfo:
             "commercial_use": self.commercial_use,
             "fingerprint": self.fingerprint,
         }
+        if self.format_version >= _WITH_CLASSES:
+            values["classes"] = json.dumps(self.classes)
         return {METADATA_PREFIX + key: value for key, value in values.items()}
 
     @classmethod
@@ -127,6 +142,7 @@ class ModelInfo:
                 raise InputError(
                     "its format is newer than this package; upgrade contrawarp-edge"
                 )
+            has_classes = format_version >= _WITH_CLASSES
             return cls(
                 input_size=int(values["input_size"]),
                 crop=json.loads(values["crop"]),
@@ -137,6 +153,7 @@ class ModelInfo:
                 commercial_use=values["commercial_use"],
                 fingerprint=values["fingerprint"],
                 format_version=format_version,
+                classes=json.loads(values["classes"]) if has_classes else (),
             )
         except KeyError as error:
             raise InputError(

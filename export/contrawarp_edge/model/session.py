@@ -10,7 +10,12 @@ from typing import Any
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.model import session_cache
 from contrawarp_edge.model.fingerprint import model_fingerprint, stored_metadata
-from contrawarp_edge.model.info import INPUT_NAME, OUTPUT_NAME, ModelInfo
+from contrawarp_edge.model.info import (
+    INPUT_NAME,
+    OUTPUT_NAME,
+    SCORES_NAME,
+    ModelInfo,
+)
 from contrawarp_edge.model.session_cache import load_onnxruntime
 
 _CPU = "CPUExecutionProvider"
@@ -60,7 +65,7 @@ def open_session(
         raise InputError(
             f"{path}: not an ONNX model that runs here ({reason})"
         ) from error
-    _check_interface(session, path)
+    _check_interface(session, info, path)
     if not is_whole:
         raise InputError(
             f"{path}: was changed after its export (weights, preprocessing or metadata "
@@ -84,10 +89,23 @@ def _read(path: Path) -> tuple[str, dict[str, str]]:
         raise InputError(f"{path}: not an ONNX model ({error})") from error
 
 
-def _check_interface(session: Any, path: Path) -> None:
+def _check_interface(session: Any, info: ModelInfo, path: Path) -> None:
     inputs = [(i.name, i.type, len(i.shape)) for i in session.get_inputs()]
-    outputs = [(o.name, o.type, len(o.shape)) for o in session.get_outputs()]
+    outputs = {o.name: (o.type, len(o.shape)) for o in session.get_outputs()}
     if inputs != [(INPUT_NAME, "tensor(uint8)", 4)]:
         raise InputError(f"{path}: its input is not uint8 {INPUT_NAME!r} [N, H, W, 3]")
-    if outputs != [(OUTPUT_NAME, "tensor(float)", 2)]:
+    matrix = ("tensor(float)", 2)
+    if outputs.pop(OUTPUT_NAME, None) != matrix:
         raise InputError(f"{path}: its output is not float32 {OUTPUT_NAME!r} [N, D]")
+    if outputs.pop(SCORES_NAME, matrix) != matrix or outputs:
+        raise InputError(
+            f"{path}: besides {OUTPUT_NAME!r}, its output is not float32 "
+            f"{SCORES_NAME!r} [N, C]"
+        )
+    shapes = {o.name: o.shape for o in session.get_outputs()}
+    size = shapes.get(SCORES_NAME, (None, 0))[1]
+    if size != len(info.classes):
+        raise InputError(
+            f"{path}: has scores of {size} classes although its metadata names "
+            f"{len(info.classes)}; export the model again"
+        )

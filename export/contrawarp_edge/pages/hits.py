@@ -18,11 +18,13 @@ class Question:
         like: Paths of the images that hits should be like.
         unlike: Paths of those that they should not be like.
         notes: Conditions and other things worth saying, a line each.
+        sort: The class by whose probability hits are ordered; None by their score.
     """
 
     like: Sequence[Path | str]
     unlike: Sequence[Path | str] = ()
     notes: Sequence[str] = field(default=())
+    sort: str | None = None
 
     @property
     def names(self) -> str:

@@ -15,6 +15,9 @@ Vector: TypeAlias = npt.NDArray[np.floating]
 Vectors: TypeAlias = npt.NDArray[np.float32]
 """``(N, D)``, or one ``(D,)``, of unit length as a rule."""
 
+Probabilities: TypeAlias = npt.NDArray[np.float32]
+"""``(N, C)``, rows sum to 1; C is 0 if there are no classes."""
+
 Rows: TypeAlias = npt.NDArray[np.int64]
 """``(N,)``, ids of images or positions of rows."""
 

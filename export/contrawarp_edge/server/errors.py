@@ -1,7 +1,9 @@
-"""Every error as JSON with one clear message."""
+"""The errors of a service, each as JSON with one clear message."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -12,11 +14,17 @@ from starlette.responses import JSONResponse
 from contrawarp_edge.core.errors import (
     ContrawarpError,
     FullError,
+    InputError,
     NotFoundError,
     StorageError,
 )
+from contrawarp_edge.core.files import storage_errors
 from contrawarp_edge.core.text import printable
-from contrawarp_edge.server.service import ReadonlyError
+
+
+class ReadonlyError(InputError):
+    """Clients may not change the gallery."""
+
 
 _STATUS: dict[type, int] = {
     NotFoundError: 404,
@@ -46,6 +54,17 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> JSONResponse:
         return error_response(500, "internal error; the service's log says more")
+
+
+@contextmanager
+def changing(failure: str) -> Iterator[None]:
+    """Says of what the machine cannot store that it is not the client's fault."""
+    with storage_errors(failure):
+        try:
+            yield
+        except StorageError as error:
+            kind = FullError if isinstance(error, FullError) else StorageError
+            raise kind(f"{failure}: {error}") from error
 
 
 def error_response(status: int, message: object) -> JSONResponse:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from itertools import islice
 
-from contrawarp_edge.gallery.conditions import metadata_fields
+from contrawarp_edge.gallery.conditions import EXPRESSION, metadata_fields
 from contrawarp_edge.gallery.gallery import Gallery
 from contrawarp_edge.server import schemas
 
@@ -31,7 +31,9 @@ class Fields:
             records = islice(gallery.iter_records(), _IMAGES)
             fields = [
                 schemas.MetadataField(**facts)
-                for facts in metadata_fields(r.metadata or {} for r in records)
+                for facts in metadata_fields(
+                    {EXPRESSION: r.expression, **(r.metadata or {})} for r in records
+                )
             ]
             self._read = (forgotten, time.monotonic(), fields)
         return fields

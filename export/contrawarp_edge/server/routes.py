@@ -10,7 +10,8 @@ from fastapi import APIRouter, File, Form, Path, Response, UploadFile
 from pydantic import Json, JsonValue
 
 from contrawarp_edge.server import schemas
-from contrawarp_edge.server.service import Example, Service
+from contrawarp_edge.server.answers import Example, probabilities, recognised
+from contrawarp_edge.server.service import Service
 
 THUMBNAIL_SIDE = 224
 """Most pixels of height and width of a thumbnail."""
@@ -64,9 +65,21 @@ def api_router(service: Service, gallery_name: str) -> APIRouter:
     @router.post("/embed", tags=["search"])
     async def embed(image: _Files) -> schemas.EmbedResult:
         """Embed one image or several."""
-        vectors = await service.embed([await file.read() for file in image])
+        outputs = await service.run([await file.read() for file in image])
         return schemas.EmbedResult(
-            fingerprint=service.fingerprint, embeddings=vectors.tolist()
+            fingerprint=service.fingerprint,
+            embeddings=outputs.embeddings.tolist(),
+            scores=probabilities(outputs.scores, service.classes),
+        )
+
+    @router.post("/recognise", tags=["search"])
+    async def recognise(image: _Files) -> schemas.RecogniseResult:
+        """Recognise the expressions in one image or several; they are not stored."""
+        service.check_recognises()
+        outputs = await service.run([await file.read() for file in image])
+        return schemas.RecogniseResult(
+            fingerprint=service.fingerprint,
+            faces=recognised(outputs.scores, service.classes),
         )
 
     @router.post("/search", tags=["search"], responses=_NOT_FOUND)
@@ -84,18 +97,31 @@ def api_router(service: Service, gallery_name: str) -> APIRouter:
         k: Annotated[int, Form(ge=1)] = 20,
         where: Annotated[Json[schemas.Where] | None, Form()] = None,
         min_score: Annotated[schemas.MinScore, Form()] = None,
+        sort: Annotated[schemas.Sort, Form()] = None,
+        best_of: Annotated[schemas.BestOf, Form()] = None,
         exact: Annotated[schemas.Exact, Form()] = False,
     ) -> schemas.SearchResult:
         """Search by uploaded images, and by ids beside them; they are not stored."""
         uploads = [*image, *unlike_image]
-        vectors = await service.embed([await file.read() for file in uploads])
+        outputs = await service.run([await file.read() for file in uploads])
+        vectors = outputs.embeddings
         return await service.search(
             [*vectors[: len(image)], *like_id],
             [*vectors[len(image) :], *unlike_id],
             schemas.SearchOptions(
-                k=k, where=where or {}, min_score=min_score, exact=exact
+                k=k,
+                where=where or {},
+                min_score=min_score,
+                sort=sort,
+                best_of=best_of,
+                exact=exact,
             ),
         )
+
+    @router.post("/images/list", tags=["images"])
+    async def list_images(request: schemas.ListRequest) -> schemas.ImageList:
+        """List images, all or those that fit, in the order of a class or by id."""
+        return schemas.ImageList(images=await service.list_images(request))
 
     @router.get("/images/{id}", tags=["images"], responses=_NOT_FOUND)
     async def get_image(id: _Id) -> schemas.ImageRecord:

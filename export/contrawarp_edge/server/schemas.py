@@ -28,6 +28,21 @@ MinScore = Annotated[
     float | None, Field(ge=-1, le=1, description="Leave out hits with lower scores.")
 ]
 
+Sort = Annotated[
+    Text | None,
+    Field(description="A class of the model: its most probable images come first."),
+]
+BestOf = Annotated[
+    Text | None,
+    Field(description="A name in the metadata: the first image for each value only."),
+]
+Scores = Annotated[
+    dict[str, float],
+    Field(description="The probability of each class of the model, if it has some."),
+]
+Expression = Annotated[
+    str | None, Field(description="The most probable class; null without classes.")
+]
 Exact = Annotated[bool, Field(description="Do not use the approximate index.")]
 
 
@@ -57,6 +72,7 @@ class Model(BaseModel):
     commercial_use: str
     fingerprint: str
     crop: dict[str, Any] = Field(description="How a face has to sit in an image.")
+    classes: list[str] = Field(description="What the model recognises.")
 
 
 class FieldValue(BaseModel):
@@ -98,6 +114,21 @@ class EmbedResult(BaseModel):
 
     fingerprint: str = Field(description="Of the model; only equal ones compare.")
     embeddings: list[list[float]]
+    scores: list[Scores]
+
+
+class Recognised(BaseModel):
+    """What the model recognises in one image."""
+
+    expression: Expression
+    scores: Scores
+
+
+class RecogniseResult(BaseModel):
+    """What the model recognises, in the order of the images."""
+
+    fingerprint: str = Field(description="Of the model.")
+    faces: list[Recognised]
 
 
 class Example(_Strict):
@@ -119,6 +150,8 @@ class SearchOptions(_Strict):
     k: int = Field(20, ge=1, description="Most hits wanted.")
     where: Where = {}
     min_score: MinScore = None
+    sort: Sort = None
+    best_of: BestOf = None
     exact: Exact = False
 
 
@@ -127,6 +160,15 @@ class SearchRequest(SearchOptions):
 
     like: list[Example] = Field(min_length=1)
     unlike: list[Example] = []
+
+
+class ListRequest(_Strict):
+    """Which images to list; by id without ``sort``."""
+
+    where: Where = {}
+    sort: Sort = None
+    best_of: BestOf = None
+    limit: int = Field(100, ge=1, description="Most images wanted.")
 
 
 class DeleteRequest(_Strict):
@@ -150,6 +192,8 @@ class SearchHit(BaseModel):
     score: float
     path: str
     metadata: dict[str, Any]
+    expression: Expression
+    scores: Scores
 
 
 class SearchResult(BaseModel):
@@ -171,3 +215,11 @@ class ImageRecord(BaseModel):
     sha256: str
     added: str
     metadata: dict[str, Any]
+    expression: Expression
+    scores: Scores
+
+
+class ImageList(BaseModel):
+    """Images of the gallery."""
+
+    images: list[ImageRecord]

@@ -4,39 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, TypeAlias
-
-import numpy as np
-from pydantic import BaseModel
+from typing import Any
 
 from contrawarp_edge.core.errors import (
-    FullError,
     InputError,
+    NotApplicableError,
     NotFoundError,
     StorageError,
 )
-from contrawarp_edge.core.files import storage_errors
 from contrawarp_edge.gallery.gallery import Gallery
+from contrawarp_edge.gallery.ranking import ranked
 from contrawarp_edge.gallery.records import Record
 from contrawarp_edge.gallery.uploads import Uploads
 from contrawarp_edge.inputs.loading import Prepare
-from contrawarp_edge.model.embedder import Embedder
+from contrawarp_edge.model.embedder import Embedder, Outputs
 from contrawarp_edge.search.query import combined
-from contrawarp_edge.search.vectors import Vector, Vectors
 from contrawarp_edge.server import pictures, schemas
+from contrawarp_edge.server.answers import (
+    Example,
+    image_record,
+    known,
+    only,
+    probabilities,
+    search_hit,
+    vector_of,
+)
+from contrawarp_edge.server.errors import ReadonlyError, changing
 from contrawarp_edge.server.fields import Fields
 from contrawarp_edge.server.pool import GalleryPool
 from contrawarp_edge.server.settings import Limits
-
-Example: TypeAlias = "int | Vector"
-"""The id of an image, or an embedding ``(D,)`` of any length."""
-
-
-class ReadonlyError(InputError):
-    """Clients may not change the gallery."""
 
 
 class Service:
@@ -96,14 +94,23 @@ class Service:
         if not is_same:  # its content was written over
             raise StorageError("the gallery was replaced; start the service again")
 
-    async def embed(self, images: Sequence[bytes]) -> Vectors:
-        """Embeds uploaded files, float32 ``(N, D)``."""
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Of the model."""
+        return self._embedder.info.classes
+
+    def check_recognises(self) -> None:
+        """Raises NotApplicableError if the model has no classes."""
+        if not self.classes:
+            raise NotApplicableError("the model of this service has no classes")
+
+    async def run(self, images: Sequence[bytes]) -> Outputs:
+        """Embeds and recognises uploaded files."""
         self._check_count(len(images))
 
-        def work(gallery: Gallery) -> Vectors:
+        def work(gallery: Gallery) -> Outputs:
             # One by one, so that no more than one is decoded at a time.
-            rows = [self._embed(data)[0] for data in images]
-            return np.concatenate([np.empty((0, gallery.info.dim), np.float32), *rows])
+            return Outputs.joined([self._run(data)[0] for data in images])
 
         return await self._pool.run(work)
 
@@ -114,15 +121,14 @@ class Service:
         options: schemas.SearchOptions,
     ) -> schemas.SearchResult:
         """Searches by examples; those of the gallery are not among the hits."""
-        if options.k > self._limits.hits:
-            raise InputError(f"k: at most {self._limits.hits} hits can be asked for")
+        self._check_hits("k", options.k)
         self._check_count(len(like) + len(unlike))
 
         def work(gallery: Gallery) -> schemas.SearchResult:
             found = gallery.search(
                 combined(
-                    [_vector(gallery, example) for example in like],
-                    [_vector(gallery, example) for example in unlike],
+                    [vector_of(gallery, example) for example in like],
+                    [vector_of(gallery, example) for example in unlike],
                 ),
                 options.k,
                 options.where,
@@ -130,8 +136,11 @@ class Service:
                 exclude=[e for e in (*like, *unlike) if isinstance(e, int)],
                 exact=options.exact,
             )
+            hits = ranked(
+                found[0], gallery.info, sort=options.sort, best_of=options.best_of
+            )
             return schemas.SearchResult(
-                hits=[schemas.SearchHit(**asdict(hit)) for hit in found[0]],
+                hits=[search_hit(hit) for hit in hits],
                 images=len(gallery),
                 recall=found.recall,
             )
@@ -145,11 +154,11 @@ class Service:
             return schemas.Stats(
                 gallery=gallery_name,
                 images=len(gallery),
-                model=schemas.Model(**_only(schemas.Model, asdict(gallery.info))),
+                model=schemas.Model(**only(schemas.Model, asdict(gallery.info))),
                 fields=self._fields.of(gallery),
                 writable=self._is_writable,
                 limits=schemas.RequestLimits(
-                    **_only(schemas.RequestLimits, asdict(self._limits))
+                    **only(schemas.RequestLimits, asdict(self._limits))
                 ),
             )
 
@@ -159,16 +168,32 @@ class Service:
         """Looks up an image."""
 
         def work(gallery: Gallery) -> schemas.ImageRecord:
-            values = vars(_known(gallery, id))
-            return schemas.ImageRecord(**_only(schemas.ImageRecord, values))
+            return image_record(known(gallery, id))
 
         return await self._pool.run(work)
+
+    async def list_images(
+        self, options: schemas.ListRequest
+    ) -> list[schemas.ImageRecord]:
+        """Lists images that fit conditions."""
+        self._check_hits("limit", options.limit)
+
+        def work(gallery: Gallery) -> Sequence[Record]:
+            return ranked(
+                gallery.iter_records(options.where),
+                gallery.info,
+                sort=options.sort,
+                best_of=options.best_of,
+                limit=options.limit,
+            )
+
+        return [image_record(record) for record in await self._pool.run(work)]
 
     async def picture(self, id: int, side: int) -> bytes:
         """A JPEG of an image that is at most ``side`` pixels high and wide."""
 
         def work(gallery: Gallery) -> bytes:
-            path = _known(gallery, id).path
+            path = known(gallery, id).path
             try:
                 return pictures.encoded(str(self._uploads.find(path) or path), side)
             except InputError as error:
@@ -183,10 +208,12 @@ class Service:
 
         def work(gallery: Gallery) -> tuple[schemas.ImageRecord, bool]:
             self._check_writable()
-            vectors, extension = self._embed(data)
+            outputs, extension = self._run(data)
             sha256 = hashlib.sha256(data).hexdigest()
             path = self._uploads.path(sha256, extension)
-            record = Record(str(path), sha256, vectors[0], metadata)
+            (scores,) = probabilities(outputs.scores, gallery.info.classes)
+            (vector,) = outputs.embeddings
+            record = Record(str(path), sha256, vector, metadata, scores=scores)
             if len(record.metadata_json() or "") > self._limits.metadata_bytes:
                 raise InputError(
                     f"metadata is longer than the {self._limits.metadata_bytes:,} "
@@ -194,7 +221,7 @@ class Service:
                 )
             with self._writing:
                 new = gallery.sha256_of(record.path) is None
-                with _changing("cannot store the image"):
+                with changing("cannot store the image"):
                     try:
                         # The file comes first, so that no image is ever without one.
                         self._uploads.save(path, data)
@@ -205,8 +232,8 @@ class Service:
                         if new:
                             path.unlink(missing_ok=True)
                         raise
-                values = vars(_known(gallery, id))
-            return schemas.ImageRecord(**_only(schemas.ImageRecord, values)), new
+                stored = known(gallery, id)
+            return image_record(stored), new
 
         return await self._pool.run(work)
 
@@ -230,17 +257,23 @@ class Service:
         return await self._pool.run(work)
 
     def _erase(self, gallery: Gallery, ids: Sequence[int]) -> int:
-        with self._writing, _changing("cannot delete"):
+        with self._writing, changing("cannot delete"):
             try:
                 return gallery.delete(ids)
             finally:
                 self._fields.forget()
 
-    def _embed(self, data: bytes) -> tuple[Vectors, str]:
+    def _run(self, data: bytes) -> tuple[Outputs, str]:
         pixels, extension = pictures.decode_upload(data, self._limits.pixels)
         if self._prepare is not None:
             pixels = self._prepare(pixels)
-        return self._embedder.embed(pixels), extension
+        return self._embedder.run(pixels), extension
+
+    def _check_hits(self, name: str, count: int) -> None:
+        if count > self._limits.hits:
+            raise InputError(
+                f"{name}: at most {self._limits.hits} hits can be asked for"
+            )
 
     def _check_count(self, examples: int) -> None:
         if not 1 <= examples <= self._limits.examples:
@@ -253,36 +286,3 @@ class Service:
             raise ReadonlyError(
                 "this service only reads its gallery; start it with --allow-add"
             )
-
-
-@contextmanager
-def _changing(failure: str) -> Iterator[None]:
-    """Says of what the machine cannot store that it is not the client's fault."""
-    with storage_errors(failure):
-        try:
-            yield
-        except StorageError as error:
-            kind = FullError if isinstance(error, FullError) else StorageError
-            raise kind(f"{failure}: {error}") from error
-
-
-def _known(gallery: Gallery, id: int) -> Record:
-    record = gallery.get(id)
-    if record is None:
-        raise NotFoundError(f"no image has id {id}")
-    return record
-
-
-def _vector(gallery: Gallery, example: Example) -> Vector:
-    if isinstance(example, int):
-        return _known(gallery, example).embedding
-    if example.shape != (gallery.info.dim,):
-        raise InputError(
-            f"an embedding has {len(example)} numbers; this model's have "
-            f"{gallery.info.dim}"
-        )
-    return example
-
-
-def _only(schema: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: values[name] for name in schema.model_fields}

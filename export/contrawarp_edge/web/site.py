@@ -15,7 +15,7 @@ import numpy as np
 
 from contrawarp_edge.core.drafts import draft_of, remove_stale_draft
 from contrawarp_edge.core.errors import InputError, NotApplicableError, NotFoundError
-from contrawarp_edge.gallery.conditions import metadata_fields
+from contrawarp_edge.gallery.conditions import EXPRESSION, metadata_fields
 from contrawarp_edge.gallery.gallery import Gallery
 from contrawarp_edge.gallery.records import Record
 from contrawarp_edge.inputs.originals import small_jpeg
@@ -121,7 +121,10 @@ def build_site(
             "model": asdict(opened.info),
             "precision": settings.precision,
             "files": files,
-            "fields": metadata_fields(record.metadata or {} for record in records),
+            "fields": metadata_fields(
+                {EXPRESSION: record.expression, **(record.metadata or {})}
+                for record in records
+            ),
             "images": images,
         }
         text = json.dumps(description, separators=(",", ":"))
@@ -194,5 +197,7 @@ def _image_facts(record: Record, visible: bool) -> dict[str, Any]:
         "id": record.id,
         "name": Path(record.path).name,
         "metadata": record.metadata or {},
+        "expression": record.expression,
+        "scores": {name: round(score, 4) for name, score in record.scores.items()},
         "thumbnail": f"{_THUMBNAILS}/{record.id}.jpg" if visible else None,
     }

@@ -15,7 +15,7 @@ from contrawarp_edge import Embedder, Gallery, Record
 from contrawarp_edge.ingest.embed import Outcome, embed_into
 from contrawarp_edge.ingest.watch import Watcher
 from contrawarp_edge.inputs.sources import Sources
-from contrawarp_edge.model.embedder import FileBatch
+from contrawarp_edge.model.embedder import FileBatch, Outputs
 
 MakeImages = Callable[..., list[Path]]
 
@@ -25,7 +25,7 @@ class Runs(Embedder):
 
     count = 0
 
-    def _run(self, batch: np.ndarray) -> np.ndarray:
+    def _run(self, batch: np.ndarray) -> Outputs:
         self.count += len(batch)
         return super()._run(batch)
 

@@ -132,7 +132,9 @@ def test_frames_of_videos_that_changed_go_last(
     names = [f"/v/{name}.mp4#t={time}.000" for name in "ab" for time in range(3)]
     vector = np.ones(embedder.info.dim, np.float32)
     new = [Path(name) for name in names[::3]]
-    batch = FileBatch(new, ["new"] * 2, np.stack([vector] * 2), [], [], [])
+    batch = FileBatch(
+        new, ["new"] * 2, np.stack([vector] * 2), np.empty((2, 0), "f4"), [], [], []
+    )
     with Gallery.create(tmp_path / "a.gallery", embedder.info) as gallery:
         gallery.add([Record(name, "old", vector) for name in names])
         deleted: list[list[int]] = []

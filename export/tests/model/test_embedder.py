@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from contrawarp_edge import Embedder, InputError, ModelInfo
+from contrawarp_edge.model.embedder import are_probabilities
 
 
 def random_images(shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
@@ -123,6 +124,35 @@ def test_known_files_are_passed_over(
     assert second.paths == [paths[3]]
     assert [path for path, _ in second.known] == [*paths[:3], paths[4]]
     np.testing.assert_allclose(second.embeddings, first.embeddings[3:4], atol=1e-6)
+
+
+def test_scores_come_with_the_embeddings(
+    recogniser: Path,
+    make_images: Callable[..., list[Path]],
+    reference_scores: Callable[..., np.ndarray],
+) -> None:
+    paths = make_images(5)
+    embedder = Embedder(recogniser, batch_size=2)
+    outputs = embedder.run(paths)
+    pixels = [np.asarray(Image.open(path)) for path in paths]
+    expected = [reference_scores(image, 3) for image in pixels]
+    assert outputs.scores.dtype == np.float32
+    np.testing.assert_allclose(outputs.scores, expected, atol=1e-5)
+    np.testing.assert_array_equal(outputs.embeddings, embedder.embed(paths))
+    batches = list(embedder.embed_files(paths))
+    scores = np.concatenate([batch.scores for batch in batches])
+    np.testing.assert_allclose(scores, expected, atol=1e-5)
+
+
+def test_a_model_without_classes_has_no_scores(model: Path) -> None:
+    white = np.full((4, 4, 3), 255, np.uint8)
+    assert Embedder(model).run([white, white]).scores.shape == (2, 0)
+
+
+def test_what_probabilities_are() -> None:
+    rows = [[0.25, 0.75], [0.5, 0.6], [1.5, -0.5], [np.nan, 1]]
+    found = are_probabilities(np.array(rows, np.float32))
+    assert found.tolist() == [True, False, False, False]
 
 
 _EMBEDDING = """

@@ -20,11 +20,11 @@ def test_round_trip(info: ModelInfo) -> None:
 def test_key_names(info: ModelInfo) -> None:
     names = (
         "format_version input_size crop backbone dim package_version precision "
-        "commercial_use fingerprint"
+        "commercial_use fingerprint classes"
     )
     metadata = info.to_metadata()
     assert set(metadata) == {f"contrawarp.{name}" for name in names.split()}
-    assert metadata["contrawarp.format_version"] == "2"
+    assert metadata["contrawarp.format_version"] == "3"
     assert metadata["contrawarp.input_size"] == "112"
 
 
@@ -39,13 +39,16 @@ def test_every_key_is_needed(info: ModelInfo) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("format_version", "3", "newer"),
+        ("format_version", "4", "newer"),
         ("dim", "many", "many"),
         ("dim", "0", "positive"),
         ("crop", "{", "Expecting"),
         ("crop", "[]", "JSON object"),
         ("commercial_use", "maybe", "unknown"),
         ("fingerprint", "abc", "SHA-256"),
+        ("classes", '"happy"', "list of names"),
+        ("classes", "[1, 2]", "list of names"),
+        ("classes", '["sad", "happy", "sad"]', "repeat a name: sad, happy, sad"),
     ],
 )
 def test_malformed_values(info: ModelInfo, key: str, value: str, message: str) -> None:
@@ -124,3 +127,33 @@ def test_metadata_of_other_tools_is_no_change(model: Path, info: ModelInfo) -> N
 def test_unknown_provider(model: Path) -> None:
     with pytest.raises(InputError, match="WarpDrive: not a provider"):
         Embedder(model, providers=["WarpDrive"])
+
+
+def test_classes_make_the_round_trip(recogniser: Path) -> None:
+    info = Embedder(recogniser).info
+    assert info.classes == ("angry", "happy", "neutral")
+    assert ModelInfo.from_metadata(info.to_metadata()) == info
+
+
+def test_renamed_classes_are_another_model(make_model: Callable[..., Path]) -> None:
+    one = Embedder(make_model("one.onnx", classes=["sad", "happy"])).info
+    other = Embedder(make_model("other.onnx", classes=["happy", "sad"])).info
+    assert one.fingerprint != other.fingerprint
+
+
+def test_earlier_versions_have_no_classes(info: ModelInfo) -> None:
+    earlier = replace(info, format_version=2).to_metadata()
+    assert "contrawarp.classes" not in earlier
+    assert ModelInfo.from_metadata(earlier).classes == ()
+
+
+def test_as_many_names_as_scores(
+    make_model: Callable[..., Path], info: ModelInfo
+) -> None:
+    few = replace(info, classes=("happy", "sad")).to_metadata()
+    path = make_model(classes=["a", "b", "c"], metadata=few)
+    with pytest.raises(InputError, match=r"scores of 3 classes .* names 2; export"):
+        Embedder(path)
+    path = make_model(metadata=few)
+    with pytest.raises(InputError, match=r"scores of 0 classes .* names 2; export"):
+        Embedder(path)

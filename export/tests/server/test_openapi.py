@@ -70,6 +70,8 @@ def test_endpoints(description: dict[str, Any]) -> None:
         ("GET", "/api/health"),
         ("GET", "/api/stats"),
         ("POST", "/api/embed"),
+        ("POST", "/api/recognise"),
+        ("POST", "/api/images/list"),
         ("POST", "/api/search"),
         ("POST", "/api/search/image"),
         ("POST", "/api/images"),

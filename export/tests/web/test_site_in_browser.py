@@ -27,7 +27,7 @@ async (files) => {
   for (const data of files) {
     const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
     const { canvas } = drawPicture(await openPicture(new File([bytes], 'a')), null);
-    rows.push([...await backend.embed({ canvas })]);
+    rows.push([...(await backend.embed({ canvas })).embedding]);
   }
   return rows;
 }

@@ -13,14 +13,18 @@ from contrawarp_edge.cli.asking.query_vector import Examples, query_vector, whoe
 from contrawarp_edge.cli.options import (
     FILE,
     align_option,
+    best_of_option,
     check_one_format,
     conditions,
+    filter_notes,
     filter_options,
     say_missing,
+    sort_option,
 )
 from contrawarp_edge.core.command import CleanCommand, FiniteRange, print_csv
 from contrawarp_edge.core.files import atomic_write_text
 from contrawarp_edge.gallery.gallery import Gallery
+from contrawarp_edge.gallery.ranking import ranked
 from contrawarp_edge.pages.hits import Question, render
 
 _SCORE = FiniteRange(-1, 1)
@@ -46,6 +50,8 @@ _SCORE = FiniteRange(-1, 1)
     metavar="SCORE",
     help="Leave out hits at least this similar to a better one.",
 )
+@sort_option
+@best_of_option
 @click.option("--exact", is_flag=True, help="Do not use the approximate index.")
 @click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 @click.option("--csv", "is_csv", is_flag=True, help="Print CSV.")
@@ -67,6 +73,8 @@ def search_command(
     other_people: bool,
     min_score: float | None,
     distinct: float | None,
+    sort: str | None,
+    best_of: str | None,
     exact: bool,
     is_json: bool,
     is_csv: bool,
@@ -76,7 +84,8 @@ def search_command(
 
     Several examples, images and `--id`, count as their mean: unit(mean(like)). With
     `--not`, half of the mean of what is not wanted is taken off before:
-    unit(unit(mean(like)) - 0.5 unit(mean(unlike))).
+    unit(unit(mean(like)) - 0.5 unit(mean(unlike))). `--sort` and `--best-of` order and
+    choose among the hits.
     """
     check_one_format(is_json, is_csv)
     like, unlike = Examples(queries, ids), Examples(not_images, not_ids)
@@ -102,7 +111,7 @@ def search_command(
             exclude=ids,
             exact=exact,
         )
-        (hits,) = found
+        hits = ranked(found[0], opened.info, sort=sort, best_of=best_of)
         if found.recall is not None:
             click.echo(
                 f"approximate: {found.recall:.1%} of the ten nearest were found when "
@@ -111,7 +120,7 @@ def search_command(
             )
         if html:
             question = Question(
-                like.paths(opened), unlike.paths(opened), _notes(ctx.params)
+                like.paths(opened), unlike.paths(opened), _notes(ctx.params), sort
             )
             page = render(question, gallery, len(opened), hits)
             atomic_write_text(html, page)
@@ -123,10 +132,9 @@ def search_command(
 
 def _notes(options: Mapping[str, Any]) -> list[str]:
     """What a page says of the options that narrowed the search."""
-    notes = list(options["where"])
+    notes = filter_notes(options)
     for name, text in (
-        ("added_since", "embedded since {}"),
-        ("added_before", "embedded before {}"),
+        ("sort", "the most probable {} first"),
         ("min_score", "score at least {}"),
         ("distinct", "less similar to each other than {}"),
     ):

@@ -41,6 +41,9 @@ def info_command(file: Path, as_json: bool) -> None:
     facts.pop("index", None)
     if text := state and state.describe():
         facts["index"] = text
+    facts["classes"] = ", ".join(facts["classes"]) or "none"
+    if counts := facts.pop("expressions", None):
+        facts["expressions"] = ", ".join(f"{n} {name}" for name, n in counts.items())
     if "aligned" in facts:
         facts["aligned"] = "yes" if facts["aligned"] else "no"
     for name, value in facts.items():
@@ -52,6 +55,7 @@ def _gallery_facts(gallery: Gallery, index: AnnState) -> dict[str, Any]:
     return {
         "kind": "gallery",
         "images": index.images,
+        "expressions": gallery.expressions(),
         "aligned": gallery.aligned,
         "model_path": str(gallery.model_path or ""),
         "index": None if index.facts is None else {**asdict(index.facts), **more},

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from sqlite3 import Connection
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
+
+from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.sqlite.transactions import transaction
 from contrawarp_edge.core.text import is_text
 from contrawarp_edge.gallery.records import Record
 from contrawarp_edge.gallery.store import row_checks, statements
 from contrawarp_edge.gallery.store.row_checks import Row
+from contrawarp_edge.model.info import ModelInfo
 from contrawarp_edge.search.vectors import unit_rows
 
 _PAGE = 1024
@@ -26,42 +30,55 @@ class Read(Protocol):
         """Does it."""
 
 
-def to_row(record: Record, dim: int, added: str) -> dict[str, Any]:
+def to_row(record: Record, info: ModelInfo, added: str) -> dict[str, Any]:
     """The values of a record's row, except for its revision.
 
     Raises:
-        InputError: If the embedding is not ``(dim,)``, finite and non-zero, or the
-            metadata is no JSON.
+        InputError: If the embedding is not ``(D,)``, finite and non-zero, the metadata
+            is no JSON, or the scores are not those of the model's classes.
     """
-    (embedding,) = unit_rows(record.embedding, dim)
+    (embedding,) = unit_rows(record.embedding, info.dim)
+    scores = record.scores
+    if scores and scores.keys() != set(info.classes):
+        raise InputError(
+            f"{record.path}: scores of {', '.join(scores)}, but the classes of the "
+            f"model are {', '.join(info.classes) or 'none'}"
+        )
+    probabilities = [scores[name] for name in info.classes] if scores else []
     return {
         "path": record.path,
         "sha256": record.sha256,
         "embedding": embedding.astype("<f4").tobytes(),
         "metadata": record.metadata_json(),
         "added": added,
+        "expression": record.expression or "",
+        "scores": np.array(probabilities, "<f4").tobytes(),
     }
 
 
-def find(connection: Connection, key: int | str) -> Record | None:
+def find(
+    connection: Connection, key: int | str, classes: Sequence[str]
+) -> Record | None:
     """The record with an id, or with a path; None if there is none.
 
     Raises:
         Damage: If its row is damaged.
     """
     if isinstance(key, str):
-        return _to_record(_row_of(connection, key))
+        row = _row_of(connection, key)
+        return None if row is None else _to_record(row, classes)
     if not statements.can_be_id(key):
         return None
     rows = row_checks.select(connection, "WHERE id = ?", (int(key),))
-    return _to_record(rows[0] if rows else None)
+    return _to_record(rows[0], classes) if rows else None
 
 
-def pages(read: Read) -> Iterator[list[Record]]:
+def pages(read: Read, classes: Sequence[str]) -> Iterator[list[Record]]:
     """Yields all records by ascending id, some at a time.
 
     Args:
         read: Does work with a connection outside a transaction.
+        classes: Of the model.
 
     Raises:
         Damage: If a row is damaged, or not all are there although none was changed.
@@ -73,7 +90,7 @@ def pages(read: Read) -> Iterator[list[Record]]:
         row_checks.check_order((row.id for row in rows), after)
         after = rows[-1].id
         total += len(rows)
-        yield [record for row in rows if (record := _to_record(row))]
+        yield [_to_record(row, classes) for row in rows]
     if before == read(_state):
         statements.check_count(total, before[1])
 
@@ -121,9 +138,7 @@ def _row_of(connection: Connection, path: str) -> Row | None:
     return rows[0] if rows else None
 
 
-def _to_record(row: Row | None) -> Record | None:
-    if row is None:
-        return None
+def _to_record(row: Row, classes: Sequence[str]) -> Record:
     return Record(
         row.path.decode(),
         row.sha256.decode(),
@@ -131,4 +146,5 @@ def _to_record(row: Row | None) -> Record | None:
         json.loads(row.metadata),
         row.id,
         row.added.decode(),
+        row.probabilities(classes),
     )

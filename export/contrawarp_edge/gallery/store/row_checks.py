@@ -24,7 +24,7 @@ UNCHECKED = -(1 << 62)
 _COLUMNS = (
     "id, CAST(revision AS INTEGER), CAST(path AS BLOB), CAST(sha256 AS BLOB), "
     "CAST(metadata AS BLOB), CAST(added AS BLOB), CAST(embedding AS BLOB), "
-    "CAST(checksum AS INTEGER)"
+    "CAST(expression AS BLOB), CAST(scores AS BLOB), CAST(checksum AS INTEGER)"
 )
 # Of the square of a length: what float32 leaves of a unit vector is much nearer.
 _TOLERANCE = 1e-3
@@ -33,7 +33,9 @@ NO_UNIT = "its embedding is no unit vector"
 """What is wrong with a row whose embedding cannot have been stored."""
 
 
-Values: TypeAlias = tuple[int, int, bytes, bytes, bytes, bytes, bytes, int]
+Values: TypeAlias = tuple[
+    int, int, bytes, bytes, bytes, bytes, bytes, bytes, bytes, int
+]
 
 
 class Row(NamedTuple):
@@ -46,11 +48,18 @@ class Row(NamedTuple):
     metadata: bytes
     added: bytes
     embedding: bytes
+    expression: bytes
+    scores: bytes
     checksum: int
 
     def vector(self) -> Vectors:
         """The embedding, float32 ``(D,)``."""
         return np.frombuffer(self.embedding, "<f4").astype(np.float32)
+
+    def probabilities(self, classes: Sequence[str]) -> dict[str, float]:
+        """Those of a model's classes by name; none if none are stored."""
+        scores = np.frombuffer(self.scores, "<f4").tolist()
+        return dict(zip(classes, scores, strict=False))
 
 
 def select(connection: Connection, clause: str, values: Sequence[Any]) -> list[Row]:
@@ -85,7 +94,7 @@ def embeddings(
         Damage: If one of them is damaged.
     """
     for row in _found(connection, clause, values):  # perhaps a million
-        if None in row or row[7] != checksum(row):
+        if None in row or row[-1] != checksum(row):
             check([Row._make(row)])
         yield row[0], row[6]
 
@@ -96,10 +105,13 @@ def _found(connection: Connection, clause: str, values: Sequence[Any]) -> Any:
 
 def checksum(row: Values) -> int:
     """CRC-32 of all that a row holds."""
-    id, revision, path, sha256, metadata, added, embedding, _ = row
+    id, revision, path, sha256, metadata, added, embedding, label, scores, _ = row
     lengths = len(path), len(sha256), len(metadata), len(added)
     head = b"%d %d %d %d %d %d " % (id, revision, *lengths)
-    return zlib.crc32(b"".join((head, path, sha256, metadata, added, embedding)))
+    parts = [head, path, sha256, metadata, added, embedding]
+    if label or scores:  # without them, as before version 4
+        parts += [b"%d " % len(label), label, scores]
+    return zlib.crc32(b"".join(parts))
 
 
 def problem(row: Row, *, is_new: bool = False) -> str | None:
@@ -122,7 +134,7 @@ def problem(row: Row, *, is_new: bool = False) -> str | None:
 
 def _is_readable(row: Row) -> bool:
     try:
-        for part in row[2:6]:
+        for part in (*row[2:6], row.expression):
             part.decode()
         return isinstance(json.loads(row.metadata), dict)
     except ValueError:

@@ -13,7 +13,7 @@ from contrawarp_edge.core.sqlite.transactions import transaction
 from contrawarp_edge.gallery.store import meta_table, row_checks
 from contrawarp_edge.model.info import ModelInfo
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 # `history` counts the write transactions, and each row keeps the one that wrote its
 # embedding last: whoever holds a copy of the embeddings can tell what is new. The
@@ -31,20 +31,25 @@ CREATE TABLE images (
     added TEXT NOT NULL,
     revision INTEGER NOT NULL,
     embedding BLOB NOT NULL CHECK (length(embedding) = {size}),
+    {recognised},
     checksum INTEGER NOT NULL DEFAULT -1
 );
 CREATE INDEX images_revision ON images (revision);
 """
+# What a model with classes makes of an image: the most probable class, by which images
+# are chosen, and the probability of each, float32, in the order of the model's names.
+_RECOGNISED = (
+    "expression TEXT NOT NULL DEFAULT ''",
+    "scores BLOB NOT NULL DEFAULT x''",
+)
 # What a gallery of an earlier version lacks, where it may not be upgraded.
 _WITHOUT_HISTORY = """
 CREATE TEMP VIEW history AS
 SELECT CAST(value AS INTEGER) AS revision, NULL AS token FROM main.meta
 WHERE key = 'revision';
 """
-_WITHOUT_CHECKSUMS = f"""
-CREATE TEMP VIEW images AS
-SELECT *, {row_checks.UNCHECKED} AS checksum FROM main.images;
-"""
+_WITHOUT_CHECKSUMS = f"{row_checks.UNCHECKED} AS checksum"
+_WITHOUT_SCORES = "'' AS expression, x'' AS scores"
 _CHECKED = ("schema_version", "model", "fingerprint", "dim", "aligned")
 # By which a file is known again after it was moved or renamed.
 _BY_CONTENT = """
@@ -64,7 +69,11 @@ def make_tables(
     """
     whole = {"schema_version": str(SCHEMA_VERSION), **meta}
     whole["checksum"] = _checksum(whole)
-    tables = _HISTORY + _SCHEMA.format(size=4 * dim) + _BY_CONTENT
+    tables = (
+        _HISTORY
+        + _SCHEMA.format(size=4 * dim, recognised=", ".join(_RECOGNISED))
+        + _BY_CONTENT
+    )
     for statement in filter(str.strip, tables.split(";")):
         connection.execute(statement)
     connection.execute("INSERT INTO history VALUES (0, randomblob(16))")
@@ -109,20 +118,28 @@ def _checksum(meta: Mapping[str, object]) -> str:
 
 def complete(connection: sqlite3.Connection, meta: Mapping[str, str]) -> None:
     """Lets a gallery of an earlier version be read like one of today's, unchanged."""
-    if int(meta["schema_version"]) < 2:
+    version = int(meta["schema_version"])
+    if version < 2:
         connection.executescript(_WITHOUT_HISTORY)
-    connection.executescript(_WITHOUT_CHECKSUMS)
+    lacking = [_WITHOUT_SCORES] + [_WITHOUT_CHECKSUMS] * (version < 3)
+    connection.execute(
+        f"CREATE TEMP VIEW images AS SELECT *, {', '.join(lacking)} FROM main.images"
+    )
 
 
 def upgrade(connection: sqlite3.Connection) -> None:
     """Brings a gallery of an earlier version up to date, in one step."""
     with transaction(connection, "IMMEDIATE"):
         meta = meta_table.entries(connection)
-        if int(meta["schema_version"]) < 2:
+        version = int(meta["schema_version"])
+        if version < 2:
             _add_history(connection, meta)
-        if int(meta["schema_version"]) < 3:  # else another process was quicker
-            connection.execute(_BY_CONTENT)
-            row_checks.add_checksums(connection)
+        if version < 4:  # else another process was quicker
+            for column in _RECOGNISED:  # what is empty leaves checksums as they are
+                connection.execute(f"ALTER TABLE images ADD COLUMN {column}")
+            if version < 3:
+                connection.execute(_BY_CONTENT)
+                row_checks.add_checksums(connection)
             changed = {"schema_version": str(SCHEMA_VERSION)}
             changed["checksum"] = _checksum({**meta, **changed})
             meta_table.set_entries(connection, changed)

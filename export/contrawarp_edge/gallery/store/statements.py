@@ -13,7 +13,7 @@ import numpy as np
 from contrawarp_edge.core.errors import Damage, InputError
 from contrawarp_edge.gallery.conditions import Condition
 from contrawarp_edge.gallery.store import row_checks
-from contrawarp_edge.gallery.store.row_checks import row_damage
+from contrawarp_edge.gallery.store.row_checks import Row, row_damage
 from contrawarp_edge.search.vectors import Rows, Vectors
 
 _FETCH = 4096
@@ -22,9 +22,14 @@ _OF_THESE = "WHERE id IN (SELECT value FROM json_each(?))"
 # A row whose embedding stays the same was not embedded again: only what is said of it
 # changes, and copies of its embedding hold.
 _UPSERT = """
-INSERT INTO images (path, sha256, embedding, metadata, added, revision)
-VALUES (:path, :sha256, :embedding, coalesce(:metadata, '{}'), :added, :revision)
+INSERT INTO images
+(path, sha256, embedding, metadata, added, revision, expression, scores)
+VALUES (
+    :path, :sha256, :embedding, coalesce(:metadata, '{}'), :added, :revision,
+    :expression, :scores
+)
 ON CONFLICT (path) DO UPDATE SET
+    expression = :expression, scores = :scores,
     sha256 = :sha256, embedding = :embedding, metadata = coalesce(:metadata, metadata),
     added = iif(embedding = :embedding, added, :added),
     revision = iif(embedding = :embedding, revision, :revision)
@@ -161,6 +166,22 @@ def ids_where(
     )
 
 
+def expressions(connection: sqlite3.Connection) -> dict[str, int]:
+    """How many images each class is the most probable one of, those without left out.
+
+    Raises:
+        Damage: If a name is no text any more.
+    """
+    query = (
+        "SELECT CAST(expression AS BLOB), count(*) FROM images GROUP BY expression "
+        "HAVING expression != '' ORDER BY count(*) DESC, expression"
+    )
+    try:
+        return {name.decode(): count for name, count in connection.execute(query)}
+    except UnicodeDecodeError as error:
+        raise Damage("is damaged: what was recognised is unreadable") from error
+
+
 def check_count(found: int, counted: int) -> None:
     """Compares how many rows the table holds with what an index of it says.
 
@@ -260,8 +281,8 @@ def stored_paths(
 
 def details(
     connection: sqlite3.Connection, ids: Collection[int], dim: int
-) -> dict[int, tuple[str, dict[str, Any], Vectors]]:
-    """Path, metadata and embedding of images by id; those that are there.
+) -> dict[int, tuple[Row, Vectors]]:
+    """Rows and embeddings of images by id; those that are there.
 
     Raises:
         Damage: If a row is damaged.
@@ -273,7 +294,4 @@ def details(
     )
     blobs = [row.embedding for row in rows]
     vectors = row_checks.vectors([row.id for row in rows], blobs, dim)
-    return {
-        row.id: (row.path.decode(), json.loads(row.metadata), vector)
-        for row, vector in zip(rows, vectors, strict=True)
-    }
+    return {row.id: (row, vector) for row, vector in zip(rows, vectors, strict=True)}

@@ -35,15 +35,18 @@ async function checkModel(model, gallery) {
   }
 }
 
-async function openSession(model) {
+async function openSession(model, classes) {
   const ort = await import("./runtime/ort.wasm.min.mjs");
   ort.env.wasm.wasmPaths = new URL("./runtime/", import.meta.url).href;
   ort.env.wasm.numThreads = 1; // more need headers that static servers do not send
   const session = await ort.InferenceSession.create(model, { executionProviders: ["wasm"] });
   return async (pixels, height, width) => {
     const images = new ort.Tensor("uint8", pixels, [1, height, width, 3]);
-    const { embedding } = await session.run({ images });
-    return Float32Array.from(embedding.data);
+    const { embedding, scores } = await session.run({ images });
+    return {
+      embedding: Float32Array.from(embedding.data),
+      scores: Object.fromEntries(classes.map((name, index) => [name, scores.data[index]])),
+    };
   };
 }
 
@@ -73,7 +76,7 @@ export async function openBackend(report) {
   const bytes = await load(model.name, model.bytes, (done) => show(vectors.bytes + done));
   await checkModel(bytes, gallery);
   report("Starting the model …");
-  const run = await openSession(bytes);
+  const run = await openSession(bytes, gallery.model.classes);
   return backend(gallery, matrix, run);
 }
 
@@ -84,6 +87,7 @@ function backend(gallery, matrix, run) {
   const vector = ({ id, embedding }) => (
     id === undefined ? embedding : matrix.subarray(rowOf.get(id) * dim, (rowOf.get(id) + 1) * dim)
   );
+  const facts = ({ expression, metadata }) => ({ expression, ...metadata });
   const picture = async (id) => {
     const { thumbnail } = images[rowOf.get(id)];
     if (!thumbnail) throw new Error("There is no picture of this image.");
@@ -104,7 +108,7 @@ function backend(gallery, matrix, run) {
       const named = new Set([...like, ...unlike].map(({ id }) => id));
       const wanted = Object.entries(where);
       const rows = [...images.keys()].filter((row) => !named.has(images[row].id)
-        && wanted.every(([name, value]) => images[row].metadata[name] === value));
+        && wanted.every(([name, value]) => facts(images[row])[name] === value));
       const hits = nearest(matrix, query, rows, k)
         .filter(({ score }) => score >= (minScore ?? -Infinity))
         .map(({ row, score }) => ({ ...images[row], path: images[row].name, score }));

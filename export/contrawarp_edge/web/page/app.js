@@ -117,7 +117,7 @@ function arrive(next) {
 
 async function asExample(hit) {
   const url = await backend.thumbnail(hit.id).catch(() => "icon.svg");
-  return { key: `id ${hit.id}`, id: hit.id, url, label: fileName(hit.path) };
+  return { key: `id ${hit.id}`, id: hit.id, url, label: fileName(hit.path), scores: hit.scores };
 }
 
 async function pick(hit) {
@@ -144,11 +144,11 @@ async function usePicture(picture, box) {
   $("status").textContent = "Embedding …";
   const { canvas, scaled } = drawPicture(picture, box);
   const image = { canvas, file: box || scaled ? null : picture.file };
-  const embedding = await backend.embed(image);
+  const { embedding, scores } = await backend.embed(image);
   note(scaled);
   const url = URL.createObjectURL(await toBlob(canvas, "image/png"));
   const label = picture.file.name || "your picture";
-  await go({ like: [{ key: `upload ${++uploads}`, embedding, picture, image, url, label }], unlike: [] });
+  await go({ like: [{ key: `upload ${++uploads}`, embedding, scores, picture, image, url, label }], unlike: [] });
 }
 
 function adjust() {
@@ -173,7 +173,10 @@ async function details(hit) {
 
 async function add() {
   const [{ image }] = query.like;
-  const metadata = await askMetadata(info.fields.map(({ name }) => name));
+  const names = info.fields.map(({ name }) => name);
+  const metadata = await askMetadata(
+    names.filter((name) => name !== "expression" || !info.model.classes.length),
+  );
   if (!metadata) return;
   await busy(async () => {
     const record = await backend.add(image, metadata);

@@ -1,7 +1,8 @@
 // What is searched for: examples that hits should be like, and others they should not.
 // A query is {like: [example], unlike: [example]}; an example has a key, an id or an
-// embedding, the url of a picture, and a label. Queries are never changed, only replaced.
+// embedding, the url of a picture, a label, and scores of classes. Queries are never changed, only replaced.
 
+import { bars } from "./bars.js";
 import { make } from "./dialogs.js";
 
 export const NOTHING = { like: [], unlike: [] };
@@ -27,7 +28,7 @@ export function showExamples(query, onRemove) {
       const button = make("button", { type: "button", textContent: "×", title: "Remove" });
       button.setAttribute("aria-label", `Remove ${example.label}`);
       button.addEventListener("click", () => onRemove(example));
-      return make("li", {}, make("img", { src: example.url, alt: example.label }), button);
+      return make("li", {}, make("img", { src: example.url, alt: example.label }), button, bars(example.scores));
     }));
   }
 }

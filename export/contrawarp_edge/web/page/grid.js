@@ -1,5 +1,8 @@
 // The hits: a list of pictures through which the arrow keys move.
 
+import { bars } from "./bars.js";
+
+const BARS = 3;
 const list = document.getElementById("grid");
 const template = document.getElementById("card");
 const cards = () => [...list.children];
@@ -46,6 +49,7 @@ function card(hit, rank) {
   find(".name").title = hit.path;
   find(".meta").textContent = facts;
   find(".meta").title = facts;
+  find(".meta").after(bars(hit.scores, BARS));
   for (const action of ["like", "unlike", "info"]) {
     const button = find(`.${action}`);
     button.setAttribute("aria-label", `${button.title}: hit ${rank + 1}`);

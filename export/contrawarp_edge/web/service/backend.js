@@ -68,7 +68,8 @@ const backend = {
 
   async embed(image) {
     const response = await call("embed", { method: "POST", body: await asUpload(image) });
-    return (await response.json()).embeddings[0];
+    const { embeddings, scores } = await response.json();
+    return { embedding: embeddings[0], scores: scores[0] };
   },
 
   async search({ like, unlike, k, where, minScore }) {

@@ -89,7 +89,7 @@ def test_old_gallery_is_upgraded(
         monkeypatch.chdir(tmp_path / place)
     (tmp_path / place / "faces" / "0001.png").unlink()  # goes with the others
     Gallery.open(old).close()
-    assert versions(old) == ("3", True)
+    assert versions(old) == ("4", True)
     assert stored(old) == [name.format(n) for n in range(3)]
     monkeypatch.chdir("/")
     assert len([path for path in seen(old) if os.path.exists(path)]) == 2
@@ -103,7 +103,7 @@ def test_old_gallery_that_finds_nothing_stays(
     before = stored(old)
     Gallery.open(old).close()
     assert stored(old) == before
-    assert versions(old) == ("3", False)
+    assert versions(old) == ("4", False)
     result = run("search", old, "--id", 1)
     assert result.exit_code == 0
     assert result.stderr == (
@@ -117,7 +117,7 @@ def test_old_gallery_that_finds_nothing_stays(
     assert all_open(old)
     assert run("search", old, "--id", 1).stderr == ""
     Gallery.open(old).close()
-    assert versions(old) == ("3", True)
+    assert versions(old) == ("4", True)
     monkeypatch.chdir("/")
     assert all_open(old)
 
