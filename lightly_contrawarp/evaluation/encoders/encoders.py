@@ -18,6 +18,7 @@ from torchvision.transforms.functional import pil_to_tensor
 
 from contrawarp_edge import Embedder
 from contrawarp_edge.inputs.loading import to_pixels
+from contrawarp_edge.model.embedder import Outputs
 from lightly_contrawarp.models.embedding.head import EmbeddingHead
 from lightly_contrawarp.models.embedding.network import EmbeddingNetwork
 from lightly_contrawarp.models.embedding.spatial import SpatialFeatures, evaluating
@@ -45,6 +46,7 @@ class EncoderInfo:
         preprocessing: How images are resized and normalised.
         commercial_use: What the licence of the training images allows.
         fingerprint: SHA-256 of what it computes, 64 hex digits.
+        classes: Names of the classes that an exported model recognises.
     """
 
     source: str
@@ -58,6 +60,7 @@ class EncoderInfo:
     preprocessing: str
     commercial_use: str
     fingerprint: str
+    classes: tuple[str, ...] = ()
 
 
 class TorchEncoder:
@@ -184,6 +187,7 @@ class OnnxEncoder:
             preprocessing="inside the model",
             commercial_use=model.commercial_use,
             fingerprint=model.fingerprint,
+            classes=model.classes,
         )
 
     def embed(
@@ -200,7 +204,11 @@ class OnnxEncoder:
         Raises:
             InputError: If the model cannot be run.
         """
-        return self._embedder.embed(batch)
+        return self.run(batch).embeddings
+
+    def run(self, batch: list[Shaped[NDArray[np.uint8], "h w 3"]]) -> Outputs:
+        """Embeds a batch, see `embed`, and gives the probabilities of classes."""
+        return self._embedder.run(batch)
 
 
 Encoder: TypeAlias = TorchEncoder | OnnxEncoder
