@@ -14,7 +14,6 @@ from jaxtyping import Float32, Shaped
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
-from torchvision.transforms.functional import pil_to_tensor
 
 from contrawarp_edge import Embedder
 from contrawarp_edge.inputs.loading import to_pixels
@@ -23,7 +22,7 @@ from lightly_contrawarp.models.embedding.head import EmbeddingHead
 from lightly_contrawarp.models.embedding.network import EmbeddingNetwork
 from lightly_contrawarp.models.embedding.spatial import SpatialFeatures, evaluating
 from lightly_contrawarp.models.fingerprint import fingerprint_of
-from lightly_contrawarp.models.preprocessing import PREPROCESSING, preprocess
+from lightly_contrawarp.models.preprocessing import PREPROCESSING, to_batch
 
 FeatureKind = Literal["pooled", "spatial"]
 
@@ -213,18 +212,6 @@ class OnnxEncoder:
 
 Encoder: TypeAlias = TorchEncoder | OnnxEncoder
 """Turns images into features in two steps, so that workers can do the first."""
-
-
-def to_batch(images: list[Image.Image], input_size: int) -> Float32[Tensor, "n 3 s s"]:
-    """Preprocesses images of any size to one batch; see `preprocess`.
-
-    Args:
-        images: RGB images.
-        input_size: Side of the square in pixels.
-    """
-    return torch.cat(
-        [preprocess(pil_to_tensor(image).unsqueeze(0), input_size) for image in images]
-    )
 
 
 def _to_pixels(images: list[Image.Image]) -> list[Shaped[NDArray[np.uint8], "h w 3"]]:

@@ -130,7 +130,7 @@ def _read(path: Path, key: str, count: int) -> Features | None:
                 file["rows"],
                 file["thumbnails"],
                 file["unreadable"].tolist(),
-                file["scores"] if "scores" in file else None,
+                file.get("scores"),
             )
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None  # missing, cut short, or with bits flipped (checksums tell)
