@@ -60,7 +60,7 @@ def finetune_command(
     """
     from lightly_contrawarp.cli.datasets import open_labels
     from lightly_contrawarp.models.health import DivergedError
-    from lightly_contrawarp.training.finetune import FinetuneSettings, finetune
+    from lightly_contrawarp.training.fine_tuning.run import FinetuneSettings, finetune
 
     settings = FinetuneSettings(
         lr=lr,

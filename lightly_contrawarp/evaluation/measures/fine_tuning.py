@@ -16,7 +16,7 @@ from lightly_contrawarp.evaluation.statistics.scores import Scores, score
 from lightly_contrawarp.evaluation.tables import SCORE_COLUMNS, Table, encoder_table
 from lightly_contrawarp.models.finite import all_finite
 from lightly_contrawarp.models.health import DivergedError
-from lightly_contrawarp.training.fine_tuning import (
+from lightly_contrawarp.training.fine_tuning.classifier import (
     build_classifier,
     build_loader,
     predict_logits,

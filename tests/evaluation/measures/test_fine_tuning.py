@@ -13,7 +13,7 @@ from lightly_contrawarp.evaluation.measures.fine_tuning import fine_tune
 from lightly_contrawarp.evaluation.settings import FineTuneSettings
 from lightly_contrawarp.evaluation.splits import Split, common_space
 from lightly_contrawarp.models.backbones import build_backbone
-from lightly_contrawarp.training.fine_tuning import augmentation
+from lightly_contrawarp.training.fine_tuning.classifier import augmentation
 
 
 @pytest.fixture

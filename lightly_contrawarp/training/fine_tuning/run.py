@@ -2,50 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from lightly.utils.benchmarking import FinetuneClassifier
-from numpy.typing import NDArray
 from pytorch_lightning import Trainer, seed_everything
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
-from torch import Tensor, nn
-from torchmetrics.functional.classification import multiclass_calibration_error
-from torchvision.transforms import v2
+from torch import nn
 
-from contrawarp_edge.core.errors import InputError, NotApplicableError
-from contrawarp_edge.core.progress import Progress
+from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.text import printable
-from lightly_contrawarp.data.held_out import hold_out
 from lightly_contrawarp.data.labelled import LabelledImages
 from lightly_contrawarp.models.checkpoint import (
-    CHECKPOINT_KEY,
-    CLASSIFIER_KEY,
-    HEAD_KEY,
     BackboneInfo,
     load_backbone,
 )
 from lightly_contrawarp.models.embedding.classifier import (
     FitFacts,
-    LinearClassifier,
-    fit_temperature,
-    images_by_class,
 )
-from lightly_contrawarp.models.embedding.fitting import MAX_IMAGES, fit_embedding_head
 from lightly_contrawarp.models.finite import all_finite
 from lightly_contrawarp.models.health import DivergedError
-from lightly_contrawarp.models.settings import ModelSettings
-from lightly_contrawarp.training.fine_tuning import (
+from lightly_contrawarp.training.fine_tuning.checkpoint import (
+    RUN_KEY,
+    RunClassifier,
+    finish,
+)
+from lightly_contrawarp.training.fine_tuning.classifier import (
     build_classifier,
     build_loader,
-    predict_logits,
 )
-from lightly_contrawarp.training.images import decoded_side
+from lightly_contrawarp.training.fine_tuning.labelled_rows import (
+    LabelledRows,
+    read_labelled,
+)
 from lightly_contrawarp.training.lightning import (
     AtomicCheckpointIO,
     ProgressWithEta,
@@ -56,9 +47,7 @@ from lightly_contrawarp.training.resources import check_workers, explained_resou
 from lightly_contrawarp.training.run_folder import LAST
 
 BEST = "best.ckpt"
-_RUN_KEY = "contrawarp_finetune"
 _MONITORED = "val_top1"
-_BINS = 15
 _MEMORY_ADVICE = "lower --batch-size, or take a smaller model"
 
 
@@ -97,38 +86,6 @@ class FinetuneResult:
     unreadable: list[str]
 
 
-@dataclass(frozen=True)
-class _Labelled:
-    """The readable images of a set, and which of them are held out."""
-
-    images: LabelledImages
-    rows: NDArray[np.int64]
-    labels: NDArray[np.int64]
-    classes: list[str]
-    held_out: NDArray[np.bool_]
-
-
-class _Classifier(FinetuneClassifier):
-    """Lightly's, in checkpoints that `load_backbone` reads."""
-
-    info: BackboneInfo
-    run: dict[str, Any]
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Names the encoder's weights as in pre-training, and says what they are."""
-        checkpoint["state_dict"] = _renamed(
-            checkpoint["state_dict"], "model.", "backbone."
-        )
-        checkpoint[CHECKPOINT_KEY] = self.info.to_dict()
-        checkpoint[_RUN_KEY] = self.run
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Gives them their names back."""
-        checkpoint["state_dict"] = _renamed(
-            checkpoint["state_dict"], "backbone.", "model."
-        )
-
-
 def finetune(
     checkpoint: Path,
     images: LabelledImages,
@@ -163,7 +120,7 @@ def finetune(
     check_workers(workers)
     backbone, info = load_backbone(checkpoint)
     where = printable(images.root)
-    labelled, unreadable = _readable(images, settings.seed)
+    labelled, unreadable = read_labelled(images, settings.seed)
     run = {
         **asdict(settings),
         "classes": labelled.classes,
@@ -182,7 +139,7 @@ def finetune(
         num_classes=len(labelled.classes),
         batch_size=batch_size,
         lr=settings.lr,
-        kind=_Classifier,
+        kind=RunClassifier,
     )
     module.criterion = nn.CrossEntropyLoss(label_smoothing=settings.label_smoothing)
     module.info, module.run = _after_labels(info, labelled), run
@@ -207,34 +164,10 @@ def finetune(
             raise DivergedError("fine-tuning has diverged")
         device = trainer.strategy.root_device
         facts = [
-            _finish(path, module.to(device), labelled, held_out)
+            finish(path, module.to(device), labelled, held_out)
             for path in (out / LAST, out / BEST)
         ]
     return FinetuneResult(out / BEST, facts[-1], unreadable)
-
-
-def _readable(images: LabelledImages, seed: int) -> tuple[_Labelled, list[str]]:
-    rows, unreadable = [], []
-    progress = Progress(len(images))
-    for row in range(len(images)):
-        try:
-            images[row]
-        except InputError as error:
-            unreadable.append(str(error))
-        else:
-            rows.append(row)
-        progress.update(row + 1)
-    progress.clear()
-    kept = np.array(rows, dtype=np.int64)
-    seen, labels = np.unique(
-        np.array(images.labels, dtype=np.int64)[kept], return_inverse=True
-    )
-    try:
-        held_out = hold_out(labels, seed=seed)
-    except InputError as error:
-        raise InputError(f"{printable(images.root)}: {error}") from error
-    classes = [images.classes[label] for label in seen]
-    return _Labelled(images, kept, labels, classes, held_out), unreadable
 
 
 def _check_run(out: Path, run: dict[str, Any], resume: bool) -> None:
@@ -251,7 +184,7 @@ def _check_run(out: Path, run: dict[str, Any], resume: bool) -> None:
     if not last.exists():
         raise InputError(f"{out}: has no {LAST} to resume from")
     load_backbone(last)
-    before = torch.load(last, map_location="cpu", weights_only=True).get(_RUN_KEY)
+    before = torch.load(last, map_location="cpu", weights_only=True).get(RUN_KEY)
     if before is None:
         raise InputError(f"{out}: holds no run of contrawarp finetune")
     for key, value in run.items():
@@ -262,7 +195,7 @@ def _check_run(out: Path, run: dict[str, Any], resume: bool) -> None:
             )
 
 
-def _after_labels(info: BackboneInfo, labelled: _Labelled) -> BackboneInfo:
+def _after_labels(info: BackboneInfo, labelled: LabelledRows) -> BackboneInfo:
     """What is known of the encoder once it has learned labels."""
     name = printable(labelled.images.root.resolve().name)
     words = (
@@ -297,69 +230,3 @@ def _trainer(out: Path, settings: FinetuneSettings, epochs: int) -> Trainer:
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-
-
-def _finish(
-    path: Path, module: _Classifier, labelled: _Labelled, held_out: Any
-) -> FitFacts:
-    """Adds the calibrated classifier and the embedding head to a checkpoint."""
-    content = torch.load(path, map_location="cpu", weights_only=True)
-    module.load_state_dict(_renamed(content["state_dict"], "backbone.", "model."))
-    truth = labelled.labels[labelled.held_out]
-    logits = predict_logits(module, held_out)
-    temperature = fit_temperature(logits, truth)
-    error = multiclass_calibration_error(
-        torch.from_numpy(logits / np.float32(temperature)).softmax(dim=1),
-        torch.from_numpy(truth),
-        num_classes=len(labelled.classes),
-        n_bins=_BINS,
-    )
-    facts = FitFacts(
-        source=f"a labelled set named {printable(labelled.images.root.resolve().name)}",
-        images_by_class=images_by_class(labelled.classes, labelled.labels),
-        held_out=len(truth),
-        accuracy=float((logits.argmax(axis=1) == truth).mean()),
-        calibration_error=float(error),
-    )
-    linear = module.classification_head
-    classifier = LinearClassifier(
-        *(one.detach().cpu() / temperature for one in (linear.weight, linear.bias)),
-        facts,
-        reads_pooled=True,
-    )
-    added: dict[str, Any] = {CLASSIFIER_KEY: classifier.to_state()}
-    rows = labelled.rows[~labelled.held_out]
-    size = module.info.input_size
-    progress = Progress(min(len(rows), MAX_IMAGES))
-    try:
-        head = fit_embedding_head(
-            *(module.model, _batches(labelled.images, rows, decoded_side(size)), size),
-            ModelSettings.embedding_dim,
-            on_progress=progress.update,
-        )
-        added[HEAD_KEY] = head.state_dict()
-    except NotApplicableError:
-        pass  # its pooled output is exported
-    finally:
-        progress.clear()
-    AtomicCheckpointIO().save_checkpoint({**content, **added}, path)
-    return facts
-
-
-def _batches(
-    images: LabelledImages, rows: NDArray[np.int64], side: int
-) -> Iterator[Tensor]:
-    """Some of the images, evenly spread, as ``uint8`` batches."""
-    count = min(len(rows), MAX_IMAGES)
-    chosen = rows[np.arange(count) * len(rows) // count]
-    change = v2.Compose([v2.Resize((side, side)), v2.PILToTensor()])
-    for start in range(0, count, 256):
-        part = chosen[start : start + 256].tolist()
-        yield torch.stack([change(images[row][0]) for row in part])
-
-
-def _renamed(state: dict[str, Any], before: str, after: str) -> dict[str, Any]:
-    return {
-        after + key.removeprefix(before) if key.startswith(before) else key: value
-        for key, value in state.items()
-    }
