@@ -51,9 +51,9 @@ def finetune_command(
     seed: int,
     resume: bool,
 ) -> None:
-    """Train the encoder of CHECKPOINT further, together with a classifier, on labels.
+    """Train the encoder of CHECKPOINT further, on labels.
 
-    What comes out is evaluated and exported as CHECKPOINT is; exported, it returns
+    A classifier learns together with it. What comes out is evaluated and exported as CHECKPOINT is; exported, it returns
     probabilities of the classes too. A tenth of the images is held out to stop in time.
 
     Exit code 3 means that the run is complete but images were left out.

@@ -108,7 +108,9 @@ def test_evaluate__searched_sets_beside_probes(data: Path, tmp_path: Path) -> No
     assert report["searched"]["ours"]["test"]["people"] == 3
     assert report["data"]["test"]["people"] is None
     encoder = report["encoders"]["last.ckpt"]
-    assert encoder["searched"]["ours"].keys() == {*SEARCH_MEASURES, "omitted"} - {"recognition"}
+    assert encoder["searched"]["ours"].keys() == {*SEARCH_MEASURES, "omitted"} - {
+        "recognition"
+    }
     assert encoder["searched"]["ours"] == encoder["searched"]["test"]
     assert Results.from_dict(report).to_dict().keys() == report.keys()
     assert "Only searched: ours" in page.read_text()

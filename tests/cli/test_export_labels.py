@@ -16,6 +16,7 @@ from helpers_labelled import write_labelled
 from lightly_contrawarp import load_backbone
 from lightly_contrawarp.data.labelled import LabelledFolder
 from lightly_contrawarp.export import onnx_model, recognition
+from lightly_contrawarp.export.int8.weight_only import quantize_weights
 from lightly_contrawarp.models.embedding.classifier import fit_temperature
 
 COUNTS = {"angry": 14, "happy": 12, "Sad": 11}
@@ -48,6 +49,13 @@ def test_scores_are_those_of_the_linear_probe(
         pair = [x - x.mean(axis=1, keepdims=True) for x in (expected, logits)]
         agreements.append(np.corrcoef(*(x.ravel() for x in pair))[0, 1])
     assert max(agreements) > 0.999
+    small = quantize_weights(path, model.info)
+    small_path = tmp_path / "m.int8.onnx"
+    small_path.write_bytes(onnx_model.with_metadata(small.content, small.info))
+    quantized = Embedder(small_path)
+    assert quantized.info.classes == model.info.classes
+    again = quantized.run([images[row][0] for row in rows])
+    assert again.scores == pytest.approx(outputs.scores, abs=0.1)
     card = path.with_suffix(".md").read_text()
     assert "| happy | 12 |" in card
     assert "expected\ncalibration error" in card

@@ -7,6 +7,7 @@ import torch
 from click.testing import CliRunner, Result
 
 from contrawarp_edge import Embedder
+from contrawarp_edge.inputs.images import read_rgb
 from helpers import one_line_error
 from helpers_export import run as run_export
 from helpers_labelled import write_labelled
@@ -52,8 +53,6 @@ def test_trains_resumes_and_is_exported(small_checkpoint: Path, tmp_path: Path) 
     assert outputs.scores.sum(axis=1) == pytest.approx(1, abs=1e-5)
     with torch.inference_mode():
         encoder = load_encoder(out / "best.ckpt", features="pooled")
-        from contrawarp_edge.inputs.images import read_rgb
-
         batch = encoder.prepare([read_rgb(image) for image in images])
         expected = classifier(torch.from_numpy(encoder.embed(batch)))
     assert outputs.scores == pytest.approx(expected.numpy(), abs=1e-4)
