@@ -53,8 +53,9 @@ def finetune_command(
 ) -> None:
     """Train the encoder of CHECKPOINT further, on labels.
 
-    A classifier learns together with it. What comes out is evaluated and exported as CHECKPOINT is; exported, it returns
-    probabilities of the classes too. A tenth of the images is held out to stop in time.
+    A classifier learns together with it. What comes out is evaluated and exported as
+    CHECKPOINT is; exported, it returns probabilities of the classes too. A tenth of
+    the images is held out to stop in time.
 
     Exit code 3 means that the run is complete but images were left out.
     """
