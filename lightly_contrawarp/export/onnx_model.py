@@ -82,8 +82,8 @@ class EmbeddingModel(nn.Module):
         # Files carry this name, and are fingerprinted with it.
         self.backbone = network
         self.input_size = input_size
-        self.classifier = labels and labels.classifier
-        self.teacher = labels and labels.teacher
+        self.classifier = labels.classifier if labels else None
+        self.teacher = labels.teacher if labels else None
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """Embeds images.

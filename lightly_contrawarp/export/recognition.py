@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Shaped
 from numpy.linalg import LinAlgError
+from numpy.typing import NDArray
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import Pipeline
 from torch import nn
@@ -179,7 +180,7 @@ def _discriminants(x: Shaped[Floats, "n f"], y: Shaped[Ints, " n"]) -> _Affine:
 
 
 def _without_duplicates(
-    thumbnails: Shaped[Ints, "n pixels"], held_out: Shaped[Mask, " n"]
+    thumbnails: Shaped[NDArray[np.uint8], "n pixels"], held_out: Shaped[Mask, " n"]
 ) -> Shaped[Mask, " n"]:
     """The held-out images that show no image again, learned from or held out."""
     test, train = thumbnails[held_out], thumbnails[~held_out]
@@ -187,7 +188,7 @@ def _without_duplicates(
     among = near_duplicates(test, test).tocoo()
     first, second = among.coords
     again[second[first < second]] = True
-    alone = held_out.copy()
+    alone: Mask = held_out.copy()
     alone[held_out] = ~again
     return alone
 

@@ -142,7 +142,9 @@ def _read(path: Path, key: str, count: int) -> Features | None:
 
 def _write(path: Path, key: str, features: Features) -> None:
     content = io.BytesIO()
-    scores = {} if features.scores is None else {"scores": features.scores}
+    scores: dict[str, Any] = {}
+    if features.scores is not None:
+        scores["scores"] = features.scores
     np.savez(
         content,
         **scores,

@@ -48,7 +48,7 @@ def build_classifier(
     image = torch.zeros(1, 3, input_size, input_size, device=device)
     with torch.inference_mode(), evaluating(backbone):
         features: Tensor = backbone(image)
-    return kind(
+    classifier: _Classifier = kind(
         backbone,
         batch_size_per_device=batch_size,
         lr=lr,
@@ -56,6 +56,7 @@ def build_classifier(
         num_classes=num_classes,
         topk=(1,),
     )
+    return classifier
 
 
 def build_loader(
