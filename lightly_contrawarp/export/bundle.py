@@ -148,7 +148,7 @@ def export(
     has_head = isinstance(network, EmbeddingNetwork)
     done = Exported(info, describe(network, info.dim), has_head, unfitted)
     done.recognition = _recognition(checkpoint, network, info, request)
-    labels = done.recognition and done.recognition.labels
+    labels = done.recognition.labels if done.recognition else None
     if labels and request.labels and info.commercial_use == "yes":
         # What was declared is of the images without labels.
         done.encoder = info = replace(info, commercial_use="unknown")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lightly.utils.benchmarking import FinetuneClassifier
 from pytorch_lightning import Trainer, seed_everything
 
 from contrawarp_edge.core.errors import NotApplicableError
@@ -76,6 +77,7 @@ def fine_tune(
         num_classes=num_classes,
         batch_size=batch_size,
         lr=settings.lr,
+        kind=FinetuneClassifier,
     )
     options: dict[str, Any] = {"input_size": info.input_size, "workers": workers}
     with quiet_lightning(), explained_resources(_MEMORY_ADVICE):

@@ -91,11 +91,15 @@ def _probed(one: Evaluation, test: Split, strips: Strips) -> dict[str, Any]:
 def _recognition(measures: Mapping[str, Any]) -> dict[str, Any] | None:
     """The same of the model's own probabilities, if it has any."""
     found: RecognitionResult | None = measures.get("recognition")
-    return found and {
-        "classes": found.classes,
-        "confusion": confusion_rows(found.scores.confusion, found.classes),
-        "reliability": svg(reliability_diagram(found.calibration)),
-    }
+    return (
+        None
+        if found is None
+        else {
+            "classes": found.classes,
+            "confusion": confusion_rows(found.scores.confusion, found.classes),
+            "reliability": svg(reliability_diagram(found.calibration)),
+        }
+    )
 
 
 def _maps(values: Shaped[Floats, "n d"], test: Split) -> list[str]:

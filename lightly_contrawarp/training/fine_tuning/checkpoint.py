@@ -43,7 +43,7 @@ RUN_KEY = "contrawarp_finetune"
 _BINS = 15
 
 
-class RunClassifier(FinetuneClassifier):
+class RunClassifier(FinetuneClassifier):  # type: ignore[misc]
     """Lightly's, in checkpoints that `load_backbone` reads."""
 
     info: BackboneInfo
@@ -87,11 +87,10 @@ def finish(
         calibration_error=float(error),
     )
     linear = module.classification_head
-    classifier = LinearClassifier(
-        *(one.detach().cpu() / temperature for one in (linear.weight, linear.bias)),
-        facts,
-        reads_pooled=True,
+    weight, bias = (
+        one.detach().cpu() / temperature for one in (linear.weight, linear.bias)
     )
+    classifier = LinearClassifier(weight, bias, facts, reads_pooled=True)
     added: dict[str, Any] = {CLASSIFIER_KEY: classifier.to_state()}
     rows = labelled.rows[~labelled.held_out]
     size = module.info.input_size

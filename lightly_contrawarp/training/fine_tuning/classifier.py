@@ -12,6 +12,7 @@ from jaxtyping import Float32, Int, Shaped
 from lightly.utils.benchmarking import FinetuneClassifier
 from numpy.typing import NDArray
 from PIL import Image
+from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
@@ -22,7 +23,7 @@ from lightly_contrawarp.models.preprocessing import to_batch
 
 _Item = tuple[Image.Image, int]
 _Batch = tuple[Float32[Tensor, "b 3 s s"], Int[Tensor, " b"]]
-_Classifier = TypeVar("_Classifier", bound=FinetuneClassifier)
+_Classifier = TypeVar("_Classifier", bound=LightningModule)
 
 
 def build_classifier(
@@ -32,7 +33,7 @@ def build_classifier(
     num_classes: int,
     batch_size: int,
     lr: float,
-    kind: type[_Classifier] = FinetuneClassifier,
+    kind: type[_Classifier],
 ) -> _Classifier:
     """Lightly's classifier of an encoder's pooled output, which trains both.
 
@@ -42,7 +43,7 @@ def build_classifier(
         num_classes: Number of classes.
         batch_size: Images a step.
         lr: Learning rate of SGD for a batch of 256; it is scaled with the batch.
-        kind: The class, if it is not Lightly's own.
+        kind: Lightly's `FinetuneClassifier`, or one made of it.
     """
     device = next((p.device for p in backbone.parameters()), torch.device("cpu"))
     image = torch.zeros(1, 3, input_size, input_size, device=device)

@@ -208,7 +208,6 @@ def _after_labels(info: BackboneInfo, labelled: LabelledRows) -> BackboneInfo:
 
 
 def _trainer(out: Path, settings: FinetuneSettings, epochs: int) -> Trainer:
-    names = {"enable_version_counter": False}
     return Trainer(
         max_epochs=epochs,
         accelerator="auto",
@@ -217,12 +216,15 @@ def _trainer(out: Path, settings: FinetuneSettings, epochs: int) -> Trainer:
         callbacks=[
             EarlyStopping(_MONITORED, patience=settings.patience, mode="max"),
             ModelCheckpoint(
-                *(out, BEST.removesuffix(".ckpt")),
+                out,
+                BEST.removesuffix(".ckpt"),
                 monitor=_MONITORED,
                 mode="max",
-                **names,
+                enable_version_counter=False,
             ),
-            ModelCheckpoint(out, LAST.removesuffix(".ckpt"), **names),
+            ModelCheckpoint(
+                out, LAST.removesuffix(".ckpt"), enable_version_counter=False
+            ),
             ProgressWithEta(),
         ],
         logger=CSVLogger(out, "csv"),
