@@ -11,6 +11,7 @@ _COMMANDS = {
     "demo": "Run the whole line on drawn faces: train, evaluate, export, search, "
     "report.",
     "evaluate": "Score the features of each MODEL on labelled images.",
+    "finetune": "Train the encoder of CHECKPOINT further, on labels.",
     "pretrain": "Train an encoder on the images below FOLDER, without labels.",
     "preview": "Draw what an encoder will see: views and warps of faces in FOLDER.",
 }

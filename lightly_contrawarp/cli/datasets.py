@@ -62,6 +62,22 @@ def open_sets(
     )
 
 
+def open_labels(spec: str) -> LabelledImages:
+    """Opens images to fit a classifier to.
+
+    Args:
+        spec: ``NAME=PATH`` of a set, or a folder: what is in ``train/``, or the classes
+            themselves.
+
+    Raises:
+        InputError: If they cannot be opened.
+    """
+    root = Path(spec)
+    if not root.is_dir():
+        return open_set(spec, "train")
+    return open_folder(split_folders(root).get("train", root))
+
+
 def open_searched(
     specs: Iterable[str], identity_pattern: str | None
 ) -> dict[str, LabelledImages]:

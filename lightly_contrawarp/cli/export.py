@@ -38,6 +38,16 @@ _PARITY_IMAGES = 16
 )
 @click.option("--dim", type=click.IntRange(1), help="Keep so many dimensions only.")
 @click.option(
+    "--labels",
+    metavar="SPEC",
+    help="Folder of CLASS/*.jpg, or NAME=PATH of a set, to fit probabilities to.",
+)
+@click.option(
+    "--teach",
+    is_flag=True,
+    help="Export the embedding that --labels are apart in, if it searches better.",
+)
+@click.option(
     "--int8",
     is_flag=True,
     help="Write an 8-bit model too: model.int8.onnx beside model.onnx.",
@@ -85,6 +95,8 @@ def main(
     features: str,
     fit_head: Path | None,
     dim: int | None,
+    labels: str | None,
+    teach: bool,
     int8: bool,
     calibrate: Path | None,
     data: str | None,
@@ -103,6 +115,9 @@ def main(
     beside it, under the same name. The embedding is made by the head that was fitted
     at the end of training, or else is the encoder's pooled output.
 
+    With --labels the file returns probabilities of their classes too. So it does for a
+    checkpoint of contrawarp finetune.
+
     With --int8 an 8-bit model goes beside it too. It is smaller and faster, and finds
     somewhat other neighbours; how much, is measured and shown. If it finds too many
     others, only its weights get 8 bits, which makes it smaller but no faster. If that
@@ -115,12 +130,16 @@ def main(
         raise InputError(
             "--calibrate, --data, --part, --report and --force belong to --int8"
         )
+    if labels is not None and onnx_path is None:
+        raise InputError("--labels needs --onnx")
+    if teach and labels is None:
+        raise InputError("--teach needs --labels SPEC, the images that teach it")
     if part and not data:
         raise InputError("--part goes with --data")
     _check_target("--onnx", onnx_path)
     _check_target("--safetensors", safetensors)
     _check_target("--report", report)
-    from lightly_contrawarp.cli.datasets import open_sets
+    from lightly_contrawarp.cli.datasets import open_labels, open_sets
     from lightly_contrawarp.export.bundle import ExportRequest, export
     from lightly_contrawarp.export.embedding import Choice
     from lightly_contrawarp.export.int8.calibration import draw_sample
@@ -128,6 +147,8 @@ def main(
     request = ExportRequest(
         onnx=onnx_path,
         choice=Choice(pooled=features == "pooled", fit_head=fit_head, dim=dim),
+        labels=open_labels(labels) if labels else None,
+        teach=teach,
         int8_images=draw_sample(calibrate) if calibrate else None,
         labelled=open_sets(data, part) if data else None,
         report=report,
@@ -188,10 +209,24 @@ def _tell(done: Exported) -> None:
             f"{_size(file)}, fingerprint {file.fingerprint[:12]}"
         )
     click.echo(f"embedding: {done.embedding}")
+    if found := done.recognition:
+        facts = found.labels.classifier.facts
+        click.echo(
+            f"scores: {', '.join(facts.images_by_class)}; {100 * facts.accuracy:.1f} % "
+            f"of {facts.held_out:,} held-out images right, calibration error "
+            f"{facts.calibration_error:.3f}"
+        )
+        if one := found.teaching:
+            click.echo(
+                f"taught: {one.way}; P@10 of {one.held_out:,} held-out images "
+                f"{100 * one.before:.1f} before, {100 * one.after:.1f} after"
+            )
     if parity := done.parity:
+        scores = f", of scores {parity.max_score_difference:.1e}"
         click.echo(
             f"parity with PyTorch on {parity.images} images: largest difference "
-            f"{parity.max_difference:.1e}, lowest cosine {parity.min_cosine:.7f}"
+            f"{parity.max_difference:.1e}{scores if done.recognition else ''}, lowest "
+            f"cosine {parity.min_cosine:.7f}"
         )
     if done.int8:
         file = done.int8.int8

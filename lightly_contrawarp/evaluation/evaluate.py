@@ -141,6 +141,7 @@ def evaluate(
             test=test.take(test_set.rows),
             test_x=test_set.values,
             encoder=encoder,
+            test_scores=test_set.scores,
             train=train.take(train_set.rows),
             train_x=train_set.values,
             near_duplicates=near_duplicates(test_set.thumbnails, train_set.thumbnails),
@@ -154,7 +155,9 @@ def evaluate(
         probed = Probed(train_set.rows, test_set, unreadable)
     found = {}
     for name, one in features.items():
-        on = Searched(sets.searched[name].take(one.rows), one.values)
+        on = Searched(
+            sets.searched[name].take(one.rows), one.values, encoder, one.scores
+        )
         found[name] = SearchResult(*_measure(on, SEARCH_MEASURES, on_stage, name))
     dim = int(next(iter([*pair, *features.values()])).values.shape[1])
     result = EncoderResult(info.backbone, dim, info, measures, omitted, found)

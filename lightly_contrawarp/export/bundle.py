@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from PIL import Image
+from torch import nn
 
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.files import staged_files
+from lightly_contrawarp.data.labelled import LabelledImages
 from lightly_contrawarp.export.embedding import Choice, choose_network
 from lightly_contrawarp.export.exported_file import ExportedFile
 from lightly_contrawarp.export.int8.build import LabelledParts, int8_path, stage_int8
@@ -22,9 +24,14 @@ from lightly_contrawarp.export.model_card import (
     render_card,
     select_results,
 )
-from lightly_contrawarp.export.onnx_model import Parity, stage_onnx
+from lightly_contrawarp.export.onnx_model import Labels, Parity, stage_onnx
+from lightly_contrawarp.export.recognition import Recognition, fit_recognition
 from lightly_contrawarp.export.safetensors_file import to_safetensors
-from lightly_contrawarp.models.checkpoint import BackboneInfo, training_facts
+from lightly_contrawarp.models.checkpoint import (
+    BackboneInfo,
+    load_classifier,
+    training_facts,
+)
 from lightly_contrawarp.models.embedding.network import EmbeddingNetwork, describe
 from lightly_contrawarp.models.fingerprint import fingerprint_of
 
@@ -36,6 +43,9 @@ class ExportRequest:
     Attributes:
         onnx: The ``.onnx`` file.
         choice: Which embedding of the checkpoint.
+        labels: Labelled images to fit a classifier to; None takes the checkpoint's, if
+            it has one.
+        teach: Whether these labels shape the embedding too.
         int8_images: Images for an int8 model beside it.
         labelled: A training and a test set to evaluate both models on.
         report: JSON file for what the int8 model was measured to be.
@@ -47,6 +57,8 @@ class ExportRequest:
 
     onnx: Path | None
     choice: Choice = field(default_factory=Choice)
+    labels: LabelledImages | None = None
+    teach: bool = False
     int8_images: ImageSample | None = None
     labelled: LabelledParts | None = None
     report: Path | None = None
@@ -76,6 +88,7 @@ class Exported:
         parity: How far it agrees with PyTorch.
         int8: What quantisation changed, if there is an int8 model.
         card: The model card.
+        recognition: The classifier in the fp32 model, if there is one.
     """
 
     encoder: BackboneInfo
@@ -87,6 +100,7 @@ class Exported:
     parity: Parity | None = None
     int8: Int8Report | None = None
     card: Path | None = None
+    recognition: Recognition | None = None
 
     @property
     def files(self) -> list[ExportedFile]:
@@ -97,11 +111,14 @@ class Exported:
     @property
     def unreadable(self) -> list[str]:
         """A line for each image that was left out."""
+        lines = list(self.unfitted)
+        if self.recognition:
+            lines += self.recognition.unreadable
         if self.int8 is None:
-            return self.unfitted
+            return lines
         tasks = self.int8.tasks
         return [
-            *self.unfitted,
+            *lines,
             *self.int8.unreadable,
             *(tasks.unreadable if tasks else []),
         ]
@@ -130,14 +147,27 @@ def export(
     fingerprint = fingerprint_of(network)
     has_head = isinstance(network, EmbeddingNetwork)
     done = Exported(info, describe(network, info.dim), has_head, unfitted)
+    done.recognition = _recognition(checkpoint, network, info, request)
+    labels = done.recognition.labels if done.recognition else None
+    if labels and request.labels and info.commercial_use == "yes":
+        # What was declared is of the images without labels.
+        done.encoder = info = replace(info, commercial_use="unknown")
+    if done.recognition and (teaching := done.recognition.teaching):
+        assert labels is not None
+        assert labels.teacher is not None
+        size = labels.teacher.out_features
+        done.embedding = f"{size} {teaching.way} of {done.embedding}"
     with staged_files() as stage:
         if path := request.safetensors:
             content = to_safetensors(network, info)
             stage(path, content)
             done.weights = ExportedFile(path, "fp32", len(content), fingerprint)
         if path := request.onnx:
-            fp32, done.parity = stage_onnx(network, info, path, parity_images(), stage)
+            fp32, done.parity = stage_onnx(
+                network, info, path, parity_images(), stage, labels
+            )
             done.onnx = ExportedFile.of(fp32, path)
+            done.encoder = replace(info, dim=fp32.info.dim)
             if request.int8_images:
                 done.int8 = stage_int8(
                     fp32,
@@ -155,6 +185,17 @@ def export(
             stage(path, _card(checkpoint, request, done, own).encode())
             done.card = path
     return done
+
+
+def _recognition(
+    checkpoint: Path, network: nn.Module, info: BackboneInfo, request: ExportRequest
+) -> Recognition | None:
+    if request.labels is not None:
+        return fit_recognition(
+            network, info.input_size, request.labels, teach=request.teach
+        )
+    classifier = load_classifier(checkpoint)
+    return Recognition(Labels(classifier)) if classifier else None
 
 
 def _check_distinct(request: ExportRequest) -> None:
@@ -183,5 +224,6 @@ def _card(
         training_facts(checkpoint),
         done.files,
         int8=done.int8,
+        recognition=done.recognition,
         measured=measured,
     )

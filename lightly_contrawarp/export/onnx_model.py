@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -20,15 +21,37 @@ from torch.nn import functional as F
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.files import Stage, staged_files
 from contrawarp_edge.model.embedder import Embedder
-from contrawarp_edge.model.info import INPUT_NAME, OUTPUT_NAME, ModelInfo
+from contrawarp_edge.model.info import (
+    INPUT_NAME,
+    OUTPUT_NAME,
+    SCORES_NAME,
+    ModelInfo,
+)
 from lightly_contrawarp.models.checkpoint import BackboneInfo
+from lightly_contrawarp.models.embedding.classifier import LinearClassifier
+from lightly_contrawarp.models.embedding.network import EmbeddingNetwork
 from lightly_contrawarp.models.preprocessing import preprocess
 
 OPSET = 18
 """Lowest opset in which antialiased resizing exists."""
 
 TOLERANCE = 1e-4
-"""Largest difference of a coordinate of a unit embedding that parity allows."""
+"""Largest difference of a coordinate of a unit embedding, or of a probability, that
+parity allows."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What labelled images add to an exported network.
+
+    Attributes:
+        classifier: Gives the probabilities of classes.
+        teacher: Maps the embedding at unit length to the one that is exported; None
+            exports it as it is.
+    """
+
+    classifier: LinearClassifier
+    teacher: nn.Linear | None = None
 
 
 @dataclass(frozen=True)
@@ -39,33 +62,49 @@ class Parity:
         images: Number of images compared.
         max_difference: Largest absolute difference of a coordinate.
         min_cosine: Smallest cosine of two embeddings of one image.
+        max_score_difference: Largest absolute difference of a probability; 0 without
+            classes.
     """
 
     images: int
     max_difference: float
     min_cosine: float
+    max_score_difference: float = 0.0
 
 
 class EmbeddingModel(nn.Module):
     """Preprocessing, network and normalisation: what the exported file holds."""
 
-    def __init__(self, network: nn.Module, input_size: int) -> None:
+    def __init__(
+        self, network: nn.Module, input_size: int, labels: Labels | None = None
+    ) -> None:
         super().__init__()
         # Files carry this name, and are fingerprinted with it.
         self.backbone = network
         self.input_size = input_size
+        self.classifier = labels.classifier if labels else None
+        self.teacher = labels.teacher if labels else None
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """Embeds images.
 
         Args:
             images: RGB, uint8 ``[N, H, W, 3]``.
 
         Returns:
-            Float32 ``[N, D]`` of unit length.
+            Float32 ``[N, D]`` of unit length; and with a classifier the probabilities,
+            float32 ``[N, C]``.
         """
         pixels = preprocess(images.permute(0, 3, 1, 2), self.input_size)
-        return F.normalize(self.backbone(pixels).flatten(1).float(), dim=1)
+        if self.classifier is None:
+            return _unit(self.backbone(pixels))
+        if isinstance(self.backbone, EmbeddingNetwork):
+            output, pooled = self.backbone.with_pooled(pixels)
+        else:
+            output = pooled = self.backbone(pixels).flatten(1).float()
+        unit = _unit(output)
+        scores = self.classifier(pooled if self.classifier.reads_pooled else unit)
+        return unit if self.teacher is None else _unit(self.teacher(unit)), scores
 
 
 def export_onnx(
@@ -73,6 +112,7 @@ def export_onnx(
     info: BackboneInfo,
     path: Path,
     images: Sequence[Image.Image],
+    labels: Labels | None = None,
 ) -> tuple[ModelInfo, Parity]:
     """Writes a network to ``path`` and checks it through ``contrawarp_edge``.
 
@@ -81,6 +121,7 @@ def export_onnx(
         info: What its checkpoint says about it, with its dimensions.
         path: The ``.onnx`` file to write, in one step.
         images: RGB images to compare the file with PyTorch on.
+        labels: What labelled images add to it.
 
     Returns:
         The metadata that was written, and the agreement.
@@ -90,7 +131,7 @@ def export_onnx(
             PyTorch's by more than ``TOLERANCE``; an earlier file is left as it was.
     """
     with staged_files() as stage:
-        embedder, parity = stage_onnx(network, info, path, images, stage)
+        embedder, parity = stage_onnx(network, info, path, images, stage, labels)
     return embedder.info, parity
 
 
@@ -100,6 +141,7 @@ def stage_onnx(
     path: Path,
     images: Sequence[Image.Image],
     stage: Stage,
+    labels: Labels | None = None,
 ) -> tuple[Embedder, Parity]:
     """As :func:`export_onnx`, as one of several files that are to appear together.
 
@@ -109,6 +151,7 @@ def stage_onnx(
         path: The ``.onnx`` file to write.
         images: RGB images to compare the file with PyTorch on.
         stage: Writes files; see `staged_files`.
+        labels: What labelled images add to it.
 
     Returns:
         The file where it waits, opened, and the agreement.
@@ -116,25 +159,30 @@ def stage_onnx(
     Raises:
         InputError: See :func:`export_onnx`.
     """
-    model = EmbeddingModel(network, info.input_size).eval()
+    model = EmbeddingModel(network, info.input_size, labels).eval()
     content = _to_onnx(model)
     metadata = ModelInfo(
         input_size=info.input_size,
         crop=info.crop,
         backbone=info.name,
-        dim=info.dim,
+        dim=labels.teacher.out_features if labels and labels.teacher else info.dim,
         package_version=info.package_version,
         precision="fp32",
         commercial_use=info.commercial_use,
         fingerprint="0" * 64,  # until it is sealed
+        classes=labels.classifier.classes if labels else (),
     ).sealed(content)
     embedder = Embedder(stage(path, with_metadata(content, metadata)))
     parity = compare(model, embedder, images)
-    if not parity.max_difference <= TOLERANCE:
-        raise InputError(
-            f"{path}: not written, because its embeddings differ from PyTorch's "
-            f"by {parity.max_difference:.2e}, more than {TOLERANCE:.0e}"
-        )
+    for what, difference in (
+        ("embeddings", parity.max_difference),
+        ("scores", parity.max_score_difference),
+    ):
+        if not difference <= TOLERANCE:
+            raise InputError(
+                f"{path}: not written, because its {what} differ from PyTorch's "
+                f"by {difference:.2e}, more than {TOLERANCE:.0e}"
+            )
     return embedder, parity
 
 
@@ -151,15 +199,26 @@ def compare(
     model: nn.Module, embedder: Embedder, images: Sequence[Image.Image]
 ) -> Parity:
     """Embeds images with PyTorch and with the exported file."""
-    expected = np.concatenate(
-        [model(torch.from_numpy(np.array(image))[None]).numpy() for image in images]
-    )
-    actual = embedder.embed(list(images))
+    outputs = [_outputs(model(torch.from_numpy(np.array(i))[None])) for i in images]
+    expected, *scores = map(np.concatenate, zip(*outputs, strict=True))
+    actual = embedder.run(list(images))
     return Parity(
         images=len(images),
-        max_difference=float(np.abs(actual - expected).max()),
-        min_cosine=float((actual * expected).sum(1).min()),
+        max_difference=float(np.abs(actual.embeddings - expected).max()),
+        min_cosine=float((actual.embeddings * expected).sum(1).min()),
+        max_score_difference=float(np.abs(actual.scores - scores[0]).max())
+        if scores
+        else 0.0,
     )
+
+
+def _outputs(output: Tensor | tuple[Tensor, Tensor]) -> list[NDArray[np.float32]]:
+    several = output if isinstance(output, tuple) else (output,)
+    return [one.numpy() for one in several]
+
+
+def _unit(output: Tensor) -> Tensor:
+    return F.normalize(output.flatten(1).float(), dim=1)
 
 
 def _to_onnx(model: EmbeddingModel) -> bytes:
@@ -175,7 +234,7 @@ def _to_onnx(model: EmbeddingModel) -> bytes:
             dynamo=True,
             opset_version=OPSET,
             input_names=[INPUT_NAME],
-            output_names=[OUTPUT_NAME],
+            output_names=[OUTPUT_NAME] + [SCORES_NAME] * bool(model.classifier),
             dynamic_shapes={"images": {0: auto, 1: auto, 2: auto}},
             verbose=False,
         )

@@ -17,6 +17,7 @@ from contrawarp_edge.align.crop import FACE_CROP
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.regular_files import check_regular
 from lightly_contrawarp.models.backbones import build_backbone
+from lightly_contrawarp.models.embedding.classifier import LinearClassifier
 from lightly_contrawarp.models.embedding.head import EmbeddingHead
 from lightly_contrawarp.models.embedding.network import embedding_network
 from lightly_contrawarp.models.finite import all_finite
@@ -26,6 +27,9 @@ CHECKPOINT_KEY = "contrawarp"
 
 HEAD_KEY = "contrawarp_head"
 """Entry that holds the ``state_dict`` of an `EmbeddingHead`, if one was fitted."""
+
+CLASSIFIER_KEY = "contrawarp_classifier"
+"""Entry that holds the state of a `LinearClassifier`, if fine-tuning made one."""
 
 _PREFIX = "backbone."
 
@@ -127,6 +131,24 @@ def load_embedding(
             f"{path}: {error}; use its pooled features, or fit another head"
         ) from error
     return network.eval(), replace(info, dim=head.dim)
+
+
+def load_classifier(path: Path | str) -> LinearClassifier | None:
+    """Loads the classifier that fine-tuning left in a checkpoint, if there is one.
+
+    Args:
+        path: The ``.ckpt`` file.
+
+    Raises:
+        InputError: If the file is missing or no checkpoint, or the classifier damaged.
+    """
+    content = _read(Path(path))
+    if CLASSIFIER_KEY not in content:
+        return None
+    try:
+        return LinearClassifier.from_state(content[CLASSIFIER_KEY])
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def check_encoder(checkpoint: Mapping[str, Any], info: BackboneInfo) -> BackboneInfo:

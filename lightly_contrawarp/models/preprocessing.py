@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float32, Shaped
 from lightly.transforms.utils import IMAGENET_NORMALIZE
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
+from torchvision.transforms.functional import pil_to_tensor
 
 PREPROCESSING = "bilinear, antialiased; ImageNet mean and standard deviation"
 """What `preprocess` does, in words; features are cached under it."""
@@ -41,3 +43,15 @@ def preprocess(
         for key in ("mean", "std")
     )
     return (resized / 255.0 - mean) / std
+
+
+def to_batch(images: list[Image.Image], input_size: int) -> Float32[Tensor, "n 3 s s"]:
+    """Preprocesses images of any size to one batch; see `preprocess`.
+
+    Args:
+        images: RGB images.
+        input_size: Side of the square in pixels.
+    """
+    return torch.cat(
+        [preprocess(pil_to_tensor(image).unsqueeze(0), input_size) for image in images]
+    )

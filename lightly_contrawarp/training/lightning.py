@@ -26,6 +26,8 @@ def fit(
     module: LightningModule,
     loader: Any,
     checkpoint: Path | None = None,
+    *,
+    held_out: Any = None,
 ) -> None:
     """Trains, and lets Ctrl-C be what it is.
 
@@ -34,13 +36,14 @@ def fit(
         module: What to train.
         loader: Its data.
         checkpoint: Where to go on from.
+        held_out: Data to validate on after each epoch.
 
     Raises:
         KeyboardInterrupt: If the user interrupts; Lightning would exit with code 1.
         InputError: If training diverges.
     """
     try:
-        trainer.fit(module, loader, ckpt_path=checkpoint)
+        trainer.fit(module, loader, held_out, ckpt_path=checkpoint)
     except SystemExit:
         if trainer.interrupted:
             raise KeyboardInterrupt from None

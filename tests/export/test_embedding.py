@@ -15,9 +15,9 @@ from contrawarp_edge import Embedder
 from helpers import one_line_error
 from helpers_export import run, save_checkpoint
 from lightly_contrawarp import ContraWarp, load_backbone, load_embedding
-from lightly_contrawarp.evaluation.encoders.encoders import to_batch
 from lightly_contrawarp.evaluation.encoders.opening import load_encoder
 from lightly_contrawarp.models.embedding.network import EmbeddingNetwork
+from lightly_contrawarp.models.preprocessing import to_batch
 
 SIZE = 48
 

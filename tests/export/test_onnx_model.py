@@ -63,7 +63,7 @@ def test_fingerprint_is_that_of_the_graph_and_what_is_said(exported: Path) -> No
     model = onnx.load(exported)
     metadata = {p.key: p.value for p in model.metadata_props}
     stored = metadata["contrawarp.fingerprint"]
-    assert metadata["contrawarp.format_version"] == "2"
+    assert metadata["contrawarp.format_version"] == "3"
     assert stored == model_fingerprint(content, metadata)
     other = {**metadata, "contrawarp.crop": "{}"}
     assert stored != model_fingerprint(content, other)

@@ -14,15 +14,15 @@ from jaxtyping import Float32, Shaped
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
-from torchvision.transforms.functional import pil_to_tensor
 
 from contrawarp_edge import Embedder
 from contrawarp_edge.inputs.loading import to_pixels
+from contrawarp_edge.model.embedder import Outputs
 from lightly_contrawarp.models.embedding.head import EmbeddingHead
 from lightly_contrawarp.models.embedding.network import EmbeddingNetwork
 from lightly_contrawarp.models.embedding.spatial import SpatialFeatures, evaluating
 from lightly_contrawarp.models.fingerprint import fingerprint_of
-from lightly_contrawarp.models.preprocessing import PREPROCESSING, preprocess
+from lightly_contrawarp.models.preprocessing import PREPROCESSING, to_batch
 
 FeatureKind = Literal["pooled", "spatial"]
 
@@ -45,6 +45,7 @@ class EncoderInfo:
         preprocessing: How images are resized and normalised.
         commercial_use: What the licence of the training images allows.
         fingerprint: SHA-256 of what it computes, 64 hex digits.
+        classes: Names of the classes that an exported model recognises.
     """
 
     source: str
@@ -58,6 +59,7 @@ class EncoderInfo:
     preprocessing: str
     commercial_use: str
     fingerprint: str
+    classes: tuple[str, ...] = ()
 
 
 class TorchEncoder:
@@ -184,6 +186,7 @@ class OnnxEncoder:
             preprocessing="inside the model",
             commercial_use=model.commercial_use,
             fingerprint=model.fingerprint,
+            classes=model.classes,
         )
 
     def embed(
@@ -200,23 +203,15 @@ class OnnxEncoder:
         Raises:
             InputError: If the model cannot be run.
         """
-        return self._embedder.embed(batch)
+        return self.run(batch).embeddings
+
+    def run(self, batch: list[Shaped[NDArray[np.uint8], "h w 3"]]) -> Outputs:
+        """Embeds a batch, see `embed`, and gives the probabilities of classes."""
+        return self._embedder.run(batch)
 
 
 Encoder: TypeAlias = TorchEncoder | OnnxEncoder
 """Turns images into features in two steps, so that workers can do the first."""
-
-
-def to_batch(images: list[Image.Image], input_size: int) -> Float32[Tensor, "n 3 s s"]:
-    """Preprocesses images of any size to one batch; see `preprocess`.
-
-    Args:
-        images: RGB images.
-        input_size: Side of the square in pixels.
-    """
-    return torch.cat(
-        [preprocess(pil_to_tensor(image).unsqueeze(0), input_size) for image in images]
-    )
 
 
 def _to_pixels(images: list[Image.Image]) -> list[Shaped[NDArray[np.uint8], "h w 3"]]:

@@ -20,7 +20,7 @@ from lightly_contrawarp.data.labelled import LabelledImages
 from lightly_contrawarp.evaluation.encoders.encoders import Encoder
 from lightly_contrawarp.evaluation.encoders.features import Features, extract_features
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 class FeatureCache:
@@ -130,17 +130,24 @@ def _read(path: Path, key: str, count: int) -> Features | None:
                 file["rows"],
                 file["thumbnails"],
                 file["unreadable"].tolist(),
+                file.get("scores"),
             )
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None  # missing, cut short, or with bits flipped (checksums tell)
     lengths = {len(features.values), len(features.rows), len(features.thumbnails)}
+    if features.scores is not None:
+        lengths.add(len(features.scores))
     return features if lengths == {count - len(features.unreadable)} else None
 
 
 def _write(path: Path, key: str, features: Features) -> None:
     content = io.BytesIO()
+    scores: dict[str, Any] = {}
+    if features.scores is not None:
+        scores["scores"] = features.scores
     np.savez(
         content,
+        **scores,
         key=key,
         values=features.values,
         rows=features.rows,

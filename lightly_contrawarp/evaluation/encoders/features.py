@@ -13,7 +13,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from contrawarp_edge.core.errors import InputError
-from lightly_contrawarp.evaluation.encoders.encoders import Encoder
+from lightly_contrawarp.evaluation.encoders.encoders import Encoder, OnnxEncoder
 from lightly_contrawarp.evaluation.statistics.near_duplicates import thumbnail
 from lightly_contrawarp.training.resources import check_workers, explained_resources
 
@@ -42,12 +42,15 @@ class Features(NamedTuple):
         thumbnails: Small grey pictures of the images; see `near_duplicates`.
         unreadable: A line for each image that was left out because it could not be
             decoded; it names the file.
+        scores: Probabilities of the classes of an exported model, float32; None for
+            an encoder without.
     """
 
     values: Shaped[NDArray[np.float32], "n d"]
     rows: Shaped[NDArray[np.int64], " n"]
     thumbnails: Shaped[NDArray[np.uint8], "n pixels"]
     unreadable: list[str]
+    scores: Shaped[NDArray[np.float32], "n classes"] | None = None
 
 
 def extract_features(
@@ -82,12 +85,17 @@ def extract_features(
         collate_fn=partial(_collate, prepare=encoder.prepare),
     )
     chunks: list[NDArray[np.float32]] = []
+    scores: list[NDArray[np.float32]] = []
     thumbnails: list[NDArray[np.uint8]] = []
     readable: list[bool] = []
     unreadable: list[str] = []
     with explained_resources("lower --batch-size, or take a smaller model"):
         for batch, small, read, failures in loader:
-            if batch is not None:
+            if batch is not None and isinstance(encoder, OnnxEncoder):
+                outputs = encoder.run(batch)
+                chunks.append(outputs.embeddings)
+                scores.append(outputs.scores)
+            elif batch is not None:
                 chunks.append(encoder.embed(batch))
             thumbnails += small
             readable += read
@@ -101,7 +109,13 @@ def extract_features(
         raise InputError(
             f"{encoder.info.source}: returns NaN or infinite features; was it trained?"
         )
-    return Features(values, np.flatnonzero(readable), np.stack(thumbnails), unreadable)
+    return Features(
+        values,
+        np.flatnonzero(readable),
+        np.stack(thumbnails),
+        unreadable,
+        np.concatenate(scores) if scores and scores[0].shape[1] else None,
+    )
 
 
 class _Attempts(Dataset[_Item]):

@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Shaped
-from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from contrawarp_edge.core.errors import NotApplicableError
+from lightly_contrawarp.data.held_out import hold_out
 from lightly_contrawarp.evaluation.statistics.arrays import Floats, Ints, Mask
 from lightly_contrawarp.evaluation.statistics.calibration import (
     Calibration,
@@ -158,7 +157,7 @@ def choose_c(x: Shaped[Floats, "n d"], y: Shaped[Ints, " n"], *, seed: int) -> f
     Raises:
         NotApplicableError: If fewer than two classes have at least two items.
     """
-    held_out = _hold_out(y, seed=seed)
+    held_out = hold_out(y, seed=seed)
     classifier = _classifier(C_GRID[0])
     accuracies = []
     for c in C_GRID:  # ascending: each fit starts from the one before, close to it
@@ -249,20 +248,3 @@ def _fit(
         # decides whether such a classifier is any good.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return classifier.fit(x, y)
-
-
-def _hold_out(y: Shaped[Ints, " n"], *, seed: int) -> Shaped[NDArray[np.bool_], " n"]:
-    """Marks a random tenth of each class, at least one item, but never its last."""
-    rng = np.random.default_rng(seed)
-    held_out = np.zeros(len(y), dtype=bool)
-    usable = 0
-    for label in np.unique(y):
-        members = rng.permutation(np.flatnonzero(y == label))
-        if len(members) > 1:
-            usable += 1
-            held_out[members[: max(1, round(len(members) / 10))]] = True
-    if usable < 2:
-        raise NotApplicableError(
-            "the linear probe needs two training images each of two classes or more"
-        )
-    return held_out

@@ -22,6 +22,7 @@ from lightly_contrawarp.evaluation.measures import (
     knn_probe,
     linear_probe,
     nearest,
+    recognition,
     regression,
     retrieval,
     triplets,
@@ -37,6 +38,7 @@ from lightly_contrawarp.evaluation.tables import Table
 class Need(Enum):
     """What only some sets, encoders or runs have; labels are always there."""
 
+    CLASSES = auto()
     PEOPLE = auto()
     TARGETS = auto()
     TRIPLETS = auto()
@@ -51,15 +53,23 @@ class Searched:
     Attributes:
         test: The items that are searched.
         test_x: Their features, float32.
+        encoder: The encoder.
+        test_scores: Probabilities of the encoder's classes, if it has any.
     """
 
     test: Split
     test_x: Shaped[Floats, "t d"]
+    encoder: Encoder
+    test_scores: Shaped[Floats, "t known"] | None
 
     @property
     def meets(self) -> set[Need]:
         """What is there."""
-        return set() if self.test.people is None else {Need.PEOPLE}
+        found = {
+            Need.PEOPLE: self.test.people is not None,
+            Need.CLASSES: self.test_scores is not None,
+        }
+        return {need for need, is_met in found.items() if is_met}
 
 
 @dataclass(frozen=True)
@@ -67,7 +77,6 @@ class Embedded(Searched):
     """What all measures are taken on.
 
     Attributes:
-        encoder: The encoder.
         train: The items to learn from.
         train_x: Their features, float32.
         near_duplicates: Which test items have which near-duplicates among them.
@@ -75,7 +84,6 @@ class Embedded(Searched):
         triplets: Features of the faces of triplets, and the triplets, if there are any.
     """
 
-    encoder: Encoder
     train: Split
     train_x: Shaped[Floats, "n d"]
     near_duplicates: csr_array
@@ -136,6 +144,14 @@ LINEAR_PROBE = "linear_probe"
 """The measure that is always there: an error where it cannot be taken."""
 
 SEARCH_MEASURES: dict[str, Measure] = {
+    "recognition": Measure(
+        recognition.RecognitionResult,
+        lambda on: recognition.recognition(
+            on.test_scores, on.encoder.info.classes, on.test.labels, on.test.classes
+        ),
+        recognition.table,
+        Need.CLASSES,
+    ),
     "retrieval_other_people": Measure(
         retrieval.RetrievalResult,
         lambda on: retrieval.retrieval(

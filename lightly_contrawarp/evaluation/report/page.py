@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from jaxtyping import Shaped
 
 from lightly_contrawarp.evaluation.compare import Comparison
 from lightly_contrawarp.evaluation.evaluate import Evaluation
+from lightly_contrawarp.evaluation.measures.recognition import RecognitionResult
 from lightly_contrawarp.evaluation.report import embedding_map
 from lightly_contrawarp.evaluation.report.confusion import confusion_rows
 from lightly_contrawarp.evaluation.report.pictures import svg
@@ -52,10 +54,14 @@ def render_report(comparison: Comparison) -> str:
                 "facts": one.result.encoder,
                 "dim": one.result.dim,
                 "omitted": one.result.omitted,
+                "recognition": _recognition(one.result.measures),
                 "probed": _probed(one, test, strips) if test and strips else None,
                 "searched": {
                     title: {
                         "omitted": one.result.searched[title].omitted,
+                        "recognition": _recognition(
+                            one.result.searched[title].measures
+                        ),
                         "searches": found.search(one.searched[title].values),
                     }
                     for title, found in searched.items()
@@ -80,6 +86,20 @@ def _probed(one: Evaluation, test: Split, strips: Strips) -> dict[str, Any]:
         "maps": _maps(values, test),
         "searches": strips.search(values),
     }
+
+
+def _recognition(measures: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The same of the model's own probabilities, if it has any."""
+    found: RecognitionResult | None = measures.get("recognition")
+    return (
+        None
+        if found is None
+        else {
+            "classes": found.classes,
+            "confusion": confusion_rows(found.scores.confusion, found.classes),
+            "reliability": svg(reliability_diagram(found.calibration)),
+        }
+    )
 
 
 def _maps(values: Shaped[Floats, "n d"], test: Split) -> list[str]:

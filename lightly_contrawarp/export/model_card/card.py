@@ -13,6 +13,7 @@ from lightly_contrawarp.evaluation.tables import Table
 from lightly_contrawarp.export.exported_file import ExportedFile
 from lightly_contrawarp.export.int8.report import Int8Report
 from lightly_contrawarp.export.model_card.measured import Measured
+from lightly_contrawarp.export.recognition import Recognition
 from lightly_contrawarp.models.checkpoint import BackboneInfo
 from lightly_contrawarp.models.preprocessing import PREPROCESSING
 
@@ -45,6 +46,7 @@ def render_card(
     files: Sequence[ExportedFile],
     *,
     int8: Int8Report | None = None,
+    recognition: Recognition | None = None,
     measured: Sequence[Measured] = (),
 ) -> str:
     """Writes the card of a model as Markdown.
@@ -56,6 +58,7 @@ def render_card(
         training: What it says about its training; see `training_facts`.
         files: What was exported.
         int8: What quantisation changed, if there is an int8 model.
+        recognition: The classifier in the model, if there is one.
         measured: Results on labelled images.
     """
     return render(
@@ -68,6 +71,7 @@ def render_card(
         training=training,
         files=files,
         int8=int8,
+        recognition=recognition,
         measured=measured,
     )
 

@@ -48,6 +48,13 @@ class EmbeddingNetwork(nn.Module):
         embedded: Tensor = self.head(self.features(images).flatten(1))
         return embedded
 
+    def with_pooled(
+        self, images: Float[Tensor, "n 3 s s"]
+    ) -> tuple[Float32[Tensor, "n d"], Float32[Tensor, "n p"]]:
+        """As `forward`, and the encoder's pooled output, in one run of it."""
+        cells, pooled = self.features.with_pooled(images)
+        return self.head(cells.flatten(1)), pooled
+
 
 def embedding_network(
     backbone: nn.Module, input_size: int, head: EmbeddingHead | None

@@ -59,10 +59,17 @@ class SpatialFeatures(nn.Module):
         self, images: Float[Tensor, "n 3 s s"]
     ) -> Float32[Tensor, "n c cells_h cells_w"]:
         """Encodes normalised images to a map of ``cells``."""
+        return self.with_pooled(images)[0]
+
+    def with_pooled(
+        self, images: Float[Tensor, "n 3 s s"]
+    ) -> tuple[Float32[Tensor, "n c cells_h cells_w"], Float32[Tensor, "n d"]]:
+        """As `forward`, and what the encoder itself gives, in one run of it."""
         maps: list[Tensor] = []
         layer = self.backbone.get_submodule(self.layer)
-        _run_hooked([(layer, maps.append)], lambda: self.backbone(images))
-        return self.rows @ maps[-1].float() @ self.columns.T
+        pooled = _run_hooked([(layer, maps.append)], lambda: self.backbone(images))
+        cells = self.rows @ maps[-1].float() @ self.columns.T
+        return cells, pooled.flatten(1).float()
 
 
 def averaging_matrix(size: int, cells: int) -> Float32[Tensor, "cells size"]:
@@ -95,15 +102,15 @@ def _device_of(module: nn.Module) -> torch.device:
 
 
 def _run_hooked(
-    hooks: list[tuple[nn.Module, Callable[[Any], None]]], run: Callable[[], object]
-) -> None:
+    hooks: list[tuple[nn.Module, Callable[[Any], None]]], run: Callable[[], Tensor]
+) -> Tensor:
     """Runs something while what layers return is handed to a function each."""
     handles = [
         layer.register_forward_hook(lambda _, __, output, see=see: see(output))
         for layer, see in hooks
     ]
     try:
-        run()
+        return run()
     finally:
         for handle in handles:
             handle.remove()

@@ -8,9 +8,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from contrawarp_edge.core.errors import InputError
-from lightly_contrawarp.evaluation.encoders.encoders import TorchEncoder, to_batch
+from lightly_contrawarp.evaluation.encoders.encoders import TorchEncoder
 from lightly_contrawarp.evaluation.encoders.opening import load_encoder, random_encoder
 from lightly_contrawarp.models.backbones import build_backbone
+from lightly_contrawarp.models.preprocessing import to_batch
 
 
 def test_checkpoint_and_export_agree_up_to_length(

@@ -9,13 +9,11 @@ from torch import nn
 from contrawarp_edge.core.errors import InputError
 from helpers import MakeSet
 from lightly_contrawarp.evaluation.encoders.encoders import TorchEncoder
-from lightly_contrawarp.evaluation.measures.fine_tuning import (
-    augmentation,
-    fine_tune,
-)
+from lightly_contrawarp.evaluation.measures.fine_tuning import fine_tune
 from lightly_contrawarp.evaluation.settings import FineTuneSettings
 from lightly_contrawarp.evaluation.splits import Split, common_space
 from lightly_contrawarp.models.backbones import build_backbone
+from lightly_contrawarp.training.fine_tuning.classifier import augmentation
 
 
 @pytest.fixture

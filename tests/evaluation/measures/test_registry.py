@@ -21,6 +21,7 @@ def embedded(make_set: MakeSet, encoder: TorchEncoder) -> Embedded:
         test=test,
         test_x=values[1],
         encoder=encoder,
+        test_scores=None,
         train=train,
         train_x=values[0],
         near_duplicates=csr_array((6, 9), dtype=bool),
@@ -37,6 +38,7 @@ def test_needs_are_met_by_what_is_there_or_asked_for(embedded: Embedded) -> None
         settings=asked,
         train=dataclasses.replace(embedded.train, targets=targets),
         test=dataclasses.replace(embedded.test, people=np.zeros(6, int)),
+        test_scores=np.ones((6, 1), np.float32),
         triplets=(
             Features(embedded.test_x, np.arange(6), np.zeros((6, 1), np.uint8), []),
             object(),

@@ -1,0 +1,1 @@
+"""Learning labels: encoder and classifier together."""
