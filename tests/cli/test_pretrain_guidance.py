@@ -61,7 +61,8 @@ def test_landmarks_and_tracks_of_faces_csv(
     forward = ContraWarpBatchTransform.forward
 
     def seen(self: ContraWarpBatchTransform, *inputs: torch.Tensor) -> object:
-        shapes.append([tuple(x.shape) for x in inputs])
+        if self.transform.pairing != "single":  # which the embedding head is fitted to
+            shapes.append([tuple(x.shape) for x in inputs])
         return forward(self, *inputs)
 
     monkeypatch.setattr(ContraWarpBatchTransform, "forward", seen)
