@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Any, NamedTuple
 
 import torch
@@ -153,8 +154,7 @@ def _in_time(
     pool = ProcessPoolExecutor(
         jobs or max(1, (os.cpu_count() or 1) // 2),
         mp_context=get_context("spawn"),
-        initializer=torch.set_num_threads,
-        initargs=(1,),
+        initializer=_begin_worker,
     )
     try:
         for task in todo:
@@ -178,6 +178,22 @@ def _in_time(
             yield from (task for task, _ in _finished(waiting, True))
     finally:  # after an error or Ctrl-C, the runs that have not begun never do
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    """One thread; ends with the command, also if that is killed.
+
+    Or the run would go on beside the one of the next command, in the same files.
+    """
+    torch.set_num_threads(1)
+    command = parent_process()
+    assert command is not None
+
+    def follow() -> None:
+        command.join()
+        os._exit(1)
+
+    Thread(target=follow, daemon=True).start()
 
 
 def _finished(

@@ -219,8 +219,12 @@ def test_runs_and_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         ("ablation", ABLATION[:1]),
     ):
         monkeypatch.setitem(PARTS, part, variants)
-    monkeypatch.setattr("benchmarks.quality.judging.HEADS", [(2, 0.0, True), (4, 1.0, False)])
-    monkeypatch.setattr("benchmarks.quality.results.HEADS", [(2, 0.0, True), (4, 1.0, False)])
+    monkeypatch.setattr(
+        "benchmarks.quality.judging.HEADS", [(2, 0.0, True), (4, 1.0, False)]
+    )
+    monkeypatch.setattr(
+        "benchmarks.quality.results.HEADS", [(2, 0.0, True), (4, 1.0, False)]
+    )
     plan = Plan(TINY, folders(tmp_path / "data"), tmp_path / "out" / "tiny")
     with pytest.raises(InputError, match="no finished run"):
         write_results(plan, tmp_path)
