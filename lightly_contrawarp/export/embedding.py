@@ -93,5 +93,5 @@ def choose_network(
         try:
             network.head = network.head.first(choice.dim)
         except InputError as error:
-            raise InputError(f"{checkpoint}: {error}; give a lower --dim") from error
+            raise InputError(f"{checkpoint}: --dim: {error}") from error
     return network, replace(info, dim=network.head.dim), lines
