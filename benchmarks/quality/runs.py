@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from tqdm import tqdm
 
-from benchmarks.facts import commit, hardware, versions
+from benchmarks.facts import commit, hardware
 from benchmarks.quality.features import (
     Features,
     Values,
@@ -33,6 +33,7 @@ from benchmarks.quality.training import Run, precision
 from benchmarks.quality.variants import ABLATION, CONTROLS, MAIN, Variant
 from contrawarp_edge.core.files import atomic_write_text
 from contrawarp_edge.inputs.images import FACES_CSV
+from lightly_contrawarp.evaluation.versions import versions
 from lightly_contrawarp.models.checkpoint import CHECKPOINT_KEY, HEAD_KEY
 from lightly_contrawarp.models.embedding.head import Moved, fit_head
 from lightly_contrawarp.training.lightning import AtomicCheckpointIO

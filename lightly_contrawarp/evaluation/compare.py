@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from typing import Any
 
 from contrawarp_edge.core.errors import InputError
@@ -20,11 +18,7 @@ from lightly_contrawarp.evaluation.results import DataFacts, Results, SearchedFa
 from lightly_contrawarp.evaluation.settings import EvaluationSettings
 from lightly_contrawarp.evaluation.splits import Split, common_space, own_space
 from lightly_contrawarp.evaluation.statistics.intervals import RESAMPLES
-
-_PACKAGES = (
-    *("lightly-contrawarp", "contrawarp-edge", "lightly", "torch", "torchvision"),
-    *("scikit-learn", "numpy", "pillow", "onnxruntime"),
-)
+from lightly_contrawarp.evaluation.versions import versions
 
 
 @dataclass(frozen=True)
@@ -125,12 +119,6 @@ def compare(
             hooks = {"on_progress": progress.images, "on_stage": progress.stage}
         evaluations[name] = evaluate(encoder, sets, settings, cache=cache, **hooks)
     return Comparison(sets, settings, evaluations)
-
-
-def versions() -> dict[str, str]:
-    """Versions of everything that numbers may depend on."""
-    packages = {name: version(name) for name in _PACKAGES}
-    return {"python": platform.python_version(), **packages}
 
 
 def _check_trainable(encoders: Mapping[str, Encoder]) -> None:
