@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.quality.scales import SCALES
+from benchmarks.quality.plan import PARTS, SCALES, Plan, Sources
 from contrawarp_edge.core.command import CleanCommand, FiniteRange
 from contrawarp_edge.core.errors import InputError
 
@@ -87,9 +87,8 @@ def main(
     if total_minutes is not None and minutes is None:
         raise InputError("--total-minutes needs --minutes, the time of each run")
     from benchmarks.quality.baselines import judge_baselines
-    from benchmarks.quality.images import Sources
     from benchmarks.quality.results import write_results
-    from benchmarks.quality.runs import PARTS, Plan, do_runs
+    from benchmarks.quality.runs import do_runs
 
     chosen = SCALES["smoke" if smoke else scale]
     name = chosen.name if minutes is None else f"{chosen.name}-{minutes:g}min"

@@ -20,7 +20,7 @@ from benchmarks.facts import commit, hardware
 from benchmarks.quality.features import Values
 from benchmarks.quality.images import Images, load_sets
 from benchmarks.quality.judging import Scores, Truth, judge, search_scores
-from benchmarks.quality.runs import Plan
+from benchmarks.quality.plan import Plan
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.files import atomic_write, atomic_write_text
 from contrawarp_edge.core.progress import Progress

@@ -9,9 +9,9 @@ from typing import Any
 
 from benchmarks.quality.baselines import BASELINES, baseline_path
 from benchmarks.quality.judging import HEADS
+from benchmarks.quality.plan import PARTS, Plan, Task, all_tasks
 from benchmarks.quality.plot import plot_curves, plot_search
 from benchmarks.quality.rows import Row, cell, compare, gain
-from benchmarks.quality.runs import PARTS, Plan, Task, all_tasks, result_path
 from benchmarks.wording import say_all
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.files import atomic_write, atomic_write_text
@@ -42,7 +42,7 @@ def write_results(plan: Plan, target: Path) -> str:
         InputError: If no run is done.
     """
     tasks = all_tasks(plan.scale)
-    done = {task.name: _read(result_path(plan, task)) for task in tasks}
+    done = {task.name: _read(plan.result(task)) for task in tasks}
     missing = [task for task in tasks if done[task.name] is None]
     if len(missing) == len(tasks):
         raise InputError(f"{plan.out}: no finished run to write results from")

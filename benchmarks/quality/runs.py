@@ -7,10 +7,9 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import lru_cache
 from multiprocessing import get_context, parent_process
-from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
 
@@ -26,51 +25,17 @@ from benchmarks.quality.features import (
     moved_rows,
     training_rows,
 )
-from benchmarks.quality.images import Images, Sources, load_sets, split_dev
+from benchmarks.quality.images import Images, load_sets, split_dev
 from benchmarks.quality.judging import Truth, judge, judge_heads, quick_accuracy
-from benchmarks.quality.scales import Scale
+from benchmarks.quality.plan import Plan, Task, all_tasks
 from benchmarks.quality.training import Run, precision
-from benchmarks.quality.variants import ABLATION, CONTROLS, MAIN, Variant
 from contrawarp_edge.core.files import atomic_write_text
-from contrawarp_edge.inputs.images import FACES_CSV
 from lightly_contrawarp.evaluation.versions import versions
 from lightly_contrawarp.models.checkpoint import CHECKPOINT_KEY, HEAD_KEY
 from lightly_contrawarp.models.embedding.head import Moved, fit_head
 from lightly_contrawarp.training.lightning import AtomicCheckpointIO
 
-PARTS = {"main": MAIN, "controls": CONTROLS, "ablation": ABLATION}
 _FIRST_REST = 60.0  # seconds that a run takes beside its training, until one is known
-
-
-@dataclass(frozen=True)
-class Task:
-    """One run: a part of the benchmark, a variant of it and a seed."""
-
-    part: str
-    variant: Variant
-    seed: int
-
-    @property
-    def name(self) -> str:
-        """Identifier, used in file names."""
-        return f"{self.part}-{self.variant.name}-{self.seed}"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What all runs share.
-
-    Attributes:
-        scale: Their size.
-        sources: Where the images are.
-        out: Folder for results, checkpoints and states.
-        minutes: Training time of each run; without one, the scale's epochs count.
-    """
-
-    scale: Scale
-    sources: Sources
-    out: Path
-    minutes: float | None = None
 
 
 class Trained(NamedTuple):
@@ -93,25 +58,6 @@ class Trained(NamedTuple):
     moved: Moved
 
 
-def all_tasks(scale: Scale) -> list[Task]:
-    """The runs of a scale, most important ones first.
-
-    The comparison and the controls come seed by seed, so that there is a whole table
-    when a command ends early; then comes the ablation.
-    """
-    tasks = [
-        Task(part, variant, seed)
-        for seed in range(scale.seeds)
-        for part in ("main", "controls")
-        for variant in PARTS[part]
-    ]
-    return tasks + [
-        Task("ablation", variant, seed)
-        for seed in range(scale.ablation_seeds)
-        for variant in PARTS["ablation"]
-    ]
-
-
 def do_runs(
     plan: Plan, parts: list[str], jobs: int, total_minutes: float | None = None
 ) -> None:
@@ -129,20 +75,15 @@ def do_runs(
     end = None if total_minutes is None else time.monotonic() + 60 * total_minutes
     load_sets(plan.sources, plan.out.parent / "images", plan.scale)  # once, for all
     todo = [task for task in all_tasks(plan.scale) if task.part in parts]
-    todo = [task for task in todo if not result_path(plan, task).exists()]
-    if not (plan.sources.data / "train" / FACES_CSV).exists():
+    todo = [task for task in todo if not plan.result(task).exists()]
+    if not plan.sources.landmarks.exists():
         todo = [task for task in todo if not task.variant.landmarks]
     done = _in_time(todo, plan, jobs, end)
     for task in tqdm(done, "runs", len(todo)):
-        result = json.loads(result_path(plan, task).read_text())
+        result = json.loads(plan.result(task).read_text())
         score = result["scores"]["embedding"]["linear"]
         tqdm.write(f"{task.name}: {score:.1%}, {result['epochs']:.1f} epochs, "
                    f"{result['seconds']:.0f} s")  # fmt: skip
-
-
-def result_path(plan: Plan, task: Task) -> Path:
-    """Where the result of a run is written, when it is done."""
-    return plan.out / f"{task.name}.json"
 
 
 def _in_time(
@@ -233,7 +174,7 @@ def train_run(task: Task, plan: Plan) -> Trained:
         some = [encode(backbone, images, size).pooled for images in (train, test)]
         return quick_accuracy((some[0], some[1]), (truth["train"], truth["test"]))
 
-    run.train(train.to(run.device), plan.out / f"{task.name}.state", measure)
+    run.train(train.to(run.device), plan.state(task), measure)
     features = {name: encode(run.backbone, one, size) for name, one in sets.items()}
     moved = moved_rows(run.backbone, train, size)
     rows = training_rows(features["train"].spatial)
@@ -244,7 +185,7 @@ def train_run(task: Task, plan: Plan) -> Trained:
         "state_dict": weights,
         HEAD_KEY: head.state_dict(),
     }
-    AtomicCheckpointIO().save_checkpoint(content, plan.out / f"{task.name}.ckpt")
+    AtomicCheckpointIO().save_checkpoint(content, plan.checkpoint(task))
     facts = {
         "settings": dict(run.learner.model.hparams),
         "images": run.count,
@@ -283,8 +224,8 @@ def finish_run(task: Task, plan: Plan, trained: Trained) -> None:
         "commit": commit(),
         "versions": versions(),
     }
-    atomic_write_text(result_path(plan, task), json.dumps(result, indent=2) + "\n")
-    (plan.out / f"{task.name}.state").unlink(missing_ok=True)
+    atomic_write_text(plan.result(task), json.dumps(result, indent=2) + "\n")
+    plan.state(task).unlink(missing_ok=True)
 
 
 @lru_cache(maxsize=1)

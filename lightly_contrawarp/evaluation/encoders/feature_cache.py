@@ -79,7 +79,7 @@ class FeatureCache:
 
     def _key(self, encoder: Encoder, dataset: LabelledImages) -> str:
         info = encoder.info
-        items = [(name, _stamp(Path(name))) for name in dataset.names]
+        items = [(name, stamp(Path(name))) for name in dataset.names]
         # An item may be a row of a table, or be cut out of an image as a table says.
         with_images = any(stamp is None for _, stamp in items)
         content = {
@@ -89,14 +89,14 @@ class FeatureCache:
             "set": [dataset.name, str(dataset.root)],
             "items": items,
             "others": [
-                (str(path), _stamp(path))
+                (str(path), stamp(path))
                 for path in _files(dataset.root, with_images, self.folder.resolve())
             ],
         }
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
+def stamp(path: Path) -> tuple[int, int] | None:
     """Size and time of last change, or None if there is no such file."""
     try:
         status = path.stat()
