@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import json
 import os
 import shutil
 import signal
@@ -100,6 +101,11 @@ def test_resume_needs_something_whole_to_resume(
     one_line_error(run_pretrain(folder, out, "--resume"), "settings.json: damaged")
     (out / "settings.json").write_text("[1]")
     one_line_error(run_pretrain(folder, out, "--resume"), "settings.json: damaged")
+    for name, value in (("lr", "abc"), ("lr", [1]), ("batch_size", None), ("align", 1)):
+        (out / "settings.json").write_text(json.dumps({name: value}))
+        one_line_error(
+            run_pretrain(folder, out, "--resume"), f"damaged ({name} is {value!r})"
+        )
     (out / "settings.json").unlink()
     one_line_error(run_pretrain(folder, out, "--resume"), "settings.json: No such file")
     (out / "last.ckpt").write_bytes((out / "last.ckpt").read_bytes()[:9999])
