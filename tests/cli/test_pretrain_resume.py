@@ -16,21 +16,9 @@ from typing import Any
 
 import pytest
 import torch
-from PIL import Image
 
 from helpers import one_line_error, pretrain_words, read, run_pretrain
 from lightly_contrawarp import ContraWarp
-
-
-@pytest.fixture(scope="module")
-def folder(
-    pil_faces: list[Image.Image], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """A folder of 24 faces: three batches."""
-    root = tmp_path_factory.mktemp("faces")
-    for index, face in enumerate(pil_faces):
-        face.save(root / f"{index:02}.png")
-    return root
 
 
 @pytest.fixture(scope="module")

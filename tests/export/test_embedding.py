@@ -24,16 +24,6 @@ SIZE = 48
 
 
 @pytest.fixture(scope="module")
-def folder(
-    pil_faces: list[Image.Image], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    root = tmp_path_factory.mktemp("faces")
-    for index, face in enumerate(pil_faces):
-        face.save(root / f"{index:02}.png")
-    return root
-
-
-@pytest.fixture(scope="module")
 def checkpoint(faces: torch.Tensor, tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     model = ContraWarp("small", input_size=SIZE, embedding_dim=10)

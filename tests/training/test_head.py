@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 
 from helpers import one_line_error, read, run_pretrain
 from helpers_export import run as export
@@ -16,16 +15,6 @@ from lightly_contrawarp.models.embedding.network import EmbeddingNetwork
 from lightly_contrawarp.training import head as module
 from lightly_contrawarp.training import pretrain as running
 from lightly_contrawarp.training.head import fit_to_files
-
-
-@pytest.fixture(scope="module")
-def folder(
-    pil_faces: list[Image.Image], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    root = tmp_path_factory.mktemp("faces")
-    for index, face in enumerate(pil_faces):
-        face.save(root / f"{index:02}.png")
-    return root
 
 
 @pytest.fixture(scope="module")
