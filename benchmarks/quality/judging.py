@@ -122,7 +122,7 @@ def probe_scores(
     scores["mean_class"] = result.mean_class_accuracy
     scores["mean_class_interval"] = result.mean_class_interval
     if result.calibration is not None:
-        scores.note("calibration", result.calibration.error)
+        scores["calibration"] = result.calibration.error
     return scores
 
 

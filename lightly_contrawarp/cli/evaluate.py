@@ -114,6 +114,8 @@ def evaluate_command(
     """
     for path in (json_path, html_path):
         _check_output(path)
+    if part and not data:
+        raise InputError("--part chooses a split of --data; give --data")
     probed = bool(data or train or test or not search)
     if not probed and (few_label or finetune or fec):
         raise InputError("--few-label, --finetune and --fec need a set: give --data")

@@ -101,13 +101,14 @@ def compare(
         progress: Is told how far it has come.
 
     Raises:
-        InputError: If an encoder or the images cannot be used, or an encoder is to be
-            fine-tuned that cannot be.
+        InputError: If an encoder or the images cannot be used, sets are missing, or an
+            encoder is to be fine-tuned that cannot be.
     """
+    _check_given(encoders, train, test, searched, triplets)
     if settings.fine_tuning is not None:
         _check_trainable(encoders)
     sets = Sets(
-        common_space(train, test) if train and test else None,
+        None if train is None or test is None else common_space(train, test),
         {name: own_space(images) for name, images in (searched or {}).items()},
         triplets,
     )
@@ -119,6 +120,24 @@ def compare(
             hooks = {"on_progress": progress.images, "on_stage": progress.stage}
         evaluations[name] = evaluate(encoder, sets, settings, cache=cache, **hooks)
     return Comparison(sets, settings, evaluations)
+
+
+def _check_given(
+    encoders: Mapping[str, Encoder],
+    train: LabelledImages | None,
+    test: LabelledImages | None,
+    searched: Mapping[str, LabelledImages] | None,
+    triplets: FecTriplets | None,
+) -> None:
+    if not encoders:
+        raise InputError("there is no encoder to evaluate")
+    if (train is None) != (test is None):
+        alone, missing = ("test", "train") if train is None else ("train", "test")
+        raise InputError(f"{alone} is given without {missing}; give both, or neither")
+    if train is None and not searched:
+        raise InputError("there is no set; give train and test, or sets to search")
+    if train is None and triplets is not None:
+        raise InputError("triplets need the probes beside them; give train and test")
 
 
 def _check_trainable(encoders: Mapping[str, Encoder]) -> None:

@@ -89,8 +89,7 @@ def common_space(train: LabelledImages, test: LabelledImages) -> tuple[Split, Sp
             empty.
     """
     for images in (train, test):
-        if not len(images):
-            raise InputError(f"{images.root}: holds no labelled image")
+        _check_filled(images)
     unknown = [name for name in test.classes if name not in train.classes]
     if unknown:
         raise InputError(
@@ -109,7 +108,11 @@ def own_space(images: LabelledImages) -> Split:
 
     Args:
         images: The set, without a transform.
+
+    Raises:
+        InputError: If it is empty.
     """
+    _check_filled(images)
     return _split(images, images.classes, [])
 
 
@@ -130,6 +133,11 @@ def same_person(test: Split, train: Split) -> csr_array | None:
         (np.ones(len(person), bool), (np.arange(len(person)), person)), shape=shape
     )
     return csr_array(shows[: len(test.rows)] @ shows[len(test.rows) :].T)
+
+
+def _check_filled(images: LabelledImages) -> None:
+    if not len(images):
+        raise InputError(f"{images.root}: holds no labelled image")
 
 
 def _split(images: LabelledImages, classes: list[str], targets: list[str]) -> Split:

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from torch import nn
 
 from contrawarp_edge.core.errors import InputError
 from helpers import MakeSet
+from lightly_contrawarp.data.labelled import LabelledImages
 from lightly_contrawarp.data.sets import FecFace, FecTriplets, open_folder
 from lightly_contrawarp.data.synthetic import (
     ACTIONS,
@@ -71,6 +73,34 @@ def test_compare__says_what_the_data_are_too_few_for(
     assert omitted["retrieval"] == "retrieval needs two images of a class"
     with pytest.raises(InputError, match="two training images each"):
         compare({"colour": encoder}, test, test, EvaluationSettings())
+
+
+def test_compare__bad_sets_are_one_error(
+    make_set: MakeSet, encoder: TorchEncoder
+) -> None:
+    def message(train: Any = None, test: Any = None, **sets: Any) -> str:
+        encoders = sets.pop("encoders", {"colour": encoder})
+        with pytest.raises(InputError) as caught:
+            compare(encoders, train, test, EvaluationSettings(), **sets)
+        return str(caught.value)
+
+    images = make_set("train", 2, people=2)
+    empty = LabelledImages("mine", Path("nothing"), [])
+    assert message() == message(searched={}) != ""
+    assert "give train and test, or sets to search" in message()
+    for one in (images, empty):
+        assert "train is given without test" in message(one, searched={"a": images})
+        assert "test is given without train" in message(test=one)
+        assert "nothing: holds no labelled image" in message(one, empty)
+    assert "nothing: holds no labelled image" in message(empty, images)
+    assert "nothing: holds no labelled image" in message(searched={"a": empty})
+    assert "nothing: holds no labelled image" in message(
+        images, images, searched={"a": empty}
+    )
+    assert "triplets need the probes" in message(
+        searched={"a": images}, triplets=object()
+    )
+    assert "no encoder" in message(images, images, encoders={})
 
 
 def test_compare__says_nothing_by_itself(

@@ -151,7 +151,10 @@ SEARCH_MEASURES: dict[str, Measure] = {
         ),
         expression_verification.table,
         Need.PEOPLE,
-        {"most_expression_pairs": expression_verification.MAX_PAIRS},
+        {
+            "most_expression_pairs": expression_verification.MAX_PAIRS,
+            "many_class_pairs": expression_verification.MANY_CLASS_PAIRS,
+        },
     ),
     "nearest": Measure(
         nearest.NearestResult,

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy.sparse import csr_array, random_array
+from scipy.sparse import csr_array
 
 from lightly_contrawarp.evaluation.measures.knn_probe import knn_probe
 from lightly_contrawarp.evaluation.statistics.scores import Scores, score
@@ -47,10 +47,7 @@ def test_knn_probe__k_is_clamped() -> None:
 
 def test_knn_probe__what_is_left_out_has_no_vote() -> None:
     rng = np.random.default_rng(1)
-    masks = [
-        random_array((200, 300), density=share, rng=rng).astype(bool).tocsr()
-        for share in (0.5, 0.3)
-    ]
+    masks = [csr_array(rng.random((200, 300)) < share) for share in (0.5, 0.3)]
     (result,) = knn_probe(
         *TRAIN,
         *TEST,
@@ -62,7 +59,7 @@ def test_knn_probe__what_is_left_out_has_no_vote() -> None:
     )
     left_out = masks[0].toarray() | masks[1].toarray()
     assert result.scores == _written_out(7, left_out)
-    assert (result.near_duplicates, result.same_person) == (30000, 18000)
+    assert (result.near_duplicates, result.same_person) == (masks[0].nnz, masks[1].nnz)
 
 
 def test_knn_probe__duplicates_flatter_until_they_are_left_out() -> None:
