@@ -129,6 +129,13 @@ class Plan:
         """Why it failed, if it did; the last line says it in short."""
         return self.out / f"{task.name}.failed"
 
+    def reason(self, task: Task) -> str | None:
+        """Why it failed, in a line; None if it did not."""
+        path = self.failure(task)
+        if not path.exists():
+            return None
+        return f"failed: {path.read_text().strip().splitlines()[-1]}"
+
 
 def all_tasks(scale: Scale) -> list[Task]:
     """The runs of a scale, most important ones first.

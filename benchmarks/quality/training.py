@@ -120,6 +120,7 @@ class Run:
                 if at_point:
                     self._wait()
                     self.seconds = before + self._clock() - start
+                    check_finite(self.learner.state_dict(), self.step)
                     accuracy = measure(self.backbone)
                     self.learner.train()
                     self.curve.append(Point(self.seconds, self.epochs, accuracy))

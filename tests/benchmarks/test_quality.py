@@ -1,6 +1,7 @@
 """The quality benchmark: variants, time, restart, judging and results."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from benchmarks.quality.plan import PARTS, Plan, Scale, all_tasks
 from benchmarks.quality.results import write_results
 from benchmarks.quality.runs import _in_time, do_runs
 from benchmarks.quality.training import Point, Run
-from benchmarks.quality.variants import ABLATION, CONTROLS, MAIN
+from benchmarks.quality.variants import ABLATION, CONTROLS, MAIN, Variant
 from contrawarp_edge.core.errors import InputError
 from helpers import Clock
 from helpers_quality import CLASSES, TINY, folders, images
@@ -163,9 +164,6 @@ def test_runs_and_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(
         "benchmarks.quality.judging.HEADS", [(2, 0.0, True), (4, 1.0, False)]
     )
-    monkeypatch.setattr(
-        "benchmarks.quality.results.HEADS", [(2, 0.0, True), (4, 1.0, False)]
-    )
     plan = Plan(TINY, folders(tmp_path / "data"), tmp_path / "out" / "tiny")
     with pytest.raises(InputError, match="no finished run"):
         write_results(plan, tmp_path)
@@ -194,6 +192,37 @@ def test_runs_and_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         assert (tmp_path / f"{name}.svg").read_text().startswith("<svg")
 
 
+def test_a_run_that_diverges_ends_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = Variant("lost", "of which weights are lost")
+    for part, variants in (
+        ("main", (lost, EVERY["random"])),
+        ("controls", ()),
+        ("ablation", ()),
+    ):
+        monkeypatch.setitem(PARTS, part, variants)
+    monkeypatch.setattr(Run, "_take_step", lambda self, *_: _spoil(self.backbone))
+    plan = Plan(TINY, folders(tmp_path / "data"), tmp_path / "out" / "tiny")
+    do_runs(plan, ["main"], jobs=0)
+    assert (plan.out / "main-random-0.json").exists()
+    assert "training has diverged" in (plan.out / "main-lost-0.failed").read_text()
+    assert write_results(plan, tmp_path).endswith("1 runs, 1 to be done")
+    text = (tmp_path / "RESULTS.md").read_text()
+    assert "- `main-lost-0`: failed: " in text
+    assert "training has diverged" in text
+    monkeypatch.undo()
+    monkeypatch.setitem(PARTS, "main", (EVERY["byol"], EVERY["random"]))
+    other = replace(plan, sources=folders(tmp_path / "other", seed=1))
+    with pytest.raises(InputError, match="other images than --data and --lfw and"):
+        do_runs(other, ["main"], jobs=0)
+
+
+def _spoil(network: nn.Module) -> None:
+    for weight in network.parameters():
+        weight.data.fill_(float("nan"))
+
+
 def test_no_run_begins_that_would_end_too_late(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,8 +233,7 @@ def test_no_run_begins_that_would_end_too_late(
         clock.sleep(90)  # a minute of training, and half of one of judging
 
     monkeypatch.setattr("benchmarks.quality.runs.time", clock)
-    monkeypatch.setattr("benchmarks.quality.runs.train_run", do)
-    monkeypatch.setattr("benchmarks.quality.runs.finish_run", lambda *_: None)
+    monkeypatch.setattr("benchmarks.quality.runs.try_train", do)
     plan = Plan(TINY, folders(tmp_path / "data"), tmp_path / "out", minutes=1.0)
     todo = all_tasks(TINY)
     done = list(_in_time(todo, plan, 0, clock.monotonic() + 300))
