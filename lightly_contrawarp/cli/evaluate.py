@@ -173,6 +173,8 @@ def evaluate_command(
     )
     results = comparison.results
     click.echo(format_tables(results.encoders))
+    if results.data and results.data.overlap:
+        click.echo(results.data.overlap.words, err=True)
     if json_path:
         text = json.dumps(results.to_dict(), indent=2, allow_nan=False)
         atomic_write_text(json_path, text + "\n")
