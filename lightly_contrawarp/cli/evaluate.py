@@ -160,6 +160,9 @@ def evaluate_command(
         features=features,
         device=device,
         seed=seeds[0],
+        training=train_set,
+        batch_size=batch_size,
+        workers=workers,
     )
     comparison = compare(
         encoders,
