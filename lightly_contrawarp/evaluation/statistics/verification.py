@@ -76,7 +76,7 @@ def verification_aucs(
     for counts in (one.astype(np.float64) for one in resamples):
         up_to = [np.append(0.0, np.cumsum(kind.weigh(counts))) for kind in shared]
         found.append([area.of(counts, up_to) for area in areas])
-    by_task: Floats = np.array(found).T
+    by_task: NDArray[np.float64] = np.array(found).T
     return by_task
 
 
