@@ -86,6 +86,7 @@ def test_evaluate__table_json_and_page(data: Path, tmp_path: Path) -> None:
     assert report["data"]["test"]["root"] == str(data / "validation")
     assert report["data"]["test"]["people"] == 2
     assert "last.ckpt" in page.read_text()
+    assert "0 pairs of near-duplicates and 96 pairs that show one" in result.stderr
 
 
 def test_evaluate__searched_sets_beside_probes(data: Path, tmp_path: Path) -> None:
