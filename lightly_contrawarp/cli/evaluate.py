@@ -160,6 +160,9 @@ def evaluate_command(
         features=features,
         device=device,
         seed=seeds[0],
+        training=train_set,
+        batch_size=batch_size,
+        workers=workers,
     )
     comparison = compare(
         encoders,
@@ -173,6 +176,8 @@ def evaluate_command(
     )
     results = comparison.results
     click.echo(format_tables(results.encoders))
+    if results.data and results.data.overlap:
+        click.echo(results.data.overlap.words, err=True)
     if json_path:
         text = json.dumps(results.to_dict(), indent=2, allow_nan=False)
         atomic_write_text(json_path, text + "\n")

@@ -73,7 +73,13 @@ class Comparison:
         if self.sets.probed is None or probed is None or test is None:
             return None
         train = self.sets.probed[0].take(probed.train_rows)
-        return DataFacts(train.classes, train.facts, test.facts, probed.unreadable)
+        return DataFacts(
+            train.classes,
+            train.facts,
+            test.facts,
+            probed.unreadable,
+            probed.overlap.facts,
+        )
 
 
 def compare(
@@ -112,13 +118,15 @@ def compare(
         {name: own_space(images) for name, images in (searched or {}).items()},
         triplets,
     )
-    evaluations = {}
+    evaluations: dict[str, Evaluation] = {}
+    probed = None
     for name, encoder in encoders.items():
         hooks: dict[str, Any] = {}
         if progress is not None:
             progress.start(name, sets.images)
             hooks = {"on_progress": progress.images, "on_stage": progress.stage}
-        evaluations[name] = evaluate(encoder, sets, settings, cache=cache, **hooks)
+        one = evaluate(encoder, sets, settings, known=probed, cache=cache, **hooks)
+        evaluations[name], probed = one, one.probed
     return Comparison(sets, settings, evaluations)
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Shaped
-from scipy.sparse import csr_array
 
 from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.data.labelled import LabelledImages
@@ -114,25 +113,6 @@ def own_space(images: LabelledImages) -> Split:
     """
     _check_filled(images)
     return _split(images, images.classes, [])
-
-
-def same_person(test: Split, train: Split) -> csr_array | None:
-    """Marks pairs of items that show a person of one name.
-
-    Returns:
-        Sparse booleans ``[t, n]``, or None if people are not known on both sides.
-    """
-    names: list[str] = []
-    for split in (test, train):
-        if split.images.identities is None:
-            return None
-        names += [split.images.identities[row] for row in split.rows.tolist()]
-    people, person = np.unique(names, return_inverse=True)
-    shape = len(person), len(people)
-    shows = csr_array(
-        (np.ones(len(person), bool), (np.arange(len(person)), person)), shape=shape
-    )
-    return csr_array(shows[: len(test.rows)] @ shows[len(test.rows) :].T)
 
 
 def _check_filled(images: LabelledImages) -> None:

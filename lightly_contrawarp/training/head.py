@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float32
+from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
@@ -82,15 +83,54 @@ def fit_to_files(
     batch_size: int = BATCH_SIZE,
     workers: int = 0,
 ) -> EmbeddingHead:
+    """Fits a head to an encoder and image files; see `fit_to_images`.
+
+    Args:
+        backbone: See `fit_to_images`, as for the others.
+        input_size: Side of the images that it takes, in pixels.
+        paths: Image files.
+        dim: Components to keep.
+        on_failure: Called for each file that cannot be decoded, in the process that
+            tried.
+        landmarks: Of each image, where actions are placed.
+        batch_size: Images at a time.
+        workers: Processes that decode.
+
+    Raises:
+        InputError: See `fit_to_images`.
+    """
+    return fit_to_images(
+        backbone,
+        input_size,
+        FaceFolder(paths, on_failure=on_failure).read,
+        len(paths),
+        dim,
+        landmarks=landmarks,
+        batch_size=batch_size,
+        workers=workers,
+    )
+
+
+def fit_to_images(
+    backbone: nn.Module,
+    input_size: int,
+    read: Callable[[int], Image.Image | None],
+    number: int,
+    dim: int,
+    *,
+    landmarks: Float32[Tensor, "n p 2"] | None = None,
+    batch_size: int = BATCH_SIZE,
+    workers: int = 0,
+) -> EmbeddingHead:
     """Fits a head to an encoder; progress goes to standard error.
 
     Args:
         backbone: The encoder; it runs where it is.
         input_size: Side of the images that it takes, in pixels.
-        paths: Image files, of which at most `MAX_IMAGES` are taken, evenly spread.
+        read: Decodes the image at a position, or gives None; it can be pickled.
+        number: Images that there are, of which at most `MAX_IMAGES` are taken, evenly
+            spread.
         dim: Components to keep.
-        on_failure: Called for each file that cannot be decoded, in the process that
-            tried.
         landmarks: Of each image, where actions are placed; the contract's by default.
         batch_size: Images at a time.
         workers: Processes that decode.
@@ -100,23 +140,16 @@ def fit_to_files(
             lacks what workers need.
     """
     check_workers(workers)
-    count = min(len(paths), MAX_IMAGES)
-    side = decoded_side(input_size)
+    count = min(number, MAX_IMAGES)
     # In random order: in a folder by class or person, the first ones are no sample.
     generator = torch.Generator().manual_seed(0)
     shuffled = torch.randperm(count, generator=generator)
-    places = [place * len(paths) // count for place in shuffled.tolist()]
-    folder = FaceFolder(
-        [paths[place] for place in places],
-        v2.Compose([v2.Resize((side, side)), v2.PILToTensor()]),
-        on_failure,
-    )
-    points = None if landmarks is None else landmarks[places]
+    places = [place * number // count for place in shuffled.tolist()]
     loader: DataLoader[Any] = DataLoader(
-        _Readable(folder),
+        _Readable(read, places, decoded_side(input_size)),
         batch_size,
         num_workers=workers,
-        collate_fn=partial(_stacked, landmarks=points),
+        collate_fn=partial(_stacked, landmarks=landmarks),
     )
     progress = Progress(count)
     try:
@@ -129,16 +162,25 @@ def fit_to_files(
 
 
 class _Readable(Dataset[tuple[Tensor | None, int]]):
-    """The images of a folder; none in the place of one that cannot be decoded."""
+    """Images at some places; none for one that cannot be decoded."""
 
-    def __init__(self, folder: FaceFolder) -> None:
-        self.folder = folder
+    def __init__(
+        self,
+        read: Callable[[int], Image.Image | None],
+        places: Sequence[int],
+        side: int,
+    ) -> None:
+        self.read = read
+        self.places = places
+        self.transform = v2.Compose([v2.Resize((side, side)), v2.PILToTensor()])
 
     def __len__(self) -> int:
-        return len(self.folder)
+        return len(self.places)
 
     def __getitem__(self, index: int) -> tuple[Tensor | None, int]:
-        return self.folder.read(index), index
+        place = self.places[index]
+        image = self.read(place)
+        return None if image is None else self.transform(image), place
 
 
 def _stacked(

@@ -18,6 +18,7 @@ from lightly_contrawarp.evaluation.measures.registry import SEARCH_MEASURES
 from lightly_contrawarp.evaluation.results import Results
 
 OPENING = "lightly_contrawarp.evaluation.encoders.opening"
+UNTRAINED = "lightly_contrawarp.evaluation.encoders.untrained"
 
 
 @dataclass
@@ -36,7 +37,7 @@ def _tiny() -> nn.Module:
 def fake_encoders(monkeypatch: pytest.MonkeyPatch) -> None:
     for load in ("load_backbone", "load_embedding"):
         monkeypatch.setattr(f"{OPENING}.{load}", lambda path: (_tiny(), Info()))
-    monkeypatch.setattr(f"{OPENING}.build_backbone", lambda name: (_tiny(), 3))
+    monkeypatch.setattr(f"{UNTRAINED}.build_backbone", lambda name: (_tiny(), 3))
 
 
 @pytest.fixture
@@ -85,6 +86,7 @@ def test_evaluate__table_json_and_page(data: Path, tmp_path: Path) -> None:
     assert report["data"]["test"]["root"] == str(data / "validation")
     assert report["data"]["test"]["people"] == 2
     assert "last.ckpt" in page.read_text()
+    assert "0 pairs of near-duplicates and 96 pairs that show one" in result.stderr
 
 
 def test_evaluate__searched_sets_beside_probes(data: Path, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,12 @@ from lightly_contrawarp.data.synthetic import (
 from lightly_contrawarp.evaluation.compare import compare
 from lightly_contrawarp.evaluation.encoders.encoders import TorchEncoder
 from lightly_contrawarp.evaluation.measures.registry import SEARCH_MEASURES
+from lightly_contrawarp.evaluation.overlap import OverlapFacts
 from lightly_contrawarp.evaluation.progress import EvaluationProgress
 from lightly_contrawarp.evaluation.settings import EvaluationSettings, FineTuneSettings
+from lightly_contrawarp.evaluation.statistics.near_duplicates import near_duplicates
 
+evaluate_module = import_module("lightly_contrawarp.evaluation.evaluate")
 SETTINGS = EvaluationSettings(batch_size=7, seeds=(0, 1), few_label=True)
 
 
@@ -58,6 +62,9 @@ def test_compare__end_to_end(make_set: MakeSet, encoder: TorchEncoder) -> None:
     }
     assert content["data"]["test"]["people"] == 3
     assert len(content["data"]["unreadable"]) == 1
+    assert content["data"]["overlap"] == {
+        **{"near_duplicates": 0, "same_person": None, "without_neighbours": 0}
+    }
     assert content["settings"]["seeds"] == [0, 1]
     assert content["settings"]["temperature"] == 0.07
     assert set(content["versions"]) >= {"python", "torch", "lightly", "scikit-learn"}
@@ -73,6 +80,28 @@ def test_compare__says_what_the_data_are_too_few_for(
     assert omitted["retrieval"] == "retrieval needs two images of a class"
     with pytest.raises(InputError, match="two training images each"):
         compare({"colour": encoder}, test, test, EvaluationSettings())
+
+
+def test_compare__looks_once_for_what_sets_share(
+    make_set: MakeSet, encoder: TorchEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+
+    def counted(test: Any, train: Any) -> Any:
+        looked.append(len(test))
+        return near_duplicates(test, train)
+
+    monkeypatch.setattr(evaluate_module, "near_duplicates", counted)
+    images = make_set("train", 3, people=1)
+    encoders = {"one": encoder, "two": TorchEncoder(nn.AdaptiveAvgPool2d(2), 8)}
+    comparison = compare(encoders, images, images, EvaluationSettings())
+    assert looked == [9]
+    assert comparison.results.data is not None
+    assert comparison.results.data.overlap == OverlapFacts(
+        near_duplicates=9, same_person=81, without_neighbours=9
+    )
+    for result in comparison.results.encoders.values():
+        assert result.measures["knn"][0].scores.accuracy == 0
 
 
 def test_compare__bad_sets_are_one_error(

@@ -50,6 +50,7 @@ class FeatureCache:
         encoder: Encoder,
         dataset: LabelledImages,
         *,
+        thumbnails: bool = False,
         on_progress: Callable[[int], None] | None = None,
         **options: Any,
     ) -> Features:
@@ -58,6 +59,7 @@ class FeatureCache:
         Args:
             encoder: See `extract_features`, as for the others.
             dataset: The images.
+            thumbnails: Whether they are needed; a file without them is no use then.
             on_progress: Called once with their number if they need not be embedded.
             **options: Further arguments of `extract_features`.
 
@@ -67,12 +69,12 @@ class FeatureCache:
         key = self._key(encoder, dataset)
         path = self.folder / f"{key}.npz"
         stored = _read(path, key, len(dataset))
-        if stored is not None:
+        if stored is not None and (stored.thumbnails.size or not thumbnails):
             if on_progress:
                 on_progress(len(dataset))
             return stored
         features = extract_features(
-            encoder, dataset, on_progress=on_progress, **options
+            encoder, dataset, thumbnails=thumbnails, on_progress=on_progress, **options
         )
         _write(path, key, features)
         return features

@@ -76,7 +76,8 @@ def verification_aucs(
     for counts in (one.astype(np.float64) for one in resamples):
         up_to = [np.append(0.0, np.cumsum(kind.weigh(counts))) for kind in shared]
         found.append([area.of(counts, up_to) for area in areas])
-    return np.array(found).T
+    by_task: NDArray[np.float64] = np.array(found).T
+    return by_task
 
 
 class _Kind:
@@ -142,11 +143,11 @@ class _Area:
         hits = lower = 0.0
         for number, (below, tied, up_to_tied) in self._places.items():
             weights = up_to[number]
-            hits += weights[-1]
-            lower += misses @ weights.take(below)
+            hits += float(weights[-1])
+            lower += float(misses @ weights.take(below))
             # Of like pairs with the same cosine, half are below.
             equal = weights[up_to_tied] - weights[below[tied]]
-            lower += misses[tied] @ equal / 2
+            lower += float(misses[tied] @ equal) / 2
         pairs = hits * misses.sum()
         return float(1 - lower / pairs) if pairs else np.nan
 
