@@ -94,12 +94,12 @@ def main(
 
     chosen = SCALES["smoke" if smoke else scale]
     name = chosen.name if minutes is None else f"{chosen.name}-{minutes:g}min"
-    plan = Plan(chosen, Sources(data, lfw, pairs), out / name, minutes)
+    if jobs is None:
+        jobs = 0 if torch.cuda.is_available() else 2
+    plan = Plan(chosen, Sources(data, lfw, pairs), out / name, minutes, jobs)
     if not results_only:
         wanted = [part for part in PARTS if not parts or part in parts]
-        if jobs is None:
-            jobs = 0 if torch.cuda.is_available() else 2
-        do_runs(plan, wanted, jobs, total_minutes)
+        do_runs(plan, wanted, total_minutes)
         if not parts or "baselines" in parts:
             judge_baselines(plan, {"landmarker": landmarker, "xception": xception})
     # A smoke run says nothing about quality, so it leaves the results alone.

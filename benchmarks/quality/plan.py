@@ -106,12 +106,15 @@ class Plan:
         sources: Where the images are.
         out: Folder for results, checkpoints and states.
         minutes: Training time of each run; without one, the scale's epochs count.
+        jobs: Runs at a time, each in a process of its own with one thread; 0 trains
+            in this process and judges beside it, which suits a GPU.
     """
 
     scale: Scale
     sources: Sources
     out: Path
     minutes: float | None = None
+    jobs: int = 0
 
     def result(self, task: Task) -> Path:
         """Where the result of a run is written, when it is done."""

@@ -74,7 +74,7 @@ def write_results(plan: Plan, target: Path) -> str:
         unknown=unknown,
         facts={
             key: say_all(runs, key)
-            for key in ("commit", "hardware", "versions", "precision")
+            for key in ("commit", "hardware", "versions", "precision", "at_a_time")
         },
         hours=sum(run["seconds"] for run in runs) / 3600,
         heads=_heads(parts["ablation"]),

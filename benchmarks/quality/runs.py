@@ -20,16 +20,12 @@ from contrawarp_edge.core.errors import InputError
 _FIRST_REST = 60.0  # seconds that a run takes beside its training, until one is known
 
 
-def do_runs(
-    plan: Plan, parts: list[str], jobs: int, total_minutes: float | None = None
-) -> None:
+def do_runs(plan: Plan, parts: list[str], total_minutes: float | None = None) -> None:
     """Does every run of some parts that is not done yet.
 
     Args:
         plan: What they share.
         parts: Names of ``PARTS``.
-        jobs: Runs at a time, each in a process of its own with one thread; 0 trains
-            in this process, which is what a GPU wants, and judges beside it.
         total_minutes: No run begins that would not be done so many minutes from now;
             for plans with minutes only.
     """
@@ -42,9 +38,9 @@ def do_runs(
         todo = [task for task in todo if not task.variant.landmarks]
     for task in todo:
         plan.failure(task).unlink(missing_ok=True)
-    if not (jobs or torch.cuda.is_available()):
+    if not (plan.jobs or torch.cuda.is_available()):
         torch.set_num_threads(1)
-    done = _in_time(todo, plan, jobs, end)
+    done = _in_time(todo, plan, end)
     for task in tqdm(done, "runs", len(todo)):
         if (reason := plan.reason(task)) is not None:
             tqdm.write(f"{task.name}: {reason}")
@@ -69,10 +65,9 @@ def _is_done(task: Task, plan: Plan, images: Mapping[str, str]) -> bool:
     return True
 
 
-def _in_time(
-    todo: list[Task], plan: Plan, jobs: int, end: float | None
-) -> Iterator[Task]:
+def _in_time(todo: list[Task], plan: Plan, end: float | None) -> Iterator[Task]:
     """Does runs, as many as end in time, and yields those that are done."""
+    jobs = plan.jobs
     waiting: dict[Future[None], tuple[Task, float]] = {}
     rest, share = _FIRST_REST, 60 * (plan.minutes or 0)
     # Forked processes would inherit torch's threads in an unknown state.

@@ -122,6 +122,7 @@ def train_run(task: Task, plan: Plan) -> Trained:
         "curve": run.curve,
         "precision": precision(run.device),
         "hardware": hardware(),
+        "at_a_time": max(1, plan.jobs),
         "seen": seen(plan),
     }
     return Trained(

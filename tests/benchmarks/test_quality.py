@@ -167,11 +167,11 @@ def test_runs_and_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     plan = Plan(TINY, folders(tmp_path / "data"), tmp_path / "out" / "tiny")
     with pytest.raises(InputError, match="no finished run"):
         write_results(plan, tmp_path)
-    do_runs(plan, ["main"], jobs=0)
+    do_runs(plan, ["main"])
     results = sorted(plan.out.glob("main-*"))
     assert len(results) == 4  # a result and a checkpoint each, and no state is left
     times = [path.stat().st_mtime_ns for path in results]
-    do_runs(plan, ["main"], jobs=0)
+    do_runs(plan, ["main"])
     assert times == [path.stat().st_mtime_ns for path in results]
     result = json.loads((plan.out / "main-byol-0.json").read_text())
     assert (result["steps"], result["epochs"]) == (7, 1)
@@ -182,7 +182,7 @@ def test_runs_and_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     text = (tmp_path / "RESULTS.md").read_text()
     assert "- ablation: `contrawarp`, seed 0" in text
     assert "| `mini-xception` |" in text
-    do_runs(plan, ["ablation"], jobs=0)
+    do_runs(plan, ["ablation"])
     assert write_results(plan, tmp_path).endswith("3 runs, 0 to be done")
     text = (tmp_path / "RESULTS.md").read_text()
     shown = f"{100 * result['scores']['embedding']['linear']:.1f}"
@@ -204,7 +204,7 @@ def test_a_run_that_diverges_ends_no_other(
         monkeypatch.setitem(PARTS, part, variants)
     monkeypatch.setattr(Run, "_take_step", lambda self, *_: _spoil(self.backbone))
     plan = Plan(TINY, folders(tmp_path / "data"), tmp_path / "out" / "tiny")
-    do_runs(plan, ["main"], jobs=0)
+    do_runs(plan, ["main"])
     assert (plan.out / "main-random-0.json").exists()
     assert "training has diverged" in (plan.out / "main-lost-0.failed").read_text()
     assert write_results(plan, tmp_path).endswith("1 runs, 1 to be done")
@@ -215,7 +215,7 @@ def test_a_run_that_diverges_ends_no_other(
     monkeypatch.setitem(PARTS, "main", (EVERY["byol"], EVERY["random"]))
     other = replace(plan, sources=folders(tmp_path / "other", seed=1))
     with pytest.raises(InputError, match="other images than --data and --lfw and"):
-        do_runs(other, ["main"], jobs=0)
+        do_runs(other, ["main"])
 
 
 def _spoil(network: nn.Module) -> None:
@@ -236,7 +236,7 @@ def test_no_run_begins_that_would_end_too_late(
     monkeypatch.setattr("benchmarks.quality.runs.try_train", do)
     plan = Plan(TINY, folders(tmp_path / "data"), tmp_path / "out", minutes=1.0)
     todo = all_tasks(TINY)
-    done = list(_in_time(todo, plan, 0, clock.monotonic() + 300))
+    done = list(_in_time(todo, plan, clock.monotonic() + 300))
     assert [task.name for task in done] == begun
     assert begun == [task.name for task in todo[:3]]  # the next would end at 390 s
 
