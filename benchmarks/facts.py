@@ -5,24 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-_PACKAGES = (
-    *("lightly-contrawarp", "contrawarp-edge", "lightly", "kornia", "torch"),
-    *(
-        "torchvision",
-        "scikit-learn",
-        "numpy",
-        "pillow",
-        "onnxruntime",
-        "ai-edge-litert",
-    ),
-)
 _CPUINFO = Path("/proc/cpuinfo")
 _BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
 _VNNI = {"avx512_vnni": "AVX512-VNNI", "avx_vnni": "AVX-VNNI"}
@@ -38,15 +25,6 @@ def commit() -> str:
     except (OSError, subprocess.CalledProcessError):  # no git, or no clone
         return "unknown"
     return done.stdout.strip()
-
-
-def versions() -> dict[str, str]:
-    """Versions of everything that numbers may depend on, as far as it is installed."""
-    found = {"python": platform.python_version()}
-    for name in _PACKAGES:
-        with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
 
 
 def hardware() -> dict[str, Any]:

@@ -43,6 +43,17 @@ def face_folder(pil_faces: list[Image.Image], tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def folder(
+    pil_faces: list[Image.Image], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A flat folder of 24 faces, for tests that do not change it."""
+    root = tmp_path_factory.mktemp("faces")
+    for index, face in enumerate(pil_faces):
+        face.save(root / f"{index:02}.png")
+    return root
+
+
+@pytest.fixture(scope="session")
 def small_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An untrained encoder, for tests that do not change the file."""
     torch.manual_seed(0)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.facts import commit, hardware, versions, vnni
+from benchmarks.facts import commit, hardware, vnni
 from benchmarks.int8.scale import Scale
 from benchmarks.speed.timing import Spread, race, ratio
 from contrawarp_edge import Embedder
@@ -20,6 +20,7 @@ from contrawarp_edge.core.progress import Progress
 from contrawarp_edge.inputs.images import read_rgb
 from lightly_contrawarp.data.labelled import LabelledFolder, LabelledImages
 from lightly_contrawarp.evaluation.measures.linear_probe import linear_probe
+from lightly_contrawarp.evaluation.versions import versions
 from lightly_contrawarp.export.bundle import ExportRequest, export
 from lightly_contrawarp.export.int8.agreement import measure_agreement
 from lightly_contrawarp.export.int8.build import int8_path

@@ -10,12 +10,13 @@ from typing import Any
 
 import torch
 
-from benchmarks.facts import commit, hardware, versions
+from benchmarks.facts import commit, hardware
 from benchmarks.int8.scale import Encoder, Scale
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.files import atomic_write_text
 from contrawarp_edge.inputs.images import iter_images
 from lightly_contrawarp.data.synthetic import save_drawn_faces
+from lightly_contrawarp.evaluation.versions import versions
 from lightly_contrawarp.training.pretrain import pretrain
 from lightly_contrawarp.training.run_folder import LAST
 from lightly_contrawarp.training.settings import PretrainSettings

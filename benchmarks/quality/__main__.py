@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.quality.scales import SCALES
+from benchmarks.quality.plan import PARTS, SCALES, Plan, Sources
 from contrawarp_edge.core.command import CleanCommand, FiniteRange
 from contrawarp_edge.core.errors import InputError
 
@@ -59,9 +59,9 @@ _MINUTES = FiniteRange(0, min_open=True)
 )
 @click.option(
     "--jobs",
-    default=2,
     type=click.IntRange(0),
-    help="Runs at a time, one core each; 0 for a GPU.",
+    help="Runs at a time, one core each; 0 trains them one by one in this process.  "
+    "[default: 0 with a GPU, else 2]",
 )
 @click.option("--results-only", is_flag=True, help="Only write the results again.")
 def main(
@@ -76,7 +76,7 @@ def main(
     total_minutes: float | None,
     out: Path,
     parts: tuple[str, ...],
-    jobs: int,
+    jobs: int | None,
     results_only: bool,
 ) -> None:
     """Compare ContraWarping with baselines and controls on FER2013.
@@ -86,21 +86,26 @@ def main(
     """
     if total_minutes is not None and minutes is None:
         raise InputError("--total-minutes needs --minutes, the time of each run")
+    import torch
+
     from benchmarks.quality.baselines import judge_baselines
-    from benchmarks.quality.images import Sources
     from benchmarks.quality.results import write_results
-    from benchmarks.quality.runs import PARTS, Plan, do_runs
+    from benchmarks.quality.runs import do_runs
 
     chosen = SCALES["smoke" if smoke else scale]
     name = chosen.name if minutes is None else f"{chosen.name}-{minutes:g}min"
-    plan = Plan(chosen, Sources(data, lfw, pairs), out / name, minutes)
+    if jobs is None:
+        jobs = 0 if torch.cuda.is_available() else 2
+    plan = Plan(chosen, Sources(data, lfw, pairs), out / name, minutes, jobs)
     if not results_only:
         wanted = [part for part in PARTS if not parts or part in parts]
-        do_runs(plan, wanted, jobs, total_minutes)
+        do_runs(plan, wanted, total_minutes)
         if not parts or "baselines" in parts:
             judge_baselines(plan, {"landmarker": landmarker, "xception": xception})
     # A smoke run says nothing about quality, so it leaves the results alone.
-    target = plan.out if chosen.name == "smoke" else Path(__file__).parent
+    home = Path(__file__).parent
+    target = {"smoke": plan.out, "cpu": home}.get(chosen.name, home / chosen.name)
+    target.mkdir(exist_ok=True)
     click.echo(write_results(plan, target))
 
 

@@ -16,16 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.facts import commit, hardware, versions
+from benchmarks.facts import commit, hardware
 from benchmarks.quality.features import Values
 from benchmarks.quality.images import Images, load_sets
 from benchmarks.quality.judging import Scores, Truth, judge, search_scores
-from benchmarks.quality.runs import Plan
+from benchmarks.quality.plan import Plan
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.files import atomic_write, atomic_write_text
 from contrawarp_edge.core.progress import Progress
 from lightly_contrawarp.data.labelled import class_name
 from lightly_contrawarp.evaluation.statistics.scores import score
+from lightly_contrawarp.evaluation.versions import versions
 
 TRAIN_IMAGES = 7000
 """Training images that a baseline embeds, evenly spread: each takes milliseconds."""

@@ -12,7 +12,11 @@ from torch import nn
 
 from benchmarks.quality.images import Images
 from lightly_contrawarp.evaluation.statistics.neighbours import unit_rows
-from lightly_contrawarp.models.embedding.fitting import MAX_IMAGES, moved_features
+from lightly_contrawarp.models.embedding.fitting import (
+    MAX_IMAGES,
+    moved_features,
+    single_views,
+)
 from lightly_contrawarp.models.embedding.head import EmbeddingHead, Moved
 from lightly_contrawarp.models.embedding.spatial import SpatialFeatures
 from lightly_contrawarp.models.preprocessing import preprocess
@@ -94,9 +98,10 @@ def moved_rows(backbone: nn.Module, images: Images, size: int) -> Moved:
     network = SpatialFeatures(backbone, size)
     pixels = images.spread(_rows_of(len(images.labels))).pixels
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
+        views = single_views(size)
         parts = [
-            moved_features(network, some.to(device), size)
+            moved_features(network, views, some.to(device))
             for some in torch.split(pixels, _BATCH)
         ]
     return Moved(*map(np.concatenate, zip(*parts, strict=True)))

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
-from collections.abc import Callable
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
-from benchmarks.quality.scales import Scale
+from benchmarks.quality.plan import Scale, Sources
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.files import atomic_write
 from contrawarp_edge.core.progress import Progress
-from contrawarp_edge.inputs.images import FACES_CSV
 from lightly_contrawarp.data.faces_csv import facts_of, read_faces_csv
 from lightly_contrawarp.data.labelled import LabelledFolder
 from lightly_contrawarp.data.synthetic import DrawnFaces
+from lightly_contrawarp.evaluation.encoders.feature_cache import stamp
+
+VERIFIED = ("happy", "neutral")
+"""Expressions that photographs of people have to show, for pairs of them."""
 
 _DEV_SHARE = 0.2
 _SIDE = 48  # of FER2013 and of drawn faces
@@ -62,7 +68,7 @@ class Images(NamedTuple):
         count = len(self.labels)
         if most is None or most >= count:
             return self
-        return self.select(torch.linspace(0, count - 1, most).long())
+        return self.select(torch.from_numpy(evenly(count, most)))
 
     def to(self, device: str) -> Images:
         """The same on a device."""
@@ -71,20 +77,10 @@ class Images(NamedTuple):
         )
 
 
-@dataclass(frozen=True)
-class Sources:
-    """Where the images are.
-
-    Attributes:
-        data: Holds ``train/CLASS/*`` and ``validation/CLASS/*``, and
-            ``train/faces.csv``, if landmarks of the training images are known.
-        lfw: Holds ``CLASS/idNNN_*.jpg``, photographs of people.
-        pairs: Likewise, each person with one expression and with another.
-    """
-
-    data: Path
-    lfw: Path | None = None
-    pairs: Path | None = None
+def evenly(count: int, most: int | None) -> NDArray[np.int64]:
+    """At most so many positions of ``count``, evenly spread from first to last."""
+    chosen = count if most is None else min(count, most)
+    return np.linspace(0, count - 1, chosen).astype(np.int64)
 
 
 def load_sets(sources: Sources, cache: Path, scale: Scale) -> dict[str, Images]:
@@ -92,7 +88,8 @@ def load_sets(sources: Sources, cache: Path, scale: Scale) -> dict[str, Images]:
 
     Args:
         sources: Where they are.
-        cache: Folder to keep the pixels in.
+        cache: Folder to keep the pixels in. The name of each file there covers all
+            that they depend on: the files, by size and time of change, or the draw.
         scale: How many of them to take.
 
     Returns:
@@ -102,28 +99,49 @@ def load_sets(sources: Sources, cache: Path, scale: Scale) -> dict[str, Images]:
     Raises:
         InputError: If they cannot be used.
     """
-    makers: dict[str, Callable[[], Images]] = {
-        part: lambda part=part: _decode(sources.data / part)  # type: ignore[misc]
-        for part in ("train", "validation")
-    }
-    for name, folder in (("lfw", sources.lfw), ("pairs", sources.pairs)):
-        if folder is not None:
-            makers[name] = lambda folder=folder: _decode_people(folder)  # type: ignore[misc]
+    sets = {}
+    for name in ("train", "validation"):
+        dataset = LabelledFolder(sources.data / name)
+        made = partial(_decode, dataset)
+        images = _kept(cache, name, _stamps(dataset, _SIDE), made)
+        if name == "train" and sources.landmarks.exists():
+            facts = facts_of(
+                list(map(Path, dataset.names)), read_faces_csv(sources.landmarks)
+            )
+            images = images._replace(landmarks=facts.landmarks)
+        sets[name] = images.spread(scale.limit)
+    for name, folder in sources.people.items():
+        dataset = LabelledFolder(folder, identity_pattern=_PERSON)
+        if lacking := [one for one in VERIFIED if one not in dataset.classes]:
+            raise InputError(
+                f"{folder}: no {' and no '.join(lacking)} faces, but only "
+                f"{', '.join(dataset.classes)}; both of {' and '.join(VERIFIED)} are "
+                "needed"
+            )
+        made = partial(_decode_people, dataset)
+        images = _kept(cache, name, _stamps(dataset, _PEOPLE_SIDE), made)
+        sets[name] = images.spread(scale.limit if name == "lfw" else None)
     count = scale.drawn_faces
     for name, faces in (("drawn_train", count), ("drawn", count // 2)):
-        makers[name] = lambda name=name, faces=faces: draw_faces(  # type: ignore[misc]
-            faces, _DRAWN_SEEDS[name]
-        )
-    sets = {name: _kept(cache / f"{name}.npz", make) for name, make in makers.items()}
-    table = sources.data / "train" / FACES_CSV
-    if table.exists():
-        paths = [Path(name) for name in LabelledFolder(sources.data / "train").names]
-        facts = facts_of(paths, read_faces_csv(table))
-        sets["train"] = sets["train"]._replace(landmarks=facts.landmarks)
-    limited = ("train", "validation", "lfw")
+        drawn = faces, _DRAWN_SEEDS[name]
+        sets[name] = _kept(cache, name, [*drawn, _SIDE], partial(draw_faces, *drawn))
+    return sets
+
+
+def fingerprints(sets: Mapping[str, Images]) -> dict[str, str]:
+    """What tells the pixels and labels that are given from others, wherever they lie.
+
+    Args:
+        sets: What `load_sets` returned.
+
+    Returns:
+        A fingerprint of ``data``, and one of ``lfw`` and ``pairs``, if they are given.
+    """
+    parts = {"data": ("train", "validation"), "lfw": ("lfw",), "pairs": ("pairs",)}
     return {
-        name: images.spread(scale.limit if name in limited else None)
-        for name, images in sets.items()
+        key: _fingerprint([sets[name] for name in names])
+        for key, names in parts.items()
+        if sets.keys() >= set(names)
     }
 
 
@@ -143,8 +161,28 @@ def draw_faces(count: int, seed: int) -> Images:
     return Images(faces.images, faces.labels, tuple(faces.classes), faces.identities)
 
 
-def _kept(path: Path, make: Callable[[], Images]) -> Images:
-    """Images from a file, which is made if it is not there."""
+def _fingerprint(sets: Iterable[Images]) -> str:
+    digest = hashlib.sha256()
+    for images in sets:
+        digest.update(repr((images.classes, tuple(images.pixels.shape))).encode())
+        for part in (images.pixels, images.labels, images.people):
+            if part is not None:
+                digest.update(np.ascontiguousarray(part.numpy()).data)
+    return digest.hexdigest()[:16]
+
+
+def _stamps(dataset: LabelledFolder, side: int) -> list[Any]:
+    """What the pixels of a folder depend on."""
+    root = dataset.root.resolve()
+    paths = [Path(name) for name in dataset.names]
+    items = [(str(path.relative_to(dataset.root)), stamp(path)) for path in paths]
+    return [str(root), side, items]
+
+
+def _kept(cache: Path, name: str, key: object, make: Callable[[], Images]) -> Images:
+    """Images from a file, which is made if there is none of that key."""
+    digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
+    path = cache / f"{name}-{digest}.npz"
     if not path.exists():
         images = make()
         arrays = {
@@ -167,14 +205,12 @@ def _kept(path: Path, make: Callable[[], Images]) -> Images:
         )
 
 
-def _decode(root: Path) -> Images:
-    dataset = LabelledFolder(root)
+def _decode(dataset: LabelledFolder) -> Images:
     pixels = _pixels(dataset, _SIDE)[:, :1]  # of FER2013, all channels are the same
     return Images(pixels, torch.tensor(dataset.labels), tuple(dataset.classes))
 
 
-def _decode_people(root: Path) -> Images:
-    dataset = LabelledFolder(root, identity_pattern=_PERSON)
+def _decode_people(dataset: LabelledFolder) -> Images:
     pixels = _pixels(dataset, _PEOPLE_SIDE)
     if all((pixels[:, 0] == pixels[:, other]).all() for other in (1, 2)):
         pixels = pixels[:, :1]

@@ -23,17 +23,17 @@ from lightly_contrawarp.evaluation.statistics.intervals import Estimate
 from lightly_contrawarp.models.embedding.head import Moved, fit_head
 
 HEADS = [
-    (dim, whiten, actions)
-    for dim in (64, 128, 256)
-    for whiten in (0.0, 0.5, 1.0)
-    for actions in (False, True)
+    *((dim, whiten, True) for dim in (64, 128, 256) for whiten in (0.0, 0.5, 1.0)),
+    (128, 0.5, False),
 ]
 """Embedding heads that are compared: dimensions, exponents of whitening, and whether
 there are axes of actions."""
 
-_CURVE_IMAGES = 4000  # training images of the quick probe for the plot
 _CURVE_C = 0.1
 _VERIFIED = ("happy", "neutral")
+
+CURVE_IMAGES = 4000
+"""Training images of the quick probe for the plot."""
 
 Ints = NDArray[np.int64]
 
@@ -71,15 +71,13 @@ class Scores(dict[str, float | tuple[float, float]]):
 def quick_accuracy(
     features: tuple[Values, Values], truth: tuple[Truth, Truth]
 ) -> float:
-    """Linear probe on some training images with a fixed penalty, for the plot.
+    """Linear probe with a fixed penalty, for the plot.
 
     Args:
         features: Of training and test images.
         truth: Likewise.
     """
-    rows = np.linspace(0, len(features[0]) - 1, min(len(features[0]), _CURVE_IMAGES))
-    some = rows.astype(np.int64)
-    probe = fit_probe(features[0][some], truth[0].labels[some], _CURVE_C)
+    probe = fit_probe(features[0], truth[0].labels, _CURVE_C)
     return float(probe.score(features[1], truth[1].labels))
 
 
@@ -122,7 +120,7 @@ def probe_scores(
     scores["mean_class"] = result.mean_class_accuracy
     scores["mean_class_interval"] = result.mean_class_interval
     if result.calibration is not None:
-        scores.note("calibration", result.calibration.error)
+        scores["calibration"] = result.calibration.error
     return scores
 
 

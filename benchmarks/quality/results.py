@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.quality.baselines import BASELINES, baseline_path
-from benchmarks.quality.judging import HEADS
+from benchmarks.quality.plan import PARTS, Plan, Task, all_tasks
 from benchmarks.quality.plot import plot_curves, plot_search
 from benchmarks.quality.rows import Row, cell, compare, gain
-from benchmarks.quality.runs import PARTS, Plan, Task, all_tasks, result_path
 from benchmarks.wording import say_all
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.files import atomic_write, atomic_write_text
@@ -42,15 +41,16 @@ def write_results(plan: Plan, target: Path) -> str:
         InputError: If no run is done.
     """
     tasks = all_tasks(plan.scale)
-    done = {task.name: _read(result_path(plan, task)) for task in tasks}
+    done = {task.name: _read(plan.result(task)) for task in tasks}
     missing = [task for task in tasks if done[task.name] is None]
     if len(missing) == len(tasks):
         raise InputError(f"{plan.out}: no finished run to write results from")
     parts = {part: _rows(tasks, done, part) for part in PARTS}
-    unguided = [] if any(row.name == "landmarks" for row in parts["ablation"]) else [
-        task.variant for task in missing if task.variant.landmarks and not task.seed
-    ]  # fmt: skip
-    missing = [task for task in missing if not task.variant.landmarks]
+    unguided = []
+    if not plan.sources.landmarks.exists():
+        unguided = [task.variant for task in missing
+                    if task.variant.landmarks and not task.seed]  # fmt: skip
+        missing = [task for task in missing if not task.variant.landmarks]
     baselines, unknown = [], []
     for baseline in BASELINES:
         result = _read(baseline_path(plan, baseline))
@@ -60,8 +60,8 @@ def write_results(plan: Plan, target: Path) -> str:
             baselines.append(Row(baseline.name, baseline.says, [result]))
     runs = [run for run in done.values() if run is not None]
     compared = [*parts["main"], *parts["controls"]]
-    found = {row.name for row in compared for key in ("lfw_p10", "pairs_expression")
-             if row.mean(key)}  # fmt: skip
+    searched = any(row.mean(key) for row in compared
+                   for key in ("lfw_p10", "pairs_expression"))  # fmt: skip
     text = render(
         "RESULTS.md.j2",
         root=Path(__file__).parent,
@@ -69,16 +69,19 @@ def write_results(plan: Plan, target: Path) -> str:
         plan=plan,
         parts=parts,
         compared=compared,
-        searched=bool(found),
+        searched=searched,
         baselines=baselines,
         unknown=unknown,
         facts={
             key: say_all(runs, key)
-            for key in ("commit", "hardware", "versions", "precision")
+            for key in ("commit", "hardware", "versions", "precision", "at_a_time")
         },
         hours=sum(run["seconds"] for run in runs) / 3600,
         heads=_heads(parts["ablation"]),
         missing=_count_missing(missing),
+        failed=[
+            (task.name, plan.reason(task)) for task in missing if plan.reason(task)
+        ],
         unguided=unguided,
         verdicts=verdicts(compared),
     )
@@ -121,16 +124,13 @@ def _rows(
 
 def _heads(rows: Sequence[Row]) -> list[tuple[int, float, bool, Row]]:
     """The embedding heads that were judged: what they are, and their scores."""
-    runs = [run for row in rows for run in row.runs if run["heads"]]
-    judged = []
-    for place, kind in enumerate(HEADS):
-        scores = [
-            {**run, "scores": {"embedding": run["heads"][place]["scores"]}}
-            for run in runs
-        ]
-        if scores:
-            judged.append((*kind, Row("", "", scores)))
-    return judged
+    judged: dict[tuple[int, float, bool], Row] = {}
+    for run in (run for row in rows for run in row.runs):
+        for head in run["heads"]:
+            kind = head["dim"], head["whiten"], head["actions"]
+            row = judged.setdefault(kind, Row("", "", []))
+            row.runs.append({**run, "scores": {"embedding": head["scores"]}})
+    return [(*kind, row) for kind, row in judged.items()]
 
 
 def _count_missing(missing: Sequence[Task]) -> list[str]:

@@ -23,11 +23,13 @@ class Mean:
         low: Lower end. With three seeds or more, the t interval over the seeds; with
             fewer, that of the images or people, the mean over the runs; NaN if unknown.
         high: Upper end.
+        count: Number of values.
     """
 
     value: float
     low: float = float("nan")
     high: float = float("nan")
+    count: int = 1
 
     @classmethod
     def of(cls, values: Sequence[float], intervals: ArrayLike = ()) -> Mean:
@@ -36,10 +38,11 @@ class Mean:
         if count > 2:
             quantile = stats.t.ppf(0.975, count - 1)
             half = float(quantile * np.std(values, ddof=1) / np.sqrt(count))
-            return cls(mean, mean - half, mean + half)
+            return cls(mean, mean - half, mean + half, count)
         if np.size(intervals):
-            return cls(mean, *map(float, np.mean(np.asarray(intervals), axis=0)))
-        return cls(mean)
+            low, high = np.mean(np.asarray(intervals), axis=0)
+            return cls(mean, float(low), float(high), count)
+        return cls(mean, count=count)
 
     def is_apart_from(self, other: Mean) -> bool:
         """Whether the two intervals do not touch; never without intervals."""
@@ -102,7 +105,7 @@ def cell(row: Row, key: str, features: str = "embedding") -> str:
     if mean is None:
         return "-"
     digits = digits_of(key)
-    if len(row.runs) > 2:
+    if mean.count > 2:
         return f"{mean.value:.{digits}f} ± {mean.high - mean.value:.{digits}f}"
     if np.isnan(mean.low):
         return f"{mean.value:.{digits}f}"

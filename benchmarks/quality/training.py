@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from benchmarks.facts import has_bfloat16
 from benchmarks.quality.images import Images
 from benchmarks.quality.learners import make_learner
-from benchmarks.quality.scales import Scale
+from benchmarks.quality.plan import Scale
 from benchmarks.quality.variants import Variant
 from lightly_contrawarp.models.health import check_finite
 from lightly_contrawarp.models.optimizer import adamw, rate_factor
@@ -120,6 +120,7 @@ class Run:
                 if at_point:
                     self._wait()
                     self.seconds = before + self._clock() - start
+                    check_finite(self.learner.state_dict(), self.step)
                     accuracy = measure(self.backbone)
                     self.learner.train()
                     self.curve.append(Point(self.seconds, self.epochs, accuracy))

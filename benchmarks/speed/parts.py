@@ -12,11 +12,12 @@ from typing import Any
 
 import torch
 
-from benchmarks.facts import commit, hardware, versions
+from benchmarks.facts import commit, hardware
 from benchmarks.speed.scale import SCALES
 from benchmarks.speed.table import Part
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.files import atomic_write_text
+from lightly_contrawarp.evaluation.versions import versions
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -100,7 +101,8 @@ def open_searched(
         if identity_pattern is None:
             raise InputError(f"{spec}: --search needs --identity-pattern")
         name, equals, after = spec.partition("=")
-        whole = not equals or Path(spec).exists()  # a folder may have an = in its name
+        # A folder may have an = in its name.
+        whole = not equals or os.path.exists(spec)
         root = Path(spec if whole else after)
         name = root.resolve().name if whole else name.strip()
         if not name or name in sets:

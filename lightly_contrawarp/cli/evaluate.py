@@ -114,6 +114,8 @@ def evaluate_command(
     """
     for path in (json_path, html_path):
         _check_output(path)
+    if part and not data:
+        raise InputError("--part chooses a split of --data; give --data")
     probed = bool(data or train or test or not search)
     if not probed and (few_label or finetune or fec):
         raise InputError("--few-label, --finetune and --fec need a set: give --data")
@@ -158,6 +160,9 @@ def evaluate_command(
         features=features,
         device=device,
         seed=seeds[0],
+        training=train_set,
+        batch_size=batch_size,
+        workers=workers,
     )
     comparison = compare(
         encoders,
@@ -171,6 +176,8 @@ def evaluate_command(
     )
     results = comparison.results
     click.echo(format_tables(results.encoders))
+    if results.data and results.data.overlap:
+        click.echo(results.data.overlap.words, err=True)
     if json_path:
         text = json.dumps(results.to_dict(), indent=2, allow_nan=False)
         atomic_write_text(json_path, text + "\n")

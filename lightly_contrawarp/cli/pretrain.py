@@ -77,7 +77,10 @@ def pretrain_command(
 
     Exit code 3 means that the run is complete but files were skipped.
     """
-    base = PRESETS[preset] if preset else _settings_of_run(out) if resume else {}
+    base = {
+        **(_settings_of_run(out) if resume else {}),
+        **(PRESETS[preset] if preset else {}),
+    }
     chosen = _settings_of(base, settings)
     from contrawarp_edge.inputs.others import say_others
     from lightly_contrawarp.models.health import DivergedError

@@ -188,9 +188,10 @@ def _epochs_done(checkpoint: Path) -> int:
 
 
 def _evaluate(files: DemoFiles) -> None:
+    train = open_folder(files.train, IDENTITY_PATTERN)
     comparison = compare(
-        open_encoders([files.run / LAST], random_init=True),
-        open_folder(files.train, IDENTITY_PATTERN),
+        open_encoders([files.run / LAST], random_init=True, training=train),
+        train,
         open_folder(files.test, IDENTITY_PATTERN),
         EvaluationSettings(),
         progress=EvaluationProgress(),

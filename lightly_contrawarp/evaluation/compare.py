@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from typing import Any
 
 from contrawarp_edge.core.errors import InputError
@@ -20,11 +18,7 @@ from lightly_contrawarp.evaluation.results import DataFacts, Results, SearchedFa
 from lightly_contrawarp.evaluation.settings import EvaluationSettings
 from lightly_contrawarp.evaluation.splits import Split, common_space, own_space
 from lightly_contrawarp.evaluation.statistics.intervals import RESAMPLES
-
-_PACKAGES = (
-    *("lightly-contrawarp", "contrawarp-edge", "lightly", "torch", "torchvision"),
-    *("scikit-learn", "numpy", "pillow", "onnxruntime"),
-)
+from lightly_contrawarp.evaluation.versions import versions
 
 
 @dataclass(frozen=True)
@@ -79,7 +73,13 @@ class Comparison:
         if self.sets.probed is None or probed is None or test is None:
             return None
         train = self.sets.probed[0].take(probed.train_rows)
-        return DataFacts(train.classes, train.facts, test.facts, probed.unreadable)
+        return DataFacts(
+            train.classes,
+            train.facts,
+            test.facts,
+            probed.unreadable,
+            probed.overlap.facts,
+        )
 
 
 def compare(
@@ -107,30 +107,45 @@ def compare(
         progress: Is told how far it has come.
 
     Raises:
-        InputError: If an encoder or the images cannot be used, or an encoder is to be
-            fine-tuned that cannot be.
+        InputError: If an encoder or the images cannot be used, sets are missing, or an
+            encoder is to be fine-tuned that cannot be.
     """
+    _check_given(encoders, train, test, searched, triplets)
     if settings.fine_tuning is not None:
         _check_trainable(encoders)
     sets = Sets(
-        common_space(train, test) if train and test else None,
+        None if train is None or test is None else common_space(train, test),
         {name: own_space(images) for name, images in (searched or {}).items()},
         triplets,
     )
-    evaluations = {}
+    evaluations: dict[str, Evaluation] = {}
+    probed = None
     for name, encoder in encoders.items():
         hooks: dict[str, Any] = {}
         if progress is not None:
             progress.start(name, sets.images)
             hooks = {"on_progress": progress.images, "on_stage": progress.stage}
-        evaluations[name] = evaluate(encoder, sets, settings, cache=cache, **hooks)
+        one = evaluate(encoder, sets, settings, known=probed, cache=cache, **hooks)
+        evaluations[name], probed = one, one.probed
     return Comparison(sets, settings, evaluations)
 
 
-def versions() -> dict[str, str]:
-    """Versions of everything that numbers may depend on."""
-    packages = {name: version(name) for name in _PACKAGES}
-    return {"python": platform.python_version(), **packages}
+def _check_given(
+    encoders: Mapping[str, Encoder],
+    train: LabelledImages | None,
+    test: LabelledImages | None,
+    searched: Mapping[str, LabelledImages] | None,
+    triplets: FecTriplets | None,
+) -> None:
+    if not encoders:
+        raise InputError("there is no encoder to evaluate")
+    if (train is None) != (test is None):
+        alone, missing = ("test", "train") if train is None else ("train", "test")
+        raise InputError(f"{alone} is given without {missing}; give both, or neither")
+    if train is None and not searched:
+        raise InputError("there is no set; give train and test, or sets to search")
+    if train is None and triplets is not None:
+        raise InputError("triplets need the probes beside them; give train and test")
 
 
 def _check_trainable(encoders: Mapping[str, Encoder]) -> None:

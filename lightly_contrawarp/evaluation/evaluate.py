@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from jaxtyping import Shaped
 
 from contrawarp_edge.core.errors import InputError
@@ -22,6 +23,7 @@ from lightly_contrawarp.evaluation.measures.registry import (
     Measure,
     Searched,
 )
+from lightly_contrawarp.evaluation.overlap import Overlap, same_person
 from lightly_contrawarp.evaluation.settings import EvaluationSettings
 from lightly_contrawarp.evaluation.splits import Split
 from lightly_contrawarp.evaluation.statistics.arrays import Ints
@@ -59,11 +61,13 @@ class Probed:
     Attributes:
         train_rows: Positions in the training set of the images that could be read.
         test: Features of the test set.
+        overlap: What the test set shares with the training set.
         unreadable: A line for each image that was left out.
     """
 
     train_rows: Shaped[Ints, " n"]
     test: Features
+    overlap: Overlap
     unreadable: list[str]
 
 
@@ -87,6 +91,7 @@ def evaluate(
     sets: Sets,
     settings: EvaluationSettings,
     *,
+    known: Probed | None = None,
     cache: FeatureCache | None = None,
     on_progress: Callable[[int], None] = lambda done: None,
     on_stage: Callable[[str], None] = lambda stage: None,
@@ -97,6 +102,8 @@ def evaluate(
         encoder: The encoder; it stays as it is.
         sets: The images.
         settings: Everything else.
+        known: What came out for another encoder on the same sets: what these share is
+            not looked for again.
         cache: Where features of labelled sets are kept between runs.
         on_progress: Called after each batch with the number of images done so far.
         on_stage: Called before each measure with its name, in words.
@@ -112,7 +119,9 @@ def evaluate(
     done = 0
 
     def embed(
-        images: Any, extract: Callable[..., Features] = extract_features
+        images: Any,
+        extract: Callable[..., Features] = extract_features,
+        thumbnails: bool = False,
     ) -> Features:
         nonlocal done
         before, done = done, done + len(images)
@@ -121,12 +130,13 @@ def evaluate(
             images,
             batch_size=settings.batch_size,
             workers=settings.workers,
+            thumbnails=thumbnails,
             on_progress=lambda number: on_progress(before + number),
         )
 
     extract = cache.features if cache else extract_features
     info = encoder.info
-    pair = [embed(split.images, extract) for split in sets.probed or ()]
+    pair = [embed(one.images, extract, thumbnails=True) for one in sets.probed or ()]
     compared = None
     if sets.triplets is not None:
         compared = embed(FecFaces(sets.triplets.faces)), sets.triplets
@@ -136,15 +146,25 @@ def evaluate(
     measures: dict[str, Any] = {}
     omitted: dict[str, str] = {}
     if sets.probed is not None:
-        (train, test), (train_set, test_set) = sets.probed, pair
+        train_set, test_set = pair
+        train, test = (
+            split.take(one.rows) for split, one in zip(sets.probed, pair, strict=True)
+        )
+        if known is not None and _same_rows(known, train_set, test_set):
+            overlap = known.overlap
+        else:
+            overlap = Overlap(
+                near_duplicates(test_set.thumbnails, train_set.thumbnails),
+                same_person(test, train),
+            )
         embedded = Embedded(
-            test=test.take(test_set.rows),
+            test=test,
             test_x=test_set.values,
             encoder=encoder,
             test_scores=test_set.scores,
-            train=train.take(train_set.rows),
+            train=train,
             train_x=train_set.values,
-            near_duplicates=near_duplicates(test_set.thumbnails, train_set.thumbnails),
+            overlap=overlap,
             settings=settings,
             triplets=compared,
         )
@@ -152,7 +172,7 @@ def evaluate(
         unreadable = train_set.unreadable + test_set.unreadable
         if compared is not None:
             unreadable = unreadable + compared[0].unreadable
-        probed = Probed(train_set.rows, test_set, unreadable)
+        probed = Probed(train_set.rows, test_set, overlap, unreadable)
     found = {}
     for name, one in features.items():
         on = Searched(
@@ -162,6 +182,13 @@ def evaluate(
     dim = int(next(iter([*pair, *features.values()])).values.shape[1])
     result = EncoderResult(info.backbone, dim, info, measures, omitted, found)
     return Evaluation(result, probed, features)
+
+
+def _same_rows(known: Probed, train: Features, test: Features) -> bool:
+    """Whether the images are the same that could be read before."""
+    return np.array_equal(known.train_rows, train.rows) and np.array_equal(
+        known.test.rows, test.rows
+    )
 
 
 def _measure(

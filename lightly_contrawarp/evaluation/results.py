@@ -19,6 +19,7 @@ from lightly_contrawarp.evaluation.measures.registry import (
     SEARCH_MEASURES,
     Measure,
 )
+from lightly_contrawarp.evaluation.overlap import OverlapFacts
 from lightly_contrawarp.evaluation.splits import SplitFacts
 from lightly_contrawarp.evaluation.tables import Table
 
@@ -35,12 +36,14 @@ class DataFacts:
         train: What the probes learned from.
         test: What they were scored on.
         unreadable: A line for each image that was left out.
+        overlap: What both share; None if nobody looked.
     """
 
     classes: list[str]
     train: SplitFacts
     test: SplitFacts
     unreadable: list[str]
+    overlap: OverlapFacts | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Shaped
-from scipy.sparse import csr_array
 
 from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.data.labelled import LabelledImages
@@ -89,8 +88,7 @@ def common_space(train: LabelledImages, test: LabelledImages) -> tuple[Split, Sp
             empty.
     """
     for images in (train, test):
-        if not len(images):
-            raise InputError(f"{images.root}: holds no labelled image")
+        _check_filled(images)
     unknown = [name for name in test.classes if name not in train.classes]
     if unknown:
         raise InputError(
@@ -109,27 +107,17 @@ def own_space(images: LabelledImages) -> Split:
 
     Args:
         images: The set, without a transform.
+
+    Raises:
+        InputError: If it is empty.
     """
+    _check_filled(images)
     return _split(images, images.classes, [])
 
 
-def same_person(test: Split, train: Split) -> csr_array | None:
-    """Marks pairs of items that show a person of one name.
-
-    Returns:
-        Sparse booleans ``[t, n]``, or None if people are not known on both sides.
-    """
-    names: list[str] = []
-    for split in (test, train):
-        if split.images.identities is None:
-            return None
-        names += [split.images.identities[row] for row in split.rows.tolist()]
-    people, person = np.unique(names, return_inverse=True)
-    shape = len(person), len(people)
-    shows = csr_array(
-        (np.ones(len(person), bool), (np.arange(len(person)), person)), shape=shape
-    )
-    return csr_array(shows[: len(test.rows)] @ shows[len(test.rows) :].T)
+def _check_filled(images: LabelledImages) -> None:
+    if not len(images):
+        raise InputError(f"{images.root}: holds no labelled image")
 
 
 def _split(images: LabelledImages, classes: list[str], targets: list[str]) -> Split:

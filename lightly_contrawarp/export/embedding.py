@@ -13,6 +13,7 @@ from lightly_contrawarp.models.checkpoint import (
     BackboneInfo,
     load_backbone,
     load_embedding,
+    training_facts,
 )
 from lightly_contrawarp.models.embedding.network import (
     EmbeddingNetwork,
@@ -48,6 +49,12 @@ class Choice:
             )
 
 
+def _dim_of(checkpoint: Path) -> int:
+    """The dimensions that its run was to keep."""
+    default = ModelSettings.embedding_dim
+    return int(training_facts(checkpoint).get("embedding_dim", default))
+
+
 def choose_network(
     checkpoint: Path, choice: Choice
 ) -> tuple[nn.Module, BackboneInfo, list[str]]:
@@ -76,8 +83,10 @@ def choose_network(
         unreadable += scan.skipped
         with explained_resources("give fewer images to --fit-head"):
             head = fit_to_files(
-                *(backbone, info.input_size, scan.paths),
-                choice.dim or ModelSettings.embedding_dim,
+                backbone,
+                info.input_size,
+                scan.paths,
+                choice.dim or _dim_of(checkpoint),
                 on_failure=unreadable.append,
             )
         network = embedding_network(backbone, info.input_size, head).eval()
@@ -93,5 +102,5 @@ def choose_network(
         try:
             network.head = network.head.first(choice.dim)
         except InputError as error:
-            raise InputError(f"{checkpoint}: {error}; give a lower --dim") from error
+            raise InputError(f"{checkpoint}: {error}") from error
     return network, replace(info, dim=network.head.dim), lines

@@ -95,7 +95,10 @@ def fit_recognition(
     progress = EvaluationProgress()
     progress.start(where, len(images))
     found = extract_features(
-        TorchEncoder(network, input_size), images, on_progress=progress.images
+        TorchEncoder(network, input_size),
+        images,
+        thumbnails=teach,
+        on_progress=progress.images,
     )
     x = unit_rows(found.values)
     seen, y = np.unique(np.array(images.labels)[found.rows], return_inverse=True)
@@ -116,7 +119,7 @@ def fit_recognition(
         images_by_class=images_by_class(classes, y),
         held_out=int(held_out.sum()),
         accuracy=float(right.mean()),
-        calibration_error=calibration([(confidence, right)]).error.value,
+        calibration_error=calibration([(confidence, right)]).error,
     )
     whole = fold(fit_probe(x, y, c))
     layer = affine(whole[0] / temperature, whole[1] / temperature)

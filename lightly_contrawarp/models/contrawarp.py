@@ -224,9 +224,8 @@ class ContraWarp(LightningModule):
             pairs = warped_and_not(features, batch, settings.num_negatives)
             predicted = torch.stack([self.action_head(*pair) for pair in pairs])
         paired = settings.pairing == Pairing.PAIRED and settings.num_negatives > 0
-        compared = compared_views(
-            *(q, p, z, batch), contrast=settings.contrast, paired=paired
-        )
+        kind = settings.contrast
+        compared = compared_views(q, p, z, batch, contrast=kind, paired=paired)
         terms = self.criterion.terms(
             *compared,
             predicted_actions=predicted,
@@ -248,8 +247,9 @@ class ContraWarp(LightningModule):
     def fit_embedding_head(self, images: Iterable[Any]) -> EmbeddingHead:
         """Fits the head of the exported embedding; checkpoints keep it from then on.
 
-        Call it when training is over and before ``trainer.save_checkpoint``: further
-        training drops the head.
+        Call it when training is over and before ``trainer.save_checkpoint``, in one
+        process, with the module on a GPU if there is one: a trainer leaves it on the
+        CPU. Further training drops the head.
 
         Args:
             images: Batches without augmentation; see `fitting.fit_embedding_head`.

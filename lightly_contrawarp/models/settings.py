@@ -91,7 +91,7 @@ class ModelSettings(LossSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.warp == "bumps" and self.action_weight:
+        if self.warp == "bumps" and self.predicts_actions:
             raise InputError(
                 "warp 'bumps' has no actions to predict: set action_weight to 0, or "
                 "leave warp at 'actions'"

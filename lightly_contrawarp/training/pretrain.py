@@ -20,7 +20,7 @@ from contrawarp_edge.inputs.images import SKIPPED_TSV
 from lightly_contrawarp.data.folders import ImageScan
 from lightly_contrawarp.training.align import align_folder
 from lightly_contrawarp.training.annotations import Guidance, find_guidance
-from lightly_contrawarp.training.head import keep_head
+from lightly_contrawarp.training.head import BATCH_SIZE, keep_head
 from lightly_contrawarp.training.images import (
     append_skipped,
     build_loader,
@@ -48,6 +48,12 @@ from lightly_contrawarp.transforms.action_warp import ActionWarp
 from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransform
 from lightly_contrawarp.transforms.contrawarp_transform import ContraWarpTransform
 from lightly_contrawarp.transforms.local_warp import LocalWarp
+
+_HEAD_ADVICE = (
+    "training is done and last.ckpt holds it, without an embedding head: fit one to "
+    "fewer images with contrawarp-export --fit-head FOLDER"
+)
+"""What a user can do about memory after training."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +164,8 @@ def pretrain(
                 on_guidance(guidance)
         with explained_resources(MEMORY_ADVICE):
             fit(trainer, model, loader, out / LAST if resume else None)
-            no_head = _keep_head(out, scan, settings, workers, trainer)
+        with explained_resources(_HEAD_ADVICE):
+            no_head = _keep_head(out, scan, settings, guidance, workers, trainer)
     skipped_list = out / SKIPPED_TSV
     scan = with_failures(scan, skipped_list)
     if is_first_process():
@@ -175,6 +182,7 @@ def _keep_head(
     out: Path,
     scan: ImageScan,
     settings: PretrainSettings,
+    guidance: Guidance | None,
     workers: int,
     trainer: Trainer,
 ) -> str:
@@ -183,8 +191,12 @@ def _keep_head(
         return ""
     try:
         keep_head(
-            *(out / LAST, scan.paths, settings.embedding_dim),
+            out / LAST,
+            scan.paths,
+            settings.embedding_dim,
             on_failure=partial(append_skipped, out / SKIPPED_TSV),
+            landmarks=guidance.landmarks if guidance else None,
+            batch_size=min(BATCH_SIZE, settings.batch_size),
             workers=workers,
             device=trainer.strategy.root_device,
         )

@@ -46,6 +46,8 @@ def explained_resources(advice: str) -> Iterator[None]:
     """
     try:
         yield
+    except MemoryError as error:  # NumPy's
+        raise InputError(f"there is not enough memory; {advice}") from error
     except RuntimeError as error:
         text = str(error)
         if isinstance(error, torch.OutOfMemoryError) or any(

@@ -83,6 +83,10 @@ def read_settings(out: Path) -> dict[str, Any]:
         raise InputError(f"{path}: damaged ({error})") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: damaged (holds no settings)")
-    known = {one.name for one in fields(PretrainSettings)}
+    known = {one.name: one.default for one in fields(PretrainSettings)}
     stored = of_earlier(content)
+    for name in known & stored.keys():
+        kinds = (int, float) if type(known[name]) is float else (type(known[name]),)
+        if type(stored[name]) not in kinds:
+            raise InputError(f"{path}: damaged ({name} is {stored[name]!r})")
     return {name: stored[name] for name in known & stored.keys()}

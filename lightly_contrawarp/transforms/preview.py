@@ -55,8 +55,8 @@ def preview_sheet(
         transform.draw_warps(1, None if points is None else points[None])[0]
         for points in own
     ]
-    captions = [[_words(warp, transform) for warp in warps] for warps in rows]
-    lines = max(len(words) for row in captions for words in row)
+    captions = [[_words(warp, transform) for warp in warps[1:]] for warps in rows]
+    lines = max((len(words) for row in captions for words in row), default=0)
     pitch = _TILE + _GAP + lines * _LINE
     width = len(titles) * (_TILE + _GAP) + _GAP
     sheet = Image.new("RGB", (width, len(faces) * pitch + _HEAD), "white")
@@ -74,7 +74,7 @@ def preview_sheet(
         for column, tile in enumerate(tiles):
             place = (_GAP + column * (_TILE + _GAP), top)
             sheet.paste(tile.resize((_TILE, _TILE)), place)
-        for column, words in enumerate(captions[row]):
+        for column, words in enumerate(captions[row], 1):
             place = (_GAP + column * (_TILE + _GAP), top + _TILE + 1)
             brush.text(place, "\n".join(words), fill=_INK, spacing=0)
     return sheet

@@ -1,40 +1,29 @@
 """The quality benchmark: variants, time, restart, judging and results."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import nn
 
 from benchmarks.quality.features import encode
-from benchmarks.quality.images import Images, Sources, load_sets, split_dev
 from benchmarks.quality.judging import Truth, judge, quick_accuracy
 from benchmarks.quality.learners import make_learner
+from benchmarks.quality.plan import PARTS, Plan, Scale, all_tasks
 from benchmarks.quality.results import write_results
-from benchmarks.quality.runs import PARTS, Plan, _in_time, all_tasks, do_runs
-from benchmarks.quality.scales import Scale
+from benchmarks.quality.runs import _in_time, do_runs
 from benchmarks.quality.training import Point, Run
 from benchmarks.quality.variants import ABLATION, CONTROLS, MAIN, Variant
 from contrawarp_edge.core.errors import InputError
-from helpers import Clock, write
-from lightly_contrawarp.data.faces_csv import csv_header
+from helpers import Clock
+from helpers_quality import CLASSES, TINY, folders, images
 from lightly_contrawarp.models.checkpoint import load_embedding
 
-TINY = Scale("tiny", "small", 48, 8, 1e-3, 1, 1, 1, 1, None, 40, 2)
 EVERY = {v.name: v for v in (*ABLATION, *CONTROLS, *MAIN)}
-CLASSES = ("happy", "neutral")
-
-
-def images(count: int = 16) -> Images:
-    generator = torch.Generator().manual_seed(0)
-    pixels = torch.randint(
-        0, 256, (count, 1, 48, 48), dtype=torch.uint8, generator=generator
-    )
-    return Images(pixels, torch.arange(count) % 2, CLASSES)
 
 
 @pytest.mark.parametrize("name", sorted(set(EVERY) - {"small_w64", "random"}))
@@ -163,53 +152,6 @@ def test_features_that_tell_expressions_and_no_people_get_full_marks() -> None:
     assert quick_accuracy((values, values), (truth, truth)) == 1
 
 
-def test_split_dev_is_fixed_and_disjoint() -> None:
-    data = Images(torch.arange(50).view(50, 1, 1, 1), torch.arange(50), ())
-    train, dev = split_dev(data)
-    assert (len(train.labels), len(dev.labels)) == (40, 10)
-    assert sorted(torch.cat([train.labels, dev.labels]).tolist()) == list(range(50))
-    assert torch.equal(split_dev(data)[1].labels, dev.labels)
-    assert data.spread(5).labels.tolist() == [0, 12, 24, 36, 49]
-
-
-def folders(root: Path) -> Sources:
-    """FER2013 and photographs of people, both of noise."""
-    rng = np.random.default_rng(0)
-
-    def draw(path: Path, side: int) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(rng.integers(0, 256, (side, side), dtype=np.uint8)).save(path)
-
-    for name in CLASSES:
-        for part, count in (("train", 30), ("validation", 10)):
-            for index in range(count):
-                draw(root / part / name / f"{index}.png", 48)
-        for person in range(8):
-            draw(root / "people" / name / f"id{person:03}_0.png", 60)
-    return Sources(root, root / "people", root / "people")
-
-
-def test_images_are_decoded_once(tmp_path: Path) -> None:
-    sources = folders(tmp_path / "data")
-    sets = load_sets(sources, tmp_path / "kept", TINY)
-    assert sets["train"].pixels.shape == (60, 1, 48, 48)
-    assert sets["validation"].labels.tolist() == [0] * 10 + [1] * 10
-    assert sets["train"].classes == ("neutral", "happy")
-    first = np.asarray(Image.open(tmp_path / "data" / "train" / "neutral" / "0.png"))
-    assert np.array_equal(sets["train"].pixels[0, 0].numpy(), first)
-    assert sets["train"].landmarks is None
-    assert sets["lfw"].pixels.shape == (16, 1, 112, 112)
-    assert sets["lfw"].people.tolist() == [*range(8), *range(8)]
-    assert len(sets["drawn_train"].labels) == 40
-    row = "happy/1.png,,,,,0.3,0.4,0.7,0.4,0.5,0.6,0.4,0.8,0.6,0.8"
-    write(tmp_path / "data" / "train" / "faces.csv", ",".join(csv_header()), row)
-    (tmp_path / "data" / "people" / "happy").rename(tmp_path / "gone")
-    again = load_sets(sources, tmp_path / "kept", TINY)
-    landmarks = again["train"].landmarks
-    assert landmarks[31, 2].tolist() == pytest.approx([0.3, 0.4])
-    assert again["train"].select(torch.tensor([31])).landmarks.shape[0] == 1
-
-
 def test_runs_and_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two variants from images to RESULTS.md; a second call does nothing again."""
     chosen = (EVERY["random"], EVERY["byol"])
@@ -219,16 +161,17 @@ def test_runs_and_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         ("ablation", ABLATION[:1]),
     ):
         monkeypatch.setitem(PARTS, part, variants)
-    monkeypatch.setattr("benchmarks.quality.judging.HEADS", [(2, 0.0, True), (4, 1.0, False)])
-    monkeypatch.setattr("benchmarks.quality.results.HEADS", [(2, 0.0, True), (4, 1.0, False)])
+    monkeypatch.setattr(
+        "benchmarks.quality.judging.HEADS", [(2, 0.0, True), (4, 1.0, False)]
+    )
     plan = Plan(TINY, folders(tmp_path / "data"), tmp_path / "out" / "tiny")
     with pytest.raises(InputError, match="no finished run"):
         write_results(plan, tmp_path)
-    do_runs(plan, ["main"], jobs=0)
+    do_runs(plan, ["main"])
     results = sorted(plan.out.glob("main-*"))
     assert len(results) == 4  # a result and a checkpoint each, and no state is left
     times = [path.stat().st_mtime_ns for path in results]
-    do_runs(plan, ["main"], jobs=0)
+    do_runs(plan, ["main"])
     assert times == [path.stat().st_mtime_ns for path in results]
     result = json.loads((plan.out / "main-byol-0.json").read_text())
     assert (result["steps"], result["epochs"]) == (7, 1)
@@ -239,7 +182,7 @@ def test_runs_and_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     text = (tmp_path / "RESULTS.md").read_text()
     assert "- ablation: `contrawarp`, seed 0" in text
     assert "| `mini-xception` |" in text
-    do_runs(plan, ["ablation"], jobs=0)
+    do_runs(plan, ["ablation"])
     assert write_results(plan, tmp_path).endswith("3 runs, 0 to be done")
     text = (tmp_path / "RESULTS.md").read_text()
     shown = f"{100 * result['scores']['embedding']['linear']:.1f}"
@@ -247,6 +190,37 @@ def test_runs_and_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert "| 4 | 1 |" in text
     for name in ("accuracy", "search"):
         assert (tmp_path / f"{name}.svg").read_text().startswith("<svg")
+
+
+def test_a_run_that_diverges_ends_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = Variant("lost", "of which weights are lost")
+    for part, variants in (
+        ("main", (lost, EVERY["random"])),
+        ("controls", ()),
+        ("ablation", ()),
+    ):
+        monkeypatch.setitem(PARTS, part, variants)
+    monkeypatch.setattr(Run, "_take_step", lambda self, *_: _spoil(self.backbone))
+    plan = Plan(TINY, folders(tmp_path / "data"), tmp_path / "out" / "tiny")
+    do_runs(plan, ["main"])
+    assert (plan.out / "main-random-0.json").exists()
+    assert "training has diverged" in (plan.out / "main-lost-0.failed").read_text()
+    assert write_results(plan, tmp_path).endswith("1 runs, 1 to be done")
+    text = (tmp_path / "RESULTS.md").read_text()
+    assert "- `main-lost-0`: failed: " in text
+    assert "training has diverged" in text
+    monkeypatch.undo()
+    monkeypatch.setitem(PARTS, "main", (EVERY["byol"], EVERY["random"]))
+    other = replace(plan, sources=folders(tmp_path / "other", seed=1))
+    with pytest.raises(InputError, match="other images than --data and --lfw and"):
+        do_runs(other, ["main"])
+
+
+def _spoil(network: nn.Module) -> None:
+    for weight in network.parameters():
+        weight.data.fill_(float("nan"))
 
 
 def test_no_run_begins_that_would_end_too_late(
@@ -259,11 +233,10 @@ def test_no_run_begins_that_would_end_too_late(
         clock.sleep(90)  # a minute of training, and half of one of judging
 
     monkeypatch.setattr("benchmarks.quality.runs.time", clock)
-    monkeypatch.setattr("benchmarks.quality.runs.train_run", do)
-    monkeypatch.setattr("benchmarks.quality.runs.finish_run", lambda *_: None)
+    monkeypatch.setattr("benchmarks.quality.runs.try_train", do)
     plan = Plan(TINY, folders(tmp_path / "data"), tmp_path / "out", minutes=1.0)
     todo = all_tasks(TINY)
-    done = list(_in_time(todo, plan, 0, clock.monotonic() + 300))
+    done = list(_in_time(todo, plan, clock.monotonic() + 300))
     assert [task.name for task in done] == begun
     assert begun == [task.name for task in todo[:3]]  # the next would end at 390 s
 
@@ -276,4 +249,3 @@ def test_what_matters_most_comes_first() -> None:
     both = len(MAIN) + len(CONTROLS)
     assert {task.part for task in tasks[:both]} == {"main", "controls"}
     assert names[both] == ("contrawarp", 1)
-    assert isinstance(EVERY["paper"], Variant)

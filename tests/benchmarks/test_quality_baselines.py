@@ -21,9 +21,8 @@ from benchmarks.quality.baselines import (
     judge_baselines,
     upright,
 )
-from benchmarks.quality.images import Images, Sources
-from benchmarks.quality.runs import Plan
-from benchmarks.quality.scales import SCALES
+from benchmarks.quality.images import Images
+from benchmarks.quality.plan import SCALES, Plan, Sources
 from contrawarp_edge.core.errors import InputError
 
 

@@ -45,6 +45,9 @@ def test_cells() -> None:
     assert cell(one, "lfw_p10") == "-"
     assert cell(one, "linear", "pooled") == "-"
     assert row("a", 0.4, 0.4).minutes == 1.5
+    some = row("a", 0.4, 0.4, 0.4)  # of which one knows the score
+    some.runs[0]["scores"]["embedding"]["lfw_p10"] = 0.3
+    assert cell(some, "lfw_p10") == "30.0"
 
 
 def test_gains_are_over_the_seeds_that_both_have() -> None:

@@ -18,6 +18,7 @@ from lightly_contrawarp.evaluation.measures.registry import SEARCH_MEASURES
 from lightly_contrawarp.evaluation.results import Results
 
 OPENING = "lightly_contrawarp.evaluation.encoders.opening"
+UNTRAINED = "lightly_contrawarp.evaluation.encoders.untrained"
 
 
 @dataclass
@@ -36,7 +37,7 @@ def _tiny() -> nn.Module:
 def fake_encoders(monkeypatch: pytest.MonkeyPatch) -> None:
     for load in ("load_backbone", "load_embedding"):
         monkeypatch.setattr(f"{OPENING}.{load}", lambda path: (_tiny(), Info()))
-    monkeypatch.setattr(f"{OPENING}.build_backbone", lambda name: (_tiny(), 3))
+    monkeypatch.setattr(f"{UNTRAINED}.build_backbone", lambda name: (_tiny(), 3))
 
 
 @pytest.fixture
@@ -85,6 +86,7 @@ def test_evaluate__table_json_and_page(data: Path, tmp_path: Path) -> None:
     assert report["data"]["test"]["root"] == str(data / "validation")
     assert report["data"]["test"]["people"] == 2
     assert "last.ckpt" in page.read_text()
+    assert "0 pairs of near-duplicates and 96 pairs that show one" in result.stderr
 
 
 def test_evaluate__searched_sets_beside_probes(data: Path, tmp_path: Path) -> None:
@@ -138,6 +140,9 @@ def test_evaluate__searched_sets_too_small_or_missing(tmp_path: Path) -> None:
         (("--search", faces, "--search", f"faces={faces}", *pattern), "given twice"),
         (("--search", f"={faces}", *pattern), "has no name"),
         (("--search", tmp_path / "no", *pattern), "no: is no folder"),
+        (("--search", "a" * 300, *pattern), "aaa: is no folder"),
+        (("--search", f"x={'a' * 300}", *pattern), "aaa: is no folder"),
+        (("--search", faces, *pattern, "--part", "test"), "--part chooses a split of"),
         (("--search", tmp_path / "two", *pattern), "holds train and test; give one"),
         (("--search", faces / "a", *pattern), "this image is in no class folder"),
         (("--search", faces, *pattern, "--few-label"), "need a set: give --data"),
@@ -235,6 +240,10 @@ def test_evaluate__bad_input_is_one_line(data: Path, tmp_path: Path) -> None:
         (("--train", data / "train"), "give --train and --test, or --data"),
         (("--data", tmp_path / "no"), "no: no such file or folder"),
         (("--data", f"nosuchset={data}"), "nosuchset is no known set"),
+        (("--data", "a" * 300), "aaa: no such file or folder"),
+        (("--data", f"x={'a' * 300}"), "x is no known set"),
+        (("--data", f"fer2013={'a' * 300}"), "aaa: no such file or folder"),
+        (("--train", data, "--test", data, "--part", "test"), "--part chooses a split"),
         (("--data", empty), "expected train/ and validation/ or test/ in it"),
         (("--data", data, "--part", "test"), "has no split test"),
         (("--train", empty, "--test", empty), "no image in this folder"),

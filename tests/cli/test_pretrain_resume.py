@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import json
 import os
 import shutil
 import signal
@@ -15,21 +16,9 @@ from typing import Any
 
 import pytest
 import torch
-from PIL import Image
 
 from helpers import one_line_error, pretrain_words, read, run_pretrain
 from lightly_contrawarp import ContraWarp
-
-
-@pytest.fixture(scope="module")
-def folder(
-    pil_faces: list[Image.Image], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """A folder of 24 faces: three batches."""
-    root = tmp_path_factory.mktemp("faces")
-    for index, face in enumerate(pil_faces):
-        face.save(root / f"{index:02}.png")
-    return root
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +89,11 @@ def test_resume_needs_something_whole_to_resume(
     one_line_error(run_pretrain(folder, out, "--resume"), "settings.json: damaged")
     (out / "settings.json").write_text("[1]")
     one_line_error(run_pretrain(folder, out, "--resume"), "settings.json: damaged")
+    for name, value in (("lr", "abc"), ("lr", [1]), ("batch_size", None), ("align", 1)):
+        (out / "settings.json").write_text(json.dumps({name: value}))
+        one_line_error(
+            run_pretrain(folder, out, "--resume"), f"damaged ({name} is {value!r})"
+        )
     (out / "settings.json").unlink()
     one_line_error(run_pretrain(folder, out, "--resume"), "settings.json: No such file")
     (out / "last.ckpt").write_bytes((out / "last.ckpt").read_bytes()[:9999])

@@ -72,8 +72,10 @@ def test_settings_decide_the_columns(tmp_path: Path) -> None:
         (("--num-negatives", 2, "--pairing", "unpaired"), 7),
         (("--num-negatives", 2, "--pairing", "single"), 6),
     ]:
-        assert run("--out", out, *SETTINGS, *options).exit_code == 0
-        assert pixels(out).shape[1] == columns * (TILE + GAP) + GAP
+        for warp in ("bumps", "actions"):
+            result = run("--out", out, *SETTINGS, *options, "--warp", warp)
+            assert result.exit_code == 0, result.output
+            assert pixels(out).shape[1] == columns * (TILE + GAP) + GAP
 
 
 @pytest.mark.parametrize("with_folder", [True, False])

@@ -1,5 +1,7 @@
 import json
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from torch import nn
 
 from contrawarp_edge.core.errors import InputError
 from helpers import MakeSet
+from lightly_contrawarp.data.labelled import LabelledImages
 from lightly_contrawarp.data.sets import FecFace, FecTriplets, open_folder
 from lightly_contrawarp.data.synthetic import (
     ACTIONS,
@@ -17,9 +20,12 @@ from lightly_contrawarp.data.synthetic import (
 from lightly_contrawarp.evaluation.compare import compare
 from lightly_contrawarp.evaluation.encoders.encoders import TorchEncoder
 from lightly_contrawarp.evaluation.measures.registry import SEARCH_MEASURES
+from lightly_contrawarp.evaluation.overlap import OverlapFacts
 from lightly_contrawarp.evaluation.progress import EvaluationProgress
 from lightly_contrawarp.evaluation.settings import EvaluationSettings, FineTuneSettings
+from lightly_contrawarp.evaluation.statistics.near_duplicates import near_duplicates
 
+evaluate_module = import_module("lightly_contrawarp.evaluation.evaluate")
 SETTINGS = EvaluationSettings(batch_size=7, seeds=(0, 1), few_label=True)
 
 
@@ -56,6 +62,9 @@ def test_compare__end_to_end(make_set: MakeSet, encoder: TorchEncoder) -> None:
     }
     assert content["data"]["test"]["people"] == 3
     assert len(content["data"]["unreadable"]) == 1
+    assert content["data"]["overlap"] == {
+        **{"near_duplicates": 0, "same_person": None, "without_neighbours": 0}
+    }
     assert content["settings"]["seeds"] == [0, 1]
     assert content["settings"]["temperature"] == 0.07
     assert set(content["versions"]) >= {"python", "torch", "lightly", "scikit-learn"}
@@ -71,6 +80,56 @@ def test_compare__says_what_the_data_are_too_few_for(
     assert omitted["retrieval"] == "retrieval needs two images of a class"
     with pytest.raises(InputError, match="two training images each"):
         compare({"colour": encoder}, test, test, EvaluationSettings())
+
+
+def test_compare__looks_once_for_what_sets_share(
+    make_set: MakeSet, encoder: TorchEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+
+    def counted(test: Any, train: Any) -> Any:
+        looked.append(len(test))
+        return near_duplicates(test, train)
+
+    monkeypatch.setattr(evaluate_module, "near_duplicates", counted)
+    images = make_set("train", 3, people=1)
+    encoders = {"one": encoder, "two": TorchEncoder(nn.AdaptiveAvgPool2d(2), 8)}
+    comparison = compare(encoders, images, images, EvaluationSettings())
+    assert looked == [9]
+    assert comparison.results.data is not None
+    assert comparison.results.data.overlap == OverlapFacts(
+        near_duplicates=9, same_person=81, without_neighbours=9
+    )
+    for result in comparison.results.encoders.values():
+        assert result.measures["knn"][0].scores.accuracy == 0
+
+
+def test_compare__bad_sets_are_one_error(
+    make_set: MakeSet, encoder: TorchEncoder
+) -> None:
+    def message(train: Any = None, test: Any = None, **sets: Any) -> str:
+        encoders = sets.pop("encoders", {"colour": encoder})
+        with pytest.raises(InputError) as caught:
+            compare(encoders, train, test, EvaluationSettings(), **sets)
+        return str(caught.value)
+
+    images = make_set("train", 2, people=2)
+    empty = LabelledImages("mine", Path("nothing"), [])
+    assert message() == message(searched={}) != ""
+    assert "give train and test, or sets to search" in message()
+    for one in (images, empty):
+        assert "train is given without test" in message(one, searched={"a": images})
+        assert "test is given without train" in message(test=one)
+        assert "nothing: holds no labelled image" in message(one, empty)
+    assert "nothing: holds no labelled image" in message(empty, images)
+    assert "nothing: holds no labelled image" in message(searched={"a": empty})
+    assert "nothing: holds no labelled image" in message(
+        images, images, searched={"a": empty}
+    )
+    assert "triplets need the probes" in message(
+        searched={"a": images}, triplets=object()
+    )
+    assert "no encoder" in message(images, images, encoders={})
 
 
 def test_compare__says_nothing_by_itself(

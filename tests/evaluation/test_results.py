@@ -51,6 +51,22 @@ def test_from_dict__passes_over_what_later_versions_may_add() -> None:
     assert Results.from_dict(content) == Results.from_dict(CONTENT)
 
 
+def test_from_dict__an_interval_of_the_calibration_error_is_passed_over() -> None:
+    content = copy.deepcopy(CONTENT)
+    error = {"value": 0.0625, "interval": [0.05, 0.09], "chance": 0.0}
+    probe = content["encoders"][OWN]["linear_probe"]
+    probe["calibration"] = {"error": error, "reliability": []}
+    results = Results.from_dict(content)
+    (written, _) = results.to_dict()["encoders"].values()
+    assert written["linear_probe"]["calibration"]["error"] == 0.0625
+    assert Results.from_dict(results.to_dict()) == results
+    rows = tables(results.encoders)[0].rows
+    assert [row[-2] for row in rows] == ["6.2", "-"]
+    probe["calibration"]["error"] = {"interval": [0, 1]}
+    with pytest.raises(InputError, match=r"linear_probe: calibration\.error: "):
+        Results.from_dict(content)
+
+
 def _encoder(content: dict[str, Any]) -> dict[str, Any]:
     encoder: dict[str, Any] = content["encoders"][OWN]
     return encoder
@@ -114,9 +130,8 @@ def test_tables__one_for_each_measure() -> None:
     ]
     assert found["Linear probe"].rows[0][-1] == "16"
     assert found["Nearest neighbours"].header == [
-        *("encoder", "k = 5", "k = 20", "k = 200", "near-duplicates", "same person")
+        *("encoder", "k = 5", "k = 20", "k = 200")
     ]
-    assert found["Nearest neighbours"].rows[0][-2:] == ["-", "-"]
     assert found["Few labels"].header[1:] == ["1%, 4 images", "10%, 4 images"]
     probe = own["few_label"][1]["probe"]
     assert found["Few labels"].rows[0][2] == (

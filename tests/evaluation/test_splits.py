@@ -7,7 +7,7 @@ from PIL import Image
 from contrawarp_edge.core.errors import InputError
 from helpers import MakeSet
 from lightly_contrawarp.data.labelled import LabelledImages, LabelledItem
-from lightly_contrawarp.evaluation.splits import common_space, own_space, same_person
+from lightly_contrawarp.evaluation.splits import common_space
 
 
 def test_common_space__bad_sets(make_set: MakeSet) -> None:
@@ -46,13 +46,3 @@ def test_common_space__targets_are_those_of_both() -> None:
         "age": [1, 2]
     }
     assert scored.take(np.array([2, 0])).targets["age"].tolist() == [9, 7]
-
-
-def test_same_person__goes_by_name(make_set: MakeSet) -> None:
-    one, two = make_set("one", 4, people=2), make_set("second", 3, people=3)
-    train, test = own_space(one).take(np.array([1, 4, 6])), own_space(two)
-    found = same_person(test, train)
-    assert found is not None
-    names = np.array(two.identities)[:, None] == np.array(one.identities)[[1, 4, 6]]
-    np.testing.assert_array_equal(found.toarray(), names)
-    assert same_person(test, own_space(make_set("nobody", 2))) is None

@@ -15,21 +15,12 @@ from contrawarp_edge import Embedder
 from helpers import one_line_error
 from helpers_export import run, save_checkpoint
 from lightly_contrawarp import ContraWarp, load_backbone, load_embedding
+from lightly_contrawarp.data.synthetic import DrawnFaces
 from lightly_contrawarp.evaluation.encoders.opening import load_encoder
 from lightly_contrawarp.models.embedding.network import EmbeddingNetwork
 from lightly_contrawarp.models.preprocessing import to_batch
 
 SIZE = 48
-
-
-@pytest.fixture(scope="module")
-def folder(
-    pil_faces: list[Image.Image], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    root = tmp_path_factory.mktemp("faces")
-    for index, face in enumerate(pil_faces):
-        face.save(root / f"{index:02}.png")
-    return root
 
 
 @pytest.fixture(scope="module")
@@ -203,3 +194,27 @@ def test_what_cannot_be_chosen(
     assert not weights.exists()
     result = run(damaged, "--safetensors", weights, "--no-card", "--features", "pooled")
     assert result.exit_code == 0, result.output
+
+
+@pytest.mark.slow
+def test_a_head_with_axes_of_actions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # An untrained encoder tells none.
+    monkeypatch.setattr("lightly_contrawarp.models.embedding.head._READABLE", -np.inf)
+    drawn = DrawnFaces(120, 12, seed=3, size=SIZE)
+    torch.manual_seed(0)
+    model = ContraWarp("small", input_size=SIZE, embedding_dim=24)
+    model.fit_embedding_head(drawn.images.split(40))
+    source = save_checkpoint(model, tmp_path / "last.ckpt")
+    count = len(torch.load(source, weights_only=True)["contrawarp_head"]["r2"])
+    assert count == 10
+    result = run(source, "--onnx", tmp_path / "model.onnx", "--dim", 16)
+    assert result.exit_code == 0, result.output
+    assert "embedding: 10 axes of facial actions (R2 " in result.stdout
+    assert " and 6 principal components of 1152 features" in result.stdout
+    result = run(source, "--onnx", tmp_path / "small.onnx", "--dim", 5)
+    one_line_error(
+        result, "5 dimensions are too few: 10 are axes of actions; give more"
+    )
+    assert not (tmp_path / "small.onnx").exists()

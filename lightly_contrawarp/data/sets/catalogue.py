@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -102,7 +103,7 @@ def _parse(spec: str) -> tuple[str, Path]:
     name = "".join(letter for letter in name if letter.isalnum())
     is_named = bool(equals) and name in _LAYOUTS
     root = Path(after if is_named else spec)
-    if not root.exists():
+    if not os.path.exists(root):  # also of a name that is too long
         if equals and not is_named:
             raise InputError(
                 f"{spec}: {before} is no known set; expected {', '.join(SET_NAMES)}"

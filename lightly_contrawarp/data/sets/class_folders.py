@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def split_folders(root: Path) -> dict[str, Path]:
     Raises:
         InputError: If ``root`` is no folder, or two folders could be the same split.
     """
-    if not root.is_dir():
+    if not os.path.isdir(root):  # also of a name that is too long
         raise InputError(f"{root}: is no folder")
     found: dict[str, Path] = {}
     folders = sorted(path for path in root.iterdir() if path.is_dir())

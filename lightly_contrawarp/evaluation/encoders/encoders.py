@@ -81,6 +81,7 @@ class TorchEncoder:
 
     Attributes:
         module: The module as it was given.
+        embedding_dim: Dimensions of the head; None without one.
         prepare: Turns N RGB images into a batch; can be sent to another process.
 
     Raises:
@@ -102,6 +103,7 @@ class TorchEncoder:
         commercial_use: str = "unknown",
     ) -> None:
         self.module = module.to(device)
+        self.embedding_dim = None if head is None else head.dim
         self._device = device
         self._facts: dict[str, Any] = {
             "source": source,
@@ -160,6 +162,7 @@ class OnnxEncoder:
         path: The ``.onnx`` file of ``contrawarp-export``.
 
     Attributes:
+        embedding_dim: Dimensions of its embedding.
         prepare: Turns RGB images into pixels; can be sent to another process.
 
     Raises:
@@ -168,6 +171,7 @@ class OnnxEncoder:
 
     def __init__(self, path: Path) -> None:
         self._embedder = Embedder(path)
+        self.embedding_dim = self._embedder.info.dim
         self.prepare = _to_pixels
 
     @property

@@ -50,6 +50,7 @@ class FeatureCache:
         encoder: Encoder,
         dataset: LabelledImages,
         *,
+        thumbnails: bool = False,
         on_progress: Callable[[int], None] | None = None,
         **options: Any,
     ) -> Features:
@@ -58,6 +59,7 @@ class FeatureCache:
         Args:
             encoder: See `extract_features`, as for the others.
             dataset: The images.
+            thumbnails: Whether they are needed; a file without them is no use then.
             on_progress: Called once with their number if they need not be embedded.
             **options: Further arguments of `extract_features`.
 
@@ -67,19 +69,19 @@ class FeatureCache:
         key = self._key(encoder, dataset)
         path = self.folder / f"{key}.npz"
         stored = _read(path, key, len(dataset))
-        if stored is not None:
+        if stored is not None and (stored.thumbnails.size or not thumbnails):
             if on_progress:
                 on_progress(len(dataset))
             return stored
         features = extract_features(
-            encoder, dataset, on_progress=on_progress, **options
+            encoder, dataset, thumbnails=thumbnails, on_progress=on_progress, **options
         )
         _write(path, key, features)
         return features
 
     def _key(self, encoder: Encoder, dataset: LabelledImages) -> str:
         info = encoder.info
-        items = [(name, _stamp(Path(name))) for name in dataset.names]
+        items = [(name, stamp(Path(name))) for name in dataset.names]
         # An item may be a row of a table, or be cut out of an image as a table says.
         with_images = any(stamp is None for _, stamp in items)
         content = {
@@ -89,14 +91,14 @@ class FeatureCache:
             "set": [dataset.name, str(dataset.root)],
             "items": items,
             "others": [
-                (str(path), _stamp(path))
+                (str(path), stamp(path))
                 for path in _files(dataset.root, with_images, self.folder.resolve())
             ],
         }
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
+def stamp(path: Path) -> tuple[int, int] | None:
     """Size and time of last change, or None if there is no such file."""
     try:
         status = path.stat()

@@ -39,7 +39,8 @@ class Features(NamedTuple):
     Attributes:
         values: As the encoder returns them.
         rows: Their positions in the data set.
-        thumbnails: Small grey pictures of the images; see `near_duplicates`.
+        thumbnails: Small grey pictures of the images, without pixels if they were not
+            asked for; see `near_duplicates`.
         unreadable: A line for each image that was left out because it could not be
             decoded; it names the file.
         scores: Probabilities of the classes of an exported model, float32; None for
@@ -59,6 +60,7 @@ def extract_features(
     *,
     batch_size: int = 256,
     workers: int = 0,
+    thumbnails: bool = False,
     on_progress: Callable[[int], None] | None = None,
 ) -> Features:
     """Runs an encoder over a data set, with the preprocessing of exported models.
@@ -68,6 +70,7 @@ def extract_features(
         dataset: The images; it has no transform.
         batch_size: Images in a batch.
         workers: Processes that decode images; 0 decodes in this one.
+        thumbnails: Whether to make them.
         on_progress: Called after each batch with the number of images done so far.
 
     Returns:
@@ -82,11 +85,13 @@ def extract_features(
         _Attempts(dataset),
         batch_size=batch_size,
         num_workers=workers,
-        collate_fn=partial(_collate, prepare=encoder.prepare),
+        collate_fn=partial(
+            _collate, prepare=encoder.prepare, picture=thumbnail if thumbnails else None
+        ),
     )
     chunks: list[NDArray[np.float32]] = []
     scores: list[NDArray[np.float32]] = []
-    thumbnails: list[NDArray[np.uint8]] = []
+    pictures: list[NDArray[np.uint8]] = []
     readable: list[bool] = []
     unreadable: list[str] = []
     with explained_resources("lower --batch-size, or take a smaller model"):
@@ -97,7 +102,7 @@ def extract_features(
                 scores.append(outputs.scores)
             elif batch is not None:
                 chunks.append(encoder.embed(batch))
-            thumbnails += small
+            pictures += small
             readable += read
             unreadable += failures
             if on_progress:
@@ -112,7 +117,7 @@ def extract_features(
     return Features(
         values,
         np.flatnonzero(readable),
-        np.stack(thumbnails),
+        np.stack(pictures),
         unreadable,
         np.concatenate(scores) if scores and scores[0].shape[1] else None,
     )
@@ -136,13 +141,15 @@ class _Attempts(Dataset[_Item]):
 
 
 def _collate(
-    items: list[_Item], prepare: Callable[[list[Image.Image]], Any]
+    items: list[_Item],
+    prepare: Callable[[list[Image.Image]], Any],
+    picture: Callable[[Image.Image], NDArray[np.uint8]] | None,
 ) -> tuple[Any, list[NDArray[np.uint8]], list[bool], list[str]]:
     # Preparing here, in the worker, lets a batch hold images of any size.
     images = [item for item in items if not isinstance(item, str)]
     return (
         prepare(images) if images else None,
-        [thumbnail(image) for image in images],
+        [picture(image) if picture else np.empty(0, np.uint8) for image in images],
         [not isinstance(item, str) for item in items],
         [item for item in items if isinstance(item, str)],
     )

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 import torch
 
 from contrawarp_edge.core.errors import InputError, NotApplicableError
+from lightly_contrawarp.data.labelled import LabelledImages
 from lightly_contrawarp.evaluation.encoders.encoders import (
     Encoder,
-    EncoderInfo,
     OnnxEncoder,
     TorchEncoder,
 )
-from lightly_contrawarp.models.backbones import build_backbone
+from lightly_contrawarp.evaluation.encoders.untrained import (
+    FeatureKind,
+    fit_to_labelled,
+    random_encoder,
+)
 from lightly_contrawarp.models.checkpoint import load_backbone, load_embedding
 from lightly_contrawarp.models.embedding.network import EmbeddingNetwork
-
-FeatureKind: TypeAlias = Literal["exported", "pooled", "spatial"]
-"""What is taken of a checkpoint; see `load_encoder`."""
+from lightly_contrawarp.training.head import BATCH_SIZE
 
 
 def open_encoders(
@@ -30,6 +32,9 @@ def open_encoders(
     features: FeatureKind = "exported",
     device: str = "auto",
     seed: int = 0,
+    training: LabelledImages | None = None,
+    batch_size: int = BATCH_SIZE,
+    workers: int = 0,
 ) -> dict[str, Encoder]:
     """Opens model files, and untrained encoders to compare them with.
 
@@ -37,12 +42,18 @@ def open_encoders(
         paths: See `load_encoder`.
         random_init: Whether to add, for each architecture and input size, an encoder
             with fresh weights.
-        features: See `load_encoder`, and `random_encoder`.
+        features: See `load_encoder`. If a model of that kind has an embedding head,
+            an untrained encoder gets one too, of as many dimensions.
         device: See `resolve_device`.
         seed: Of the fresh weights.
+        training: What the head of an untrained encoder is fitted to, without labels,
+            and without a transform.
+        batch_size: Images at a time that it is fitted to.
+        workers: Processes that decode these.
 
     Returns:
-        The encoders, by the shortest name that tells them apart.
+        The encoders, by the shortest name that tells them apart. Untrained ones are
+        called pooled where a model has a head and no such could be fitted to them.
 
     Raises:
         InputError: If a file cannot be used, or is given twice.
@@ -58,15 +69,32 @@ def open_encoders(
         for path in paths
     }
     if random_init:
-        kinds = {(e.info.backbone, e.info.input_size): e for e in encoders.values()}
-        for (backbone, size), like in kinds.items():
+        kinds: dict[tuple[str, int], list[Encoder]] = {}
+        for one in encoders.values():
+            kinds.setdefault((one.info.backbone, one.info.input_size), []).append(one)
+        for (backbone, size), alike in kinds.items():
             several = sum(name == backbone for name, _ in kinds) > 1
             name = (
                 f"{backbone}, {size} px, random" if several else f"{backbone}, random"
             )
-            encoders[name] = random_encoder(
-                like.info, seed=seed, features=features, device=device
+            # An exported file does not say whether its embedding is that of a head.
+            told = [one for one in alike if isinstance(one, TorchEncoder)] or alike
+            dim = max(one.embedding_dim or 0 for one in told)
+            wanted = features == "exported" and dim > 0
+            fit = None
+            if wanted and training is not None:
+                fit = partial(
+                    fit_to_labelled,
+                    images=training,
+                    dim=dim,
+                    batch_size=batch_size,
+                    workers=workers,
+                )
+            encoder = random_encoder(
+                alike[0].info, seed=seed, features=features, device=device, fit=fit
             )
+            pooled = wanted and encoder.embedding_dim is None
+            encoders[f"{name}, pooled" if pooled else name] = encoder
     return encoders
 
 
@@ -132,38 +160,4 @@ def load_encoder(
         source=str(path),
         kind="checkpoint",
         commercial_use=info.commercial_use,
-    )
-
-
-def random_encoder(
-    like: EncoderInfo, *, seed: int, features: FeatureKind, device: str
-) -> TorchEncoder:
-    """An encoder with the same architecture and fresh weights.
-
-    Args:
-        like: What to be like in network and input size.
-        seed: Of the weights.
-        features: Pooled ones stand for ``exported``: nothing was fitted.
-        device: Where it runs.
-
-    Raises:
-        InputError: If the network cannot be built by name.
-    """
-    if like.backbone == "custom":
-        raise NotApplicableError(
-            f"{like.source}: is a network of your own, which cannot be built afresh "
-            "by its name; leave out --random-init"
-        )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        module, _ = build_backbone(like.backbone)
-    return TorchEncoder(
-        module,
-        like.input_size,
-        device=device,
-        features="spatial" if features == "spatial" else "pooled",
-        backbone=like.backbone,
-        source=f"random initialisation, seed {seed}",
-        kind="random",
-        commercial_use="yes",
     )

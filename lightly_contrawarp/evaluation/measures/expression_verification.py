@@ -18,12 +18,17 @@ from lightly_contrawarp.evaluation.statistics.intervals import (
 from lightly_contrawarp.evaluation.statistics.neighbours import unit_rows
 from lightly_contrawarp.evaluation.statistics.verification import (
     Pairs,
+    Task,
     verification_aucs,
 )
 from lightly_contrawarp.evaluation.tables import Table, encoder_table, estimate_cell
 
 MAX_PAIRS = 30_000
 """Most pairs of images inside a class, or between two; of more, so many are drawn."""
+
+MANY_CLASS_PAIRS = 30
+"""Of more pairs of classes, each gets fewer pairs of images, so that together they have
+no more: time grows with them."""
 
 CHANCE = 0.5
 
@@ -84,27 +89,33 @@ def expression_verification(
     people, person = np.unique(identities, return_inverse=True)
     rng = np.random.default_rng(0)
     rows = {label: np.flatnonzero(labels == label) for label in np.unique(labels)}
-    inside = {label: _pairs(own, own, person, rng) for label, own in rows.items()}
-    unit = unit_rows(values)
-    found, areas = [], []
-    for one, two in combinations(rows, 2):
-        alike = [inside[one], inside[two]]
-        unlike = _pairs(rows[one], rows[two], person, rng)
-        if not (len(unlike.first) and any(len(pairs.first) for pairs in alike)):
-            continue
-        areas.append(verification_aucs(unit, person, alike, [unlike]))
-        found.append(
-            ClassPairResult(
-                (classes[one], classes[two]),
-                len(rows[one]) + len(rows[two]),
-                _estimate(areas[-1]),
-            )
-        )
-    if not found:
+    couples = list(combinations(range(len(rows)), 2))
+    most = max(1, MAX_PAIRS * MANY_CLASS_PAIRS // max(MANY_CLASS_PAIRS, len(couples)))
+    of_class = list(rows.values())
+    inside = [_pairs(own, own, person, rng, most) for own in of_class]
+    between = [
+        _pairs(of_class[one], of_class[two], person, rng, most) for one, two in couples
+    ]
+    told = [
+        Task(couple, unlike)
+        for couple, unlike in zip(couples, between, strict=True)
+        if len(unlike.first) and any(len(inside[kind].first) for kind in couple)
+    ]
+    if not told:
         raise NotApplicableError(
             "expression verification needs two expressions, one of them shown by two "
             f"people; got {len(people)} people and {len(rows)} expressions"
         )
+    areas = verification_aucs(unit_rows(values), person, inside, told)
+    names = [classes[label] for label in rows]
+    found = [
+        ClassPairResult(
+            (names[one], names[two]),
+            len(of_class[one]) + len(of_class[two]),
+            _estimate(own),
+        )
+        for ((one, two), _), own in zip(told, areas, strict=True)
+    ]
     # A resample may lack a small class.
     known = ~np.isnan(areas)
     sums, counts = np.nansum(areas, axis=0), known.sum(axis=0)
@@ -138,16 +149,17 @@ def _pairs(
     two: Shaped[Ints, " t"],
     person: Shaped[Ints, " all"],
     rng: np.random.Generator,
+    most: int,
 ) -> Pairs:
     """Pairs of different people: a row of each, or two of the same rows."""
     inside = one is two
     total = len(one) * (len(one) - 1) // 2 if inside else len(one) * len(two)
-    if total > MAX_PAIRS:
-        first = rng.integers(len(one), size=MAX_PAIRS)
+    if total > most:
+        first = rng.integers(len(one), size=most)
         if inside:  # the other one is any but this: a step further, in a ring
-            second = (first + rng.integers(1, len(one), size=MAX_PAIRS)) % len(one)
+            second = (first + rng.integers(1, len(one), size=most)) % len(one)
         else:
-            second = rng.integers(len(two), size=MAX_PAIRS)
+            second = rng.integers(len(two), size=most)
     elif inside:
         first, second = np.triu_indices(len(one), 1)
     else:

@@ -24,6 +24,7 @@ from lightly_contrawarp.evaluation.statistics.neighbours import (
 )
 from lightly_contrawarp.evaluation.statistics.verification import (
     Pairs,
+    Task,
     verification_aucs,
 )
 from lightly_contrawarp.evaluation.tables import (
@@ -143,7 +144,7 @@ def _verification(
 ) -> Estimate:
     rng = np.random.default_rng(0)
     same, other = _same_pairs(person, rng), _other_pairs(person, rng)
-    areas = verification_aucs(unit_rows(values), person, [same], [other])
+    (areas,) = verification_aucs(unit_rows(values), person, [same], [Task((0,), other)])
     return Estimate(float(areas[0]), percentile_interval(areas[1:]), chance=0.5)
 
 

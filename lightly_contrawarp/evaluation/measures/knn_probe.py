@@ -25,19 +25,13 @@ class KnnResult:
         k: Number of neighbours asked for.
         k_used: Number of neighbours used: ``k`` or, if smaller, the training items.
         temperature: A neighbour of cosine s votes with weight exp(s / temperature).
-        scores: Scores on the test set.
-        near_duplicates: Pairs of a test and a training item that were left out since
-            they are nearly the same image; None if nobody looked.
-        same_person: The same for pairs that show one person; None if people are not
-            known on both sides.
+        scores: Scores on the test set; items without any neighbour are wrong.
     """
 
     k: int
     k_used: int
     temperature: float
     scores: Scores
-    near_duplicates: int | None = None
-    same_person: int | None = None
 
 
 def knn_probe(
@@ -49,8 +43,7 @@ def knn_probe(
     num_classes: int,
     ks: Sequence[int] = (5, 20, 200),
     temperature: float = 0.07,
-    near_duplicates: csr_array | None = None,
-    same_person: csr_array | None = None,
+    left_out: csr_array | None = None,
 ) -> list[KnnResult]:
     """Classifies by a weighted vote of the training items of largest cosine.
 
@@ -62,9 +55,8 @@ def knn_probe(
         num_classes: Number of classes.
         ks: Numbers of neighbours; one larger than ``n`` is taken as ``n``.
         temperature: A neighbour of cosine s votes with weight exp(s / temperature).
-        near_duplicates: Sparse booleans ``[t, n]`` that mark neighbours of no merit: an
-            item has no vote on its near-duplicates.
-        same_person: The same for items that show one person.
+        left_out: Sparse booleans ``[t, n]`` that mark neighbours of no merit, which
+            have no vote. A test item of which all are left out counts as wrong.
 
     Returns:
         A result for each entry of ``ks``.
@@ -72,18 +64,22 @@ def knn_probe(
     bank = F.normalize(torch.from_numpy(train_x), dim=1).T.contiguous()
     queries = F.normalize(torch.from_numpy(test_x), dim=1)
     labels = torch.from_numpy(train_y)
-    left_out = [mask for mask in (near_duplicates, same_person) if mask is not None]
     used = [min(k, len(train_x)) for k in ks]
     predicted: list[list[torch.Tensor]] = [[] for _ in ks]
     for start in range(0, len(queries), _QUERIES_AT_ONCE):
         rows = slice(start, start + _QUERIES_AT_ONCE)
         cosines = queries[rows] @ bank
-        for mask in left_out:
-            cosines[torch.from_numpy(mask[rows].toarray())] = -torch.inf
+        if left_out is not None:
+            cosines[torch.from_numpy(left_out[rows].toarray())] = -torch.inf
         best, places = cosines.topk(max(used))
-        weights = (best / temperature).exp()  # 0 for what was left out
+        # Of the largest cosine the weight is 1, so that none overflows; of what was
+        # left out it is 0.
+        nearest = best[:, :1].clamp(min=-1)
+        weights = ((best - nearest) / temperature).exp()
         for position, k in enumerate(used):
-            votes = torch.zeros(len(best), num_classes)
+            # The last column wins where nothing has a vote: no class is claimed.
+            votes = torch.zeros(len(best), num_classes + 1)
+            votes[:, -1] = torch.where(best[:, 0].isneginf(), 1.0, 0.0)
             votes.scatter_add_(1, labels[places[:, :k]], weights[:, :k])
             predicted[position].append(votes.argmax(dim=1))
     return [
@@ -92,8 +88,6 @@ def knn_probe(
             k_used,
             temperature,
             score(test_y, torch.cat(blocks).numpy(), num_classes=num_classes),
-            None if near_duplicates is None else int(near_duplicates.nnz),
-            None if same_person is None else int(same_person.nnz),
         )
         for k, k_used, blocks in zip(ks, used, predicted, strict=True)
     ]
@@ -108,17 +102,8 @@ def table(results: Mapping[str, list[KnnResult]]) -> Table:
     first = next(iter(results.values()))
     return encoder_table(
         "Nearest neighbours",
-        "Accuracy of a weighted vote of the nearest training images; and how many "
-        "pairs of a test and a training image were left out, as nearly the same image "
-        "or as the same person.",
+        "Accuracy of a weighted vote of the nearest training images, without those "
+        "that are nearly the same image or show the same person.",
         results,
-        {
-            **{f"k = {one.k}": cell(position) for position, one in enumerate(first)},
-            "near-duplicates": lambda result: _count(result[0].near_duplicates),
-            "same person": lambda result: _count(result[0].same_person),
-        },
+        {f"k = {one.k}": cell(position) for position, one in enumerate(first)},
     )
-
-
-def _count(number: int | None) -> str:
-    return "-" if number is None else f"{number:,}"

@@ -31,7 +31,6 @@ from lightly_contrawarp.evaluation.tables import (
     SCORE_COLUMNS,
     Table,
     encoder_table,
-    estimate_cell,
     percent,
 )
 
@@ -212,7 +211,7 @@ def table(results: Mapping[str, LinearProbeResult]) -> Table:
     columns: dict[str, Callable[[LinearProbeResult], str]] = {
         **SCORE_COLUMNS,
         "without duplicates": lambda result: _share(result.accuracy_without_duplicates),
-        "calibration error": lambda result: estimate_cell(
+        "calibration error": lambda result: _share(
             result.calibration.error if result.calibration else None
         ),
         "features": lambda result: f"{result.feature_size:,}",

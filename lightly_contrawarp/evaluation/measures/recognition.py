@@ -19,7 +19,7 @@ from lightly_contrawarp.evaluation.tables import (
     SCORE_COLUMNS,
     Table,
     encoder_table,
-    estimate_cell,
+    percent,
 )
 
 
@@ -97,7 +97,7 @@ def table(results: Mapping[str, RecognitionResult]) -> Table:
         results,
         {
             **{title: _of_scores(cell) for title, cell in SCORE_COLUMNS.items()},
-            "calibration error": lambda one: estimate_cell(one.calibration.error),
+            "calibration error": lambda one: percent(one.calibration.error),
         },
     )
 

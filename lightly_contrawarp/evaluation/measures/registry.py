@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 from jaxtyping import Shaped
-from scipy.sparse import csr_array
 
 from lightly_contrawarp.data.sets import FecTriplets
 from lightly_contrawarp.evaluation.encoders.encoders import Encoder, TorchEncoder
@@ -27,8 +26,9 @@ from lightly_contrawarp.evaluation.measures import (
     retrieval,
     triplets,
 )
+from lightly_contrawarp.evaluation.overlap import Overlap
 from lightly_contrawarp.evaluation.settings import EvaluationSettings
-from lightly_contrawarp.evaluation.splits import Split, same_person
+from lightly_contrawarp.evaluation.splits import Split
 from lightly_contrawarp.evaluation.statistics import calibration
 from lightly_contrawarp.evaluation.statistics.arrays import Floats, Ints
 from lightly_contrawarp.evaluation.statistics.near_duplicates import THRESHOLD
@@ -79,14 +79,14 @@ class Embedded(Searched):
     Attributes:
         train: The items to learn from.
         train_x: Their features, float32.
-        near_duplicates: Which test items have which near-duplicates among them.
+        overlap: What the test items share with these.
         settings: How to measure.
         triplets: Features of the faces of triplets, and the triplets, if there are any.
     """
 
     train: Split
     train_x: Shaped[Floats, "n d"]
-    near_duplicates: csr_array
+    overlap: Overlap
     settings: EvaluationSettings
     triplets: tuple[Features, FecTriplets] | None = None
 
@@ -167,7 +167,10 @@ SEARCH_MEASURES: dict[str, Measure] = {
         ),
         expression_verification.table,
         Need.PEOPLE,
-        {"most_expression_pairs": expression_verification.MAX_PAIRS},
+        {
+            "most_expression_pairs": expression_verification.MAX_PAIRS,
+            "many_class_pairs": expression_verification.MANY_CLASS_PAIRS,
+        },
     ),
     "nearest": Measure(
         nearest.NearestResult,
@@ -192,7 +195,7 @@ MEASURES: dict[str, Measure] = {
             *on.labelled,
             seeds=on.settings.seeds,
             num_classes=on.num_classes,
-            duplicated=on.near_duplicates.sum(axis=1) > 0,
+            duplicated=on.overlap.near_duplicates.sum(axis=1) > 0,
         ),
         linear_probe.table,
         choices={"c_grid": linear_probe.C_GRID, "calibration_bins": calibration.BINS},
@@ -204,8 +207,7 @@ MEASURES: dict[str, Measure] = {
             num_classes=on.num_classes,
             ks=on.settings.ks,
             temperature=on.settings.temperature,
-            near_duplicates=on.near_duplicates,
-            same_person=same_person(on.test, on.train),
+            left_out=on.overlap.left_out,
         ),
         knn_probe.table,
         choices={"near_duplicate_correlation": THRESHOLD},

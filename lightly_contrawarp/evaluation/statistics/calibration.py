@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Shaped
+from pydantic import BeforeValidator
 
 from lightly_contrawarp.evaluation.statistics.arrays import Floats, Ints, Mask
-from lightly_contrawarp.evaluation.statistics.intervals import (
-    Estimate,
-    percentile_interval,
-    resample_counts,
-)
 
 BINS = 15
 """Number of bins of equal width that confidences fall into."""
@@ -34,17 +31,23 @@ class ReliabilityBin:
     accuracy: float
 
 
+def _number(error: Any) -> Any:
+    """The error alone, where an earlier version wrote an interval beside it."""
+    return error.get("value") if isinstance(error, dict) else error
+
+
 @dataclass(frozen=True)
 class Calibration:
     """How far the confidence of predictions is from the share that is right.
 
     Attributes:
         error: Expected calibration error: mean over the items of the distance between
-            accuracy and mean confidence of their bin; and then over the runs.
+            accuracy and mean confidence of their bin; and then over the runs. It has no
+            interval: chance alone adds to it, and would add again in each resample.
         reliability: The bins of the first run that have items, by confidence.
     """
 
-    error: Estimate
+    error: Annotated[float, BeforeValidator(_number)]
     reliability: list[ReliabilityBin]
 
 
@@ -58,26 +61,13 @@ def calibration(
             from 0 to 1, and whether that class is right.
     """
     binned = [_bins(confidence) for confidence, _ in runs]
-    gaps: list[Floats] = [
-        right - confidence.astype(np.float64) for confidence, right in runs
+    distances = [
+        np.abs(np.bincount(one, right - confidence.astype(np.float64))).sum()
+        for one, (confidence, right) in zip(binned, runs, strict=True)
     ]
-
-    def error(counts: Shaped[Ints, " n"]) -> float:
-        distances = [
-            np.abs(np.bincount(one, counts * gap)).sum()
-            for one, gap in zip(binned, gaps, strict=True)
-        ]
-        return float(np.mean(distances) / counts.sum())
-
-    count = len(binned[0])
     confidence, right = runs[0]
-    # Without any information a probe says the shares of the classes: nothing is off.
     return Calibration(
-        Estimate(
-            error(np.ones(count, np.int64)),
-            percentile_interval([error(c) for c in resample_counts(count)]),
-            chance=0.0,
-        ),
+        float(np.mean(distances) / len(confidence)),
         [
             ReliabilityBin(
                 int((binned[0] == one).sum()),

@@ -14,9 +14,10 @@ SIDE = 16
 """Side of a thumbnail in pixels."""
 
 THRESHOLD = 0.93
-"""Least correlation of two thumbnails of one photograph. Between the training and the
-validation images of FER2013 nearly all pairs above it are the same photograph, cut out,
-lit or marked in another way; below 0.92 most are two photographs that look alike."""
+"""Two thumbnails that correlate by more than this are of one photograph. Between the
+training and the validation images of FER2013 nearly all pairs above it are the same
+photograph, cut out, lit or marked in another way; below 0.92 most are two photographs
+that look alike."""
 
 _AT_ONCE = 256
 

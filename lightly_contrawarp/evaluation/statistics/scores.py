@@ -58,7 +58,8 @@ class Scores(ScoreMeans):
     """Agreement of predictions with the truth.
 
     Attributes:
-        confusion: Number of items by true class (row) and predicted class (column).
+        confusion: Number of items by true class (row) and predicted class (column);
+            items without a predicted class are in no column.
     """
 
     confusion: list[list[int]]
@@ -71,7 +72,8 @@ def score(
 
     Args:
         truth: The right classes, from 0 to ``num_classes - 1``.
-        predicted: The predicted ones, likewise.
+        predicted: The predicted ones, likewise; or ``num_classes`` for none, which is
+            wrong.
         num_classes: Number of classes.
     """
     confusion = _confusion(truth, predicted, num_classes)
@@ -85,7 +87,7 @@ def score(
         mean_class_interval=mean_class,
         macro_f1=summary.macro_f1,
         macro_f1_interval=macro_f1,
-        confusion=confusion.astype(int).tolist(),
+        confusion=confusion[:, :num_classes].astype(int).tolist(),
     )
 
 
@@ -116,14 +118,16 @@ def _confusion(
     predicted: Shaped[Ints, " n"],
     num_classes: int,
     counts: Shaped[NDArray[np.int64], " n"] | None = None,
-) -> Shaped[NDArray[np.float64], "classes classes"]:
-    cells = np.bincount(truth * num_classes + predicted, counts, num_classes**2)
-    return cells.reshape(num_classes, num_classes).astype(np.float64)
+) -> Shaped[NDArray[np.float64], "classes columns"]:
+    """Items by true and predicted class; the last column is of those without one."""
+    shape = num_classes, num_classes + 1
+    cells = np.bincount(truth * shape[1] + predicted, counts, shape[0] * shape[1])
+    return cells.reshape(shape).astype(np.float64)
 
 
-def _summary(confusion: Shaped[NDArray[np.float64], "classes classes"]) -> Summary:
+def _summary(confusion: Shaped[NDArray[np.float64], "classes columns"]) -> Summary:
     hits, actual = np.diag(confusion), confusion.sum(axis=1)
-    claimed = confusion.sum(axis=0)
+    claimed = confusion[:, :-1].sum(axis=0)
     present = actual > 0
     # 2 hits / (actual + claimed) is F1, and stays defined for a class never claimed.
     f1 = 2 * hits[present] / (actual + claimed)[present]

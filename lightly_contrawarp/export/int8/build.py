@@ -12,11 +12,12 @@ from contrawarp_edge import Embedder, InputError
 from contrawarp_edge.core.files import Stage
 from contrawarp_edge.core.progress import Progress
 from lightly_contrawarp.data.labelled import LabelledImages
-from lightly_contrawarp.evaluation.compare import compare, versions
+from lightly_contrawarp.evaluation.compare import compare
 from lightly_contrawarp.evaluation.encoders.encoders import OnnxEncoder
 from lightly_contrawarp.evaluation.progress import EvaluationProgress
 from lightly_contrawarp.evaluation.results import Results
 from lightly_contrawarp.evaluation.settings import EvaluationSettings
+from lightly_contrawarp.evaluation.versions import versions
 from lightly_contrawarp.export.exported_file import ExportedFile
 from lightly_contrawarp.export.int8.agreement import Agreement, measure_agreement
 from lightly_contrawarp.export.int8.calibration import SEED, ImageSample

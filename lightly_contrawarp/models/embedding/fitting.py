@@ -12,10 +12,16 @@ from jaxtyping import Float32, Shaped
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from contrawarp_edge.core.errors import NotApplicableError
-from lightly_contrawarp.models.embedding.head import EmbeddingHead, Moved, fit_head
+from contrawarp_edge.core.errors import InputError, NotApplicableError
+from lightly_contrawarp.models.embedding.head import (
+    MOST_EXACT,
+    EmbeddingHead,
+    Moved,
+    fit_head,
+)
 from lightly_contrawarp.models.embedding.spatial import SpatialFeatures, evaluating
 from lightly_contrawarp.models.preprocessing import preprocess
+from lightly_contrawarp.transforms.batch_items import FaceItem
 from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransform
 from lightly_contrawarp.transforms.contrawarp_transform import ContraWarpTransform
 from lightly_contrawarp.transforms.pairing import Pairing
@@ -45,8 +51,10 @@ def fit_embedding_head(
     Args:
         backbone: The encoder; it runs where it is, and stays as it is.
         batches: Images ``[b, 3, h, w]`` of any size, not augmented: ``uint8``, or
-            floating from 0 to 1; or tuples or lists whose first item is such. At most
-            `MAX_IMAGES` images are taken.
+            floating from 0 to 1; or tuples or lists whose first item is such, of a
+            ``FaceItem`` with its landmarks. At most `MAX_IMAGES` images are taken. In
+            random order, if the encoder has a map of more than `MOST_EXACT` features:
+            actions are measured on the first ones then.
         input_size: Side of the images that the encoder takes, in pixels.
         dim: Components to keep; as many as the data have, if that is fewer.
         on_progress: Called after each batch with the number of images done so far.
@@ -59,6 +67,7 @@ def fit_embedding_head(
             images are none, of another kind, or all alike.
     """
     spatial = SpatialFeatures(backbone, input_size)
+    views = single_views(input_size)
     device = spatial.rows.device
     chunks: list[NDArray[np.float32]] = []
     moved: list[Moved] = []
@@ -66,11 +75,16 @@ def fit_embedding_head(
     with torch.inference_mode(), evaluating(backbone), _same_draws():
         for batch in batches:
             images = batch if isinstance(batch, Tensor) else batch[0]
-            pixels = _as_bytes(images[: MAX_IMAGES - done].to(device))
-            features = spatial(preprocess(pixels, input_size)).flatten(1)
+            _check_images(images)
+            images = to_unit_range(images[: MAX_IMAGES - done].to(device))
+            features = spatial(preprocess(images * 255, input_size)).flatten(1)
             chunks.append(features.cpu().numpy())
-            moved.append(moved_features(spatial, pixels / 255, input_size))
-            done += len(pixels)
+            if spatial.dim <= MOST_EXACT or done < MOST_EXACT:
+                points = None
+                if isinstance(batch, FaceItem):
+                    points = batch.landmarks[: len(images)]
+                moved.append(moved_features(spatial, views, images, points))
+            done += len(images)
             on_progress(done)
             if done >= MAX_IMAGES:
                 break
@@ -80,18 +94,10 @@ def fit_embedding_head(
     return fit_head(np.concatenate(chunks), dim, moved=together)
 
 
-def moved_features(
-    spatial: SpatialFeatures, images: Shaped[Tensor, "b c h w"], input_size: int
-) -> Moved:
-    """Measures how actions move features.
+def single_views(input_size: int) -> ContraWarpBatchTransform:
+    """Makes a view of each face as it is, and one with two or three actions.
 
-    Each face is seen as it is and with two or three actions, in mild views of their
-    own, so that what tells an action is not what a crop changes.
-
-    Args:
-        spatial: The features, in evaluation mode.
-        images: Where these are; as for ``ContraWarpBatchTransform``.
-        input_size: Side of the images that the encoder takes, in pixels.
+    They are mild, so that what tells an action is not what a crop changes.
     """
     view = ContraWarpViewTransform(input_size, **_MILD)
     transform = ContraWarpTransform(
@@ -101,7 +107,24 @@ def moved_features(
         view_1_transform=view,
         view_2_transform=view,
     )
-    face, warped, actions = ContraWarpBatchTransform(transform)(images)
+    return ContraWarpBatchTransform(transform)
+
+
+def moved_features(
+    spatial: SpatialFeatures,
+    views: ContraWarpBatchTransform,
+    images: Shaped[Tensor, "b c h w"],
+    landmarks: Float32[Tensor, "b p 2"] | None = None,
+) -> Moved:
+    """Measures how actions move features.
+
+    Args:
+        spatial: The features, in evaluation mode.
+        views: What `single_views` makes, for the size that the encoder takes.
+        images: Where the encoder is; as for ``ContraWarpBatchTransform``.
+        landmarks: Where the features of each face are; the contract's by default.
+    """
+    face, warped, actions = views(images, landmarks)
     differences = spatial(warped).flatten(1) - spatial(face).flatten(1)
     return Moved(differences.cpu().numpy(), actions[:, 0].cpu().numpy())
 
@@ -110,10 +133,15 @@ def moved_features(
 def _same_draws() -> Iterator[None]:
     """Draws the same at each fit, and leaves torch's generator as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        # Not torch.manual_seed, which would seed every GPU too.
+        torch.default_generator.manual_seed(0)
         yield
 
 
-def _as_bytes(images: Shaped[Tensor, "b 3 h w"]) -> Float32[Tensor, "b 3 h w"]:
-    """Pixels from 0 to 255, as `preprocess` takes them."""
-    return to_unit_range(images) * 255
+def _check_images(images: Any) -> None:
+    is_tensor = isinstance(images, Tensor)
+    if not is_tensor or images.ndim != 4 or images.shape[1] != 3 or not len(images):
+        found = list(images.shape) if is_tensor else type(images).__name__
+        raise InputError(
+            f"images must be [B, 3, H, W], not augmented, B at least 1; got {found}"
+        )

@@ -22,12 +22,12 @@ _RIDGE = 0.1
 """Penalty of the action axes, in units of the mean variance of the differences."""
 
 _HELD_OUT = 16
-"""One difference of so many tells how well the axes read actions."""
+"""One difference of so many, drawn at random, tells how well the axes read actions."""
 
 _READABLE = 0.05
 """Mean R2 below which an encoder does not tell actions, and has no axes for them."""
 
-_MOST_EXACT = 5000
+MOST_EXACT = 5000
 """Most features whose covariance is decomposed exactly: time grows with their cube. Of
 more, as many differences are taken, for the same reason."""
 
@@ -123,11 +123,13 @@ class EmbeddingHead(nn.Module):
         """
         if dim > self.dim:
             raise InputError(
-                f"{dim} dimensions are more than the {self.dim} of the embedding head"
+                f"{dim} dimensions are more than the {self.dim} of the embedding head; "
+                "give fewer"
             )
         if dim < len(self.r2):
             raise InputError(
-                f"{dim} dimensions are too few: {len(self.r2)} are axes of actions"
+                f"{dim} dimensions are too few: {len(self.r2)} are axes of actions; "
+                "give more"
             )
         kept = self.components[:dim].clone(), self.explained[:dim].clone()
         return EmbeddingHead(self.mean, *kept, self.whiten, self.r2)
@@ -190,7 +192,7 @@ def _principal(
     count, width = centred.shape
     pca = PCA(
         max(1, min(dim, count - 1, width)),
-        svd_solver="covariance_eigh" if width <= _MOST_EXACT else "randomized",
+        svd_solver="covariance_eigh" if width <= MOST_EXACT else "randomized",
         random_state=0,
     ).fit(centred)
     variance = pca.explained_variance_
@@ -214,9 +216,10 @@ def _action_axes(
     from sklearn.linear_model import Ridge
     from sklearn.metrics import r2_score
 
-    differences, actions = moved
-    if differences.shape[1] > _MOST_EXACT:
-        differences, actions = differences[:_MOST_EXACT], actions[:_MOST_EXACT]
+    order = np.random.default_rng(0).permutation(len(moved.differences))
+    if moved.differences.shape[1] > MOST_EXACT:
+        order = order[:MOST_EXACT]
+    differences, actions = (part[order] for part in moved)
     held_out = len(differences) // _HELD_OUT
     fitted = len(differences) - held_out
     penalty = _RIDGE * float(differences.var()) * fitted

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from jaxtyping import Float, Float32
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from contrawarp_edge.core.errors import NotApplicableError
 
@@ -67,6 +68,7 @@ class SpatialFeatures(nn.Module):
         """As `forward`, and what the encoder itself gives, in one run of it."""
         maps: list[Tensor] = []
         layer = self.backbone.get_submodule(self.layer)
+        images = images.to(_dtype_of(self.backbone))
         pooled = _run_hooked([(layer, maps.append)], lambda: self.backbone(images))
         cells = self.rows @ maps[-1].float() @ self.columns.T
         return cells, pooled.flatten(1).float()
@@ -78,11 +80,7 @@ def averaging_matrix(size: int, cells: int) -> Float32[Tensor, "cells size"]:
     As ``adaptive_avg_pool1d``, but every device and exporter can multiply by it, also
     where ``cells`` does not divide ``size``.
     """
-    matrix = torch.zeros(cells, size)
-    for cell in range(cells):
-        start, end = cell * size // cells, -(-(cell + 1) * size // cells)
-        matrix[cell, start:end] = 1 / (end - start)
-    return matrix
+    return F.adaptive_avg_pool1d(torch.eye(size)[None], cells)[0].T.contiguous()
 
 
 @contextmanager
@@ -99,6 +97,10 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 
 def _device_of(module: nn.Module) -> torch.device:
     return next((p.device for p in module.parameters()), torch.device("cpu"))
+
+
+def _dtype_of(module: nn.Module) -> torch.dtype:
+    return next((p.dtype for p in module.parameters()), torch.float32)
 
 
 def _run_hooked(
@@ -125,17 +127,21 @@ def _last_map(backbone: nn.Module, input_size: int) -> tuple[str, tuple[int, int
             seen.append((name, output.shape)) if isinstance(output, Tensor) else None
         )
 
-    image = torch.zeros(1, 3, input_size, input_size, device=_device_of(backbone))
+    image = torch.zeros(1, 3, input_size, input_size)
+    image = image.to(_device_of(backbone), _dtype_of(backbone))
     with torch.inference_mode(), evaluating(backbone):
         _run_hooked(
             [(layer, note(name)) for name, layer in backbone.named_modules()],
             lambda: backbone(image),
         )
+    width = seen[-1][1].numel() if seen else 0
     for name, shape in reversed(seen):
-        if shape.numel() != shape[1]:  # no vector, nor a map of one cell
-            if len(shape) == 4:
-                return name, (shape[1], shape[2], shape[3])
-            break
+        if len(shape) < 2 or shape.numel() == shape[1]:
+            continue  # a vector, or a map of one cell
+        # Where channels come last, the width of the output tells.
+        if len(shape) == 4 and (shape[1] == width or shape[3] != width):
+            return name, (shape[1], shape[2], shape[3])
+        break
     raise NotApplicableError(
         f"{type(backbone).__name__} has no last feature map larger than one cell at "
         f"{input_size} pixels; use pooled features"

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.evaluation.encoders.encoders import TorchEncoder
-from lightly_contrawarp.evaluation.encoders.opening import load_encoder, random_encoder
+from lightly_contrawarp.evaluation.encoders.opening import load_encoder
 from lightly_contrawarp.models.backbones import build_backbone
 from lightly_contrawarp.models.preprocessing import to_batch
 
@@ -66,25 +66,6 @@ def test_fingerprint__is_that_of_what_is_computed() -> None:
     layers = [nn.Sequential(nn.Flatten(), a) for a in (nn.ReLU(), nn.Tanh())]
     without_weights = {TorchEncoder(one, 8).info.fingerprint for one in layers}
     assert len(without_weights) == 2
-
-
-def test_random_encoder__follows_its_seed(small_checkpoint: Path) -> None:
-    like = load_encoder(small_checkpoint).info
-    before = torch.get_rng_state()
-    first, again, other = (
-        random_encoder(like, seed=seed, features="pooled", device="cpu")
-        for seed in (0, 0, 1)
-    )
-    assert torch.equal(torch.get_rng_state(), before)
-    assert first.info == again.info
-    assert first.info.fingerprint != other.info.fingerprint
-    assert (first.info.kind, first.info.input_size) == ("random", 48)
-
-
-def test_random_encoder__of_a_network_that_has_no_name() -> None:
-    like = TorchEncoder(nn.Flatten(), 8, source="my.onnx").info
-    with pytest.raises(InputError, match=r"my\.onnx: .*leave out --random-init"):
-        random_encoder(like, seed=0, features="pooled", device="cpu")
 
 
 def test_spatial_features_are_those_before_pooling(

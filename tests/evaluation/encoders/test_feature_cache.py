@@ -13,6 +13,7 @@ from lightly_contrawarp.data.labelled import LabelledFolder
 from lightly_contrawarp.evaluation.encoders.encoders import TorchEncoder
 from lightly_contrawarp.evaluation.encoders.feature_cache import FeatureCache
 from lightly_contrawarp.evaluation.encoders.features import Features
+from lightly_contrawarp.evaluation.statistics.near_duplicates import SIDE
 
 
 class Counting(nn.Module):
@@ -63,6 +64,21 @@ def test_images_are_embedded_once(cache: FeatureCache, images: LabelledFolder) -
     assert _same(first, again)
     assert len(again.unreadable) == 1
     assert [path.suffix for path in cache.folder.iterdir()] == [".npz"]
+
+
+def test_thumbnails_are_made_where_they_are_wanted(
+    cache: FeatureCache, images: LabelledFolder
+) -> None:
+    module = Counting()
+    plain = cache.features(TorchEncoder(module, 8), images)
+    assert plain.thumbnails.shape == (11, 0)
+    for _ in range(2):
+        wanted = cache.features(TorchEncoder(module, 8), images, thumbnails=True)
+        assert wanted.thumbnails.shape == (11, SIDE**2)
+    # A file without them was no use; one with them serves both.
+    again = cache.features(TorchEncoder(module, 8), images)
+    assert module.seen == 22
+    assert _same(plain, again)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from lightly_contrawarp.evaluation.measures import expression_verification as me
 from lightly_contrawarp.evaluation.measures.expression_verification import (
     expression_verification,
 )
+from lightly_contrawarp.evaluation.statistics import verification
 
 CLASSES = ("neutral", "happy", "sad")
 RNG = np.random.default_rng(0)
@@ -63,15 +64,46 @@ def test_expression_verification__drawn_pairs_stand_for_all(
     assert drawn.by_pair[0].auc != exact.by_pair[0].auc
 
 
-@pytest.mark.parametrize("limit", [10, 10**6])
-def test_pairs_are_of_different_people(
-    limit: int, monkeypatch: pytest.MonkeyPatch
+def _scored(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Numbers of pairs of which cosines are computed."""
+    seen: list[int] = []
+    cosines = verification._cosines
+
+    def noted(unit: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        seen.append(len(first))
+        return cosines(unit, first, second)
+
+    monkeypatch.setattr(verification, "_cosines", noted)
+    return seen
+
+
+def test_expression_verification__each_pair_is_scored_once(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(measure, "MAX_PAIRS", limit)
+    seen = _scored(monkeypatch)
+    expression_verification(VALUES, LABELS, PEOPLE, CLASSES)
+    assert sum(seen) == (PEOPLE[:, None] != PEOPLE).sum() / 2
+
+
+def test_expression_verification__of_many_classes_takes_no_more_pairs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(measure, "MAX_PAIRS", 90)
+    seen = _scored(monkeypatch)
+    expression_verification(VALUES, LABELS, PEOPLE, CLASSES)
+    assert 80 < max(seen) <= 90
+    monkeypatch.setattr(measure, "MANY_CLASS_PAIRS", 1)
+    seen.clear()
+    expression_verification(VALUES, LABELS, PEOPLE, CLASSES)
+    assert 20 < max(seen) <= 30
+
+
+@pytest.mark.parametrize("limit", [10, 10**6])
+def test_pairs_are_of_different_people(limit: int) -> None:
     rng = np.random.default_rng(0)
     one, two = np.arange(40), np.arange(40, 70)
     for other in (one, two):
-        pairs = measure._pairs(one, other, PEOPLE, rng)
+        pairs = measure._pairs(one, other, PEOPLE, rng, limit)
         assert (PEOPLE[pairs.first] != PEOPLE[pairs.second]).all()
         assert np.isin(pairs.second, other).all()
     assert len(pairs.first) <= limit

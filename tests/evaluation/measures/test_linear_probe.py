@@ -125,7 +125,7 @@ def test_linear_probe__without_duplicates_and_calibration() -> None:
             )
         )
     assert result.calibration is not None
-    assert result.calibration.error.value == pytest.approx(np.mean(errors), abs=1e-6)
+    assert result.calibration.error == pytest.approx(np.mean(errors), abs=1e-6)
     every = np.ones(200, bool)
     none = linear_probe(
         *TRAIN, *TEST, seeds=(0,), num_classes=CLASSES, duplicated=every

@@ -8,6 +8,7 @@ from helpers import MakeSet
 from lightly_contrawarp.evaluation.encoders.encoders import TorchEncoder
 from lightly_contrawarp.evaluation.encoders.features import Features
 from lightly_contrawarp.evaluation.measures.registry import MEASURES, Embedded, Need
+from lightly_contrawarp.evaluation.overlap import Overlap
 from lightly_contrawarp.evaluation.settings import EvaluationSettings, FineTuneSettings
 from lightly_contrawarp.evaluation.splits import common_space
 
@@ -24,7 +25,7 @@ def embedded(make_set: MakeSet, encoder: TorchEncoder) -> Embedded:
         test_scores=None,
         train=train,
         train_x=values[0],
-        near_duplicates=csr_array((6, 9), dtype=bool),
+        overlap=Overlap(csr_array((6, 9), dtype=bool), None),
         settings=settings,
     )
 

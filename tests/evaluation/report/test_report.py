@@ -1,3 +1,4 @@
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -67,7 +68,9 @@ def test_render_report__holds_everything(tmp_path: Path) -> None:
     assert "&lt;b&gt;pixels" in page
     assert "<b>pixels" not in page
     assert "This page contains images of the sets that were searched" in page
+    assert "again (pooled, 48 numbers)." in " ".join(page.split())
     assert "1 unreadable images were left out" in page
+    assert re.search(r"leave out \d+ pairs of near-duplicates and \d+ pairs that", page)
     for title in ("Retrieval, other people", "Identity leakage", "Actions of drawn"):
         assert title in page
     assert encoder.info.fingerprint[:12] in page

@@ -28,6 +28,16 @@ def test_score__counts_only_classes_with_test_items() -> None:
     assert scores.confusion[0] == [1, 0, 1, 0]
 
 
+def test_score__of_items_without_a_predicted_class() -> None:
+    truth, predicted = np.array([0, 0, 1, 1]), np.array([0, 2, 1, 2])
+    scores = score(truth, predicted, num_classes=2)
+    assert (scores.accuracy, scores.mean_class_accuracy) == (0.5, 0.5)
+    assert scores.macro_f1 == pytest.approx(
+        f1_score(truth, predicted, average="macro", labels=[0, 1])
+    )
+    assert scores.confusion == [[1, 0], [0, 1]]
+
+
 def test_resample_scores__are_those_of_the_repeated_items() -> None:
     resampled = resample_scores(TRUTH, PREDICTED, num_classes=4)
     for row, counts in list(zip(resampled, resample_counts(120), strict=True))[:20]:

@@ -79,7 +79,10 @@ def test_measures_replace_what_is_unknown(
     assert "labelled set `folder`: 30 test images" in flat(card)
     assert f"{100 * mine['linear_probe']['accuracy']:.1f} (" in card
     assert "| small, random |" in card
+    assert "- `mine.ckpt`: pooled, 3 numbers.\n" in card
+    assert "- `small, random`: pooled, 48 numbers; untrained: module.\n" in card
     assert "other.ckpt" not in card
+    assert f"{measured.data.overlap.words} **Linear probe.**" in flat(card)
     assert "Error by class: see above" in card
     assert "Error by class: unknown" not in card
     assert "Identity leakage: unknown" in card

@@ -1,21 +1,27 @@
 """Fitting a head to an encoder, and keeping it in Lightning's checkpoints."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
+from torchvision.transforms.functional import pil_to_tensor
 
 from contrawarp_edge.core.errors import InputError
 from helpers_training import SIZE, batched, loader, tiny, trainer
 from lightly_contrawarp import ContraWarp, load_backbone, load_embedding
+from lightly_contrawarp.models.backbones import build_backbone
 from lightly_contrawarp.models.checkpoint import HEAD_KEY
 from lightly_contrawarp.models.embedding import fitting
 from lightly_contrawarp.models.embedding.fitting import fit_embedding_head
+from lightly_contrawarp.models.embedding.head import Moved
 from lightly_contrawarp.models.embedding.network import EmbeddingNetwork
 from lightly_contrawarp.models.embedding.spatial import SpatialFeatures
 from lightly_contrawarp.models.preprocessing import preprocess
+from lightly_contrawarp.transforms.batch_items import FaceItem
 
 
 @pytest.fixture
@@ -118,6 +124,59 @@ def test_takes_bytes_fractions_and_tuples(
     assert seen == [5, 7]
     expected = fit_embedding_head(backbone, [faces[:7]], SIZE, 99)
     torch.testing.assert_close(few.mean, expected.mean)
+
+
+def test_actions_have_axes_whatever_the_order(pil_faces: list[Image.Image]) -> None:
+    torch.manual_seed(0)
+    backbone = build_backbone("small")[0].eval()
+    faces = torch.stack([pil_to_tensor(face.resize((48, 48))) for face in pil_faces])
+    many = faces.repeat(200 // len(faces) + 1, 1, 1, 1)[:200]
+    before = torch.get_rng_state()
+    head = fit_embedding_head(backbone, many.split(50), 48, 30)
+    assert torch.equal(torch.get_rng_state(), before)
+    again = fit_embedding_head(backbone, many.split(50), 48, 30)
+    for one, other in zip(
+        head.state_dict().values(), again.state_dict().values(), strict=True
+    ):
+        assert torch.equal(one, other)
+
+
+def test_own_landmarks_place_the_actions(
+    faces: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Tensor | None] = []
+
+    def seen(spatial: object, views: object, images: Tensor, points: Tensor) -> Moved:
+        given.append(points)
+        zeros = np.zeros((len(images), 1), np.float32)
+        return Moved(np.repeat(zeros, 32, 1), zeros)
+
+    monkeypatch.setattr(fitting, "moved_features", seen)
+    points = torch.rand(len(faces), 8, 2)
+    fit_embedding_head(tiny().backbone, [FaceItem(faces, 0, points), faces], SIZE, 3)
+    assert torch.equal(given[0], points)
+    assert given[1] is None
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_encoders_of_other_precisions(faces: Tensor, dtype: torch.dtype) -> None:
+    head = fit_embedding_head(tiny().backbone.to(dtype), [faces], SIZE, 3)
+    assert head.components.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("batch", "found"),
+    [
+        (torch.zeros(4, 2, 8, 8), r"\[4, 2, 8, 8\]"),
+        (torch.zeros(4, 8, 8, 3), r"\[4, 8, 8, 3\]"),
+        (torch.zeros(3, 8, 8), r"\[3, 8, 8\]"),
+        (torch.zeros(0, 3, 8, 8), r"\[0, 3, 8, 8\]"),
+        ([[torch.zeros(4, 3, 8, 8)]], "list"),
+    ],
+)
+def test_other_batches_are_named(batch: Any, found: str) -> None:
+    with pytest.raises(InputError, match=f"images must be .* got {found}"):
+        fit_embedding_head(tiny().backbone, [batch], SIZE, 3)
 
 
 def test_what_no_head_can_be_fitted_to(faces: Tensor) -> None:

@@ -33,7 +33,7 @@ def test_projects_as_pca(
     features: Floats, whiten: float, solver: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if solver == "randomized":
-        monkeypatch.setattr(module, "_MOST_EXACT", 10)
+        monkeypatch.setattr(module, "MOST_EXACT", 10)
     head = fit_head(features, 8, whiten)
     pca = PCA(8, svd_solver="full").fit(features.astype(np.float64))
     variances = pca.explained_variance_ ** (1 - whiten)
@@ -117,9 +117,15 @@ def test_no_axes_where_actions_cannot_be_told(features: Floats, moved: Moved) ->
 def test_many_features_take_fewer_differences(
     features: Floats, moved: Moved, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_MOST_EXACT", 39)
+    whole = fit_head(features, 8, moved=moved)
+    monkeypatch.setattr(module, "MOST_EXACT", 39)
     head = fit_head(features, 8, moved=moved)
     assert head.r2.shape == (3,)
+    assert not torch.equal(head.components[:3], whole.components[:3])
+    # They are drawn from all: images by class come in order.
+    order = np.argsort(moved.actions[:, 0], kind="stable")
+    in_order = fit_head(features, 8, moved=Moved(*(part[order] for part in moved)))
+    assert in_order.r2.min() > 0.5
 
 
 def test_keeps_what_the_data_allow(features: Floats) -> None:

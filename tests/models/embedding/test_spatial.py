@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from contrawarp_edge.core.errors import InputError
 from lightly_contrawarp.models.backbones import build_backbone
 from lightly_contrawarp.models.embedding.spatial import (
     SpatialFeatures,
@@ -60,3 +61,19 @@ def test_features_are_the_pooled_map_of_the_last_layer(
     torch.testing.assert_close(features, F.adaptive_avg_pool2d(maps[0], cells))
     assert features.flatten(1).shape == (2, dim)
     assert spatial.state_dict().keys() == {f"backbone.{key}" for key in statistics}
+
+
+def test_channels_last_in_the_shape_are_no_map() -> None:
+    class Tokens(nn.Module):
+        """Ends as some transformers do: ``[n, h, w, c]``, averaged over h and w."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.block = nn.Linear(3, 7)
+
+        def forward(self, images: Tensor) -> Tensor:
+            last: Tensor = self.block(images.movedim(1, -1))
+            return last.mean((1, 2))
+
+    with pytest.raises(InputError, match="Tokens has no last feature map larger than"):
+        SpatialFeatures(Tokens(), 16)
