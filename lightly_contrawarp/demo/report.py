@@ -18,14 +18,19 @@ from contrawarp_edge.core.files import atomic_write_text
 from lightly_contrawarp.data.sample_faces import sample_faces
 from lightly_contrawarp.demo.steps import DemoFiles, DemoSettings, read_json
 from lightly_contrawarp.evaluation.encoder_result import EncoderResult
+from lightly_contrawarp.evaluation.measures.retrieval import RetrievalResult
 from lightly_contrawarp.evaluation.report.pictures import data_uri, svg
 from lightly_contrawarp.evaluation.report.templates import render
 from lightly_contrawarp.evaluation.results import tables
+from lightly_contrawarp.evaluation.statistics.intervals import Estimate
 from lightly_contrawarp.transforms.contrawarp_transform import ContraWarpTransform
 from lightly_contrawarp.transforms.preview import preview_sheet
 
 GOAL = 0.10
 """By how much the probe is expected to beat random initialisation."""
+
+SEARCH_GOAL = 0.45
+"""Share of the ten nearest faces of other people that is expected to look alike."""
 
 _HITS = 8
 _CURVES = {
@@ -36,13 +41,18 @@ _CURVES = {
 
 
 def write_report(files: DemoFiles, settings: DemoSettings) -> str:
-    """Writes ``report.html`` and returns the verdict in one sentence."""
+    """Writes ``report.html`` and returns the verdict in two sentences."""
     results = {
         name: EncoderResult.from_dict(content, f"{files.evaluation}: {name}")
         for name, content in read_json(files.evaluation).items()
     }
-    # The trained encoder first, then the untrained one.
-    verdict = judge(*(one.linear_probe.accuracy for one in results.values()))
+    trained, taught, untrained = results.values()  # in the order of being opened
+    verdict = " ".join(
+        (
+            judge(trained.linear_probe.accuracy, untrained.linear_probe.accuracy),
+            judge_search(*map(_precision, (trained, taught))),
+        )
+    )
     page = render(
         "demo/report.html.j2",
         verdict=verdict,
@@ -78,6 +88,30 @@ def judge(trained: float, untrained: float) -> str:
         f"Linear probe on unseen identities: {trained:.1%} after pre-training, "
         f"{untrained:.1%} untrained; {gain * 100:+.1f} points, {tail}."
     )
+
+
+def judge_search(unlabelled: Estimate, taught: Estimate) -> str:
+    """Says whether a search finds the expression of the query on other people.
+
+    Args:
+        unlabelled: Share of the ten nearest faces with the embedding as it was trained.
+        taught: The same of the embedding that labels have taught.
+
+    Returns:
+        One sentence with both in percent, and what chance would give.
+    """
+    enough = taught.value >= SEARCH_GOAL
+    tail = "as expected" if enough else f"less than the {SEARCH_GOAL:.0%} expected"
+    return (
+        f"Search among other people, of the ten nearest: {unlabelled.value:.1%} with "
+        f"the expression of the query without labels, {taught.value:.1%} taught by "
+        f"labels, {taught.chance:.1%} by chance; {tail}."
+    )
+
+
+def _precision(result: EncoderResult) -> Estimate:
+    found: RetrievalResult = result.measures["retrieval_other_people"]
+    return found.precision_at_10
 
 
 def _views(files: DemoFiles, settings: DemoSettings) -> Image.Image:

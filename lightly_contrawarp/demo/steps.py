@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 from contrawarp_edge import Embedder, Gallery, InputError
 from contrawarp_edge.core.files import atomic_write_text
@@ -20,8 +22,9 @@ from lightly_contrawarp.evaluation.compare import compare
 from lightly_contrawarp.evaluation.encoders.opening import open_encoders
 from lightly_contrawarp.evaluation.progress import EvaluationProgress
 from lightly_contrawarp.evaluation.settings import EvaluationSettings
-from lightly_contrawarp.export.onnx_model import export_onnx
-from lightly_contrawarp.models.checkpoint import load_embedding, training_facts
+from lightly_contrawarp.export.bundle import ExportRequest, export
+from lightly_contrawarp.export.recognition import TeachingError
+from lightly_contrawarp.models.checkpoint import training_facts
 from lightly_contrawarp.training.pretrain import pretrain
 from lightly_contrawarp.training.run_folder import LAST
 from lightly_contrawarp.training.settings import PretrainSettings
@@ -71,12 +74,12 @@ class DemoFiles:
 
     @property
     def evaluation(self) -> Path:
-        """Scores of the trained and of an untrained encoder."""
+        """Scores of the trained encoder, of its export, and of an untrained one."""
         return self.out / "scores.json"
 
     @property
     def model(self) -> Path:
-        """The exported encoder."""
+        """The exported encoder, which the labels of the training faces have taught."""
         return self.out / "model.onnx"
 
     @property
@@ -120,10 +123,12 @@ def run_steps(
         (f"Pre-training for {settings.epochs} epochs, without labels",
          _epochs_done(files.run / LAST) >= settings.epochs,
          lambda: _train(files, settings)),
-        ("Judging it beside an untrained encoder, on unseen identities",
+        ("Exporting to ONNX, with recognition and a search taught by labels",
+         files.model.exists(),
+         lambda: _export(files)),
+        ("Judging both beside an untrained encoder, on unseen identities",
          files.evaluation.exists(),
          lambda: _evaluate(files)),
-        ("Exporting to ONNX", files.model.exists(), lambda: _export(files)),
         ("Embedding the test faces without PyTorch",
          _rows(files.gallery) >= settings.test_faces,
          lambda: _embed(files)),
@@ -190,7 +195,9 @@ def _epochs_done(checkpoint: Path) -> int:
 def _evaluate(files: DemoFiles) -> None:
     train = open_folder(files.train, IDENTITY_PATTERN)
     comparison = compare(
-        open_encoders([files.run / LAST], random_init=True, training=train),
+        open_encoders(
+            [files.run / LAST, files.model], random_init=True, training=train
+        ),
         train,
         open_folder(files.test, IDENTITY_PATTERN),
         EvaluationSettings(),
@@ -201,9 +208,16 @@ def _evaluate(files: DemoFiles) -> None:
 
 
 def _export(files: DemoFiles) -> None:
-    network, info = load_embedding(files.run / LAST)
-    images = [face.image for face in sample_faces(files.test, 16)]
-    export_onnx(network, info, files.model, images)
+    labels = open_folder(files.train, IDENTITY_PATTERN)
+    request = ExportRequest(files.model, labels=labels, teach=True, card=False)
+
+    def images() -> list[Image.Image]:
+        return [face.image for face in sample_faces(files.test, 16)]
+
+    try:
+        export(files.run / LAST, request, images)
+    except TeachingError:  # of a demo too small to learn from
+        export(files.run / LAST, replace(request, teach=False), images)
 
 
 def _rows(gallery: Path) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Shaped
 from numpy.linalg import LinAlgError
 from numpy.typing import NDArray
+from scipy.special import softmax
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import Pipeline
 from torch import nn
@@ -26,6 +27,7 @@ from lightly_contrawarp.evaluation.progress import EvaluationProgress
 from lightly_contrawarp.evaluation.statistics.arrays import Floats, Ints, Mask
 from lightly_contrawarp.evaluation.statistics.calibration import calibration
 from lightly_contrawarp.evaluation.statistics.near_duplicates import near_duplicates
+from lightly_contrawarp.evaluation.statistics.neighbours import unit_rows
 from lightly_contrawarp.export.onnx_model import Labels
 from lightly_contrawarp.models.embedding.classifier import (
     FitFacts,
@@ -39,6 +41,10 @@ SEED = 0
 """Draws the images that are held out to choose and to calibrate."""
 
 _Affine = tuple[Shaped[Floats, "d f"], Shaped[Floats, " d"]]
+
+
+class TeachingError(InputError):
+    """Labels cannot teach an embedding, or it gains nothing by them."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,8 @@ def fit_recognition(
         teach: Whether to look for an embedding too that the classes are apart in.
 
     Raises:
-        InputError: If there are too few images, or teaching gains nothing.
+        InputError: If there are too few images.
+        TeachingError: If teaching gains nothing.
     """
     where = printable(images.root)
     progress = EvaluationProgress()
@@ -112,7 +119,7 @@ def fit_recognition(
     part = fold(fit_probe(x[~held_out], y[~held_out], c))
     logits = apply(part, x[held_out])
     temperature = fit_temperature(logits, y[held_out])
-    confidence = _softmax(logits / temperature).max(axis=1)
+    confidence = softmax(logits / temperature, axis=1).max(axis=1)
     right = logits.argmax(axis=1) == y[held_out]
     facts = FitFacts(
         source=f"a labelled set named {printable(images.root.resolve().name)}",
@@ -135,7 +142,7 @@ def fit_recognition(
     try:
         way, teaching = _best_way(ways, x, y, held_out, alone)
     except InputError as error:
-        raise InputError(f"{where}: --teach: {error}") from error
+        raise TeachingError(f"{where}: --teach: {error}") from error
     teacher = affine(*ways[way](x, y))
     return Recognition(Labels(classifier, teacher), teaching, found.unreadable)
 
@@ -153,17 +160,6 @@ def fold(probe: Pipeline) -> _Affine:
 def apply(layer: _Affine, x: Shaped[Floats, "n f"]) -> Shaped[Floats, "n d"]:
     """``x @ weight.T + bias``."""
     return np.asarray(x @ layer[0].T + layer[1])
-
-
-def unit_rows(values: Shaped[Floats, "n d"]) -> Shaped[Floats, "n d"]:
-    """Rows at unit length, as the exported file has them; 0 stays 0."""
-    lengths = np.linalg.norm(values, axis=1, keepdims=True)
-    return np.asarray(values / np.maximum(lengths, 1e-12))
-
-
-def _softmax(logits: Shaped[Floats, "n d"]) -> Shaped[Floats, "n d"]:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def _centred_logits(

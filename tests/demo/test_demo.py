@@ -1,15 +1,17 @@
 """The demo, made small: what it leaves, what it skips, what it says."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from contrawarp_edge import Gallery
+from contrawarp_edge import Embedder, Gallery
 from helpers import one_line_error
 from lightly_contrawarp.cli import main
-from lightly_contrawarp.demo.report import judge
+from lightly_contrawarp.demo.report import judge, judge_search
+from lightly_contrawarp.evaluation.statistics.intervals import Estimate
 
 SIZE = ("--faces", "140", "--test-faces", "70", "--epochs")
 
@@ -24,6 +26,10 @@ def test_runs_the_whole_line_and_does_nothing_twice(tmp_path: Path) -> None:
     first = demo(out, *SIZE, "1")
     assert first.exit_code == 0, first.output
     assert re.search(r"Linear probe on unseen identities: \d", first.output)
+    assert re.search(r"ten nearest: \d.* taught by labels, 1\d\.\d% by", first.output)
+    scores = json.loads((out / "scores.json").read_text())
+    assert [*scores] == ["last.ckpt", "model.onnx", "small, random"]
+    assert len(Embedder(out / "model.onnx").info.classes) == 7
     with Gallery.open(out / "faces.gallery", readonly=True) as gallery:
         assert len(gallery) == 70
     page = (out / "report.html").read_text()
@@ -55,3 +61,15 @@ def test_says_so_when_it_falls_short(trained: float, verdict: str) -> None:
     sentence = judge(trained, 0.3)
     assert verdict in sentence
     assert f"{trained:.1%} after pre-training, 30.0% untrained" in sentence
+
+
+@pytest.mark.parametrize(
+    ("taught", "verdict"),
+    [(0.61, "as expected"), (0.3, "less than the 45% expected")],
+)
+def test_says_so_when_the_search_falls_short(taught: float, verdict: str) -> None:
+    before, after = (Estimate(one, (0.0, 1.0), 0.14) for one in (0.25, taught))
+    sentence = judge_search(before, after)
+    assert verdict in sentence
+    assert "25.0% with the expression" in sentence
+    assert f"{taught:.1%} taught by labels, 14.0% by chance" in sentence
