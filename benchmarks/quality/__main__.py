@@ -89,7 +89,7 @@ def main(
     import torch
 
     from benchmarks.quality.baselines import judge_baselines
-    from benchmarks.quality.results import write_results
+    from benchmarks.quality.report.results import write_results
     from benchmarks.quality.runs import do_runs
 
     chosen = SCALES["smoke" if smoke else scale]

@@ -14,7 +14,7 @@ from benchmarks.quality.features import encode
 from benchmarks.quality.judging import Truth, judge, quick_accuracy
 from benchmarks.quality.learners import make_learner
 from benchmarks.quality.plan import PARTS, Plan, Scale, all_tasks
-from benchmarks.quality.results import write_results
+from benchmarks.quality.report.results import write_results
 from benchmarks.quality.runs import _in_time, do_runs
 from benchmarks.quality.training import Point, Run
 from benchmarks.quality.variants import ABLATION, CONTROLS, MAIN, Variant

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.quality.rows import Mean, Row, cell, compare, gain
+from benchmarks.quality.report.rows import Mean, Row, cell, compare, gain
 
 
 def row(name: str, *linear: float, **others: Any) -> Row:

@@ -9,8 +9,8 @@ from typing import Any
 
 from benchmarks.quality.baselines import BASELINES, baseline_path
 from benchmarks.quality.plan import PARTS, Plan, Task, all_tasks
-from benchmarks.quality.plot import plot_curves, plot_search
-from benchmarks.quality.rows import Row, cell, compare, gain
+from benchmarks.quality.report.plot import plot_curves, plot_search
+from benchmarks.quality.report.rows import Row, cell, compare, gain
 from benchmarks.wording import say_all
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.files import atomic_write, atomic_write_text

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.quality.rows import Row
+from benchmarks.quality.report.rows import Row
 from lightly_contrawarp.evaluation.report.pictures import svg
 
 Curve = Sequence[Sequence[float]]
@@ -46,7 +46,8 @@ def plot_curves(curves: Mapping[str, Sequence[Curve]]) -> bytes:
     axes.set(xlabel="training time of a run, minutes",
              ylabel="accuracy of the quick probe, %")  # fmt: skip
     axes.grid(alpha=0.3)
-    figure.legend(loc="outside right upper", fontsize=8, frameon=False)
+    if axes.has_data():
+        figure.legend(loc="outside right upper", fontsize=8, frameon=False)
     return svg(figure).encode()
 
 
