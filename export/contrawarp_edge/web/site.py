@@ -198,6 +198,7 @@ def _image_facts(record: Record, visible: bool) -> dict[str, Any]:
         "name": Path(record.path).name,
         "metadata": record.metadata or {},
         "expression": record.expression,
-        "scores": {name: round(score, 4) for name, score in record.scores.items()},
+        # Significant digits, so that small probabilities keep their order too.
+        "scores": {n: float(f"{score:.6g}") for n, score in record.scores.items()},
         "thumbnail": f"{_THUMBNAILS}/{record.id}.jpg" if visible else None,
     }

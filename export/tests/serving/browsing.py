@@ -40,6 +40,12 @@ def names(page: Any) -> list[str]:
     return page.locator(".card .name").all_text_contents()
 
 
+def wait_for_names(page: Any, expected: list[str]) -> None:
+    from playwright.sync_api import expect
+
+    expect(page.locator(".card .name")).to_have_text(expected, timeout=15_000)
+
+
 def likes(page: Any, side: str = "like") -> list[str]:
     return [image.get_attribute("alt") for image in page.locator(f"#{side} img").all()]
 

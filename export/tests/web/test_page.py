@@ -48,6 +48,7 @@ def test_query_by_upload(
 def test_filters(
     page: Any, gallery_path: Path, faces: list[Path], vectors: np.ndarray
 ) -> None:
+    assert page.get_by_label("Sort by").is_hidden()  # the model has no classes
     give(page, faces[6])
     page.get_by_label("person").select_option(label="p1 (10)")
     page.locator("#status", has_text="10 of 30").wait_for()

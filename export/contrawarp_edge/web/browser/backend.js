@@ -1,6 +1,7 @@
 // Embedding and searching on the visitor's own machine: nothing is sent anywhere.
 
 import { fingerprint, readMetadata } from "./onnx_file.js";
+import { ranked } from "./ranking.js";
 import { combined, fromFloat16, nearest } from "./vectors.js";
 
 const HITS = 200;
@@ -82,12 +83,19 @@ export async function openBackend(report) {
 
 function backend(gallery, matrix, run) {
   const { images } = gallery;
-  const { dim, crop } = gallery.model;
+  const { dim, crop, classes } = gallery.model;
   const rowOf = new Map(images.map(({ id }, row) => [id, row]));
   const vector = ({ id, embedding }) => (
     id === undefined ? embedding : matrix.subarray(rowOf.get(id) * dim, (rowOf.get(id) + 1) * dim)
   );
   const facts = ({ expression, metadata }) => ({ expression, ...metadata });
+  const fitting = (where) => {
+    const wanted = Object.entries(where);
+    return [...images.keys()].filter((row) => (
+      wanted.every(([name, value]) => facts(images[row])[name] === value)
+    ));
+  };
+  const known = (row) => ({ ...images[row], path: images[row].name });
   const picture = async (id) => {
     const { thumbnail } = images[rowOf.get(id)];
     if (!thumbnail) throw new Error("There is no picture of this image.");
@@ -97,23 +105,25 @@ function backend(gallery, matrix, run) {
     privacy: "Your picture stays on this device: it is embedded and searched with right here.",
 
     info: async () => ({
-      gallery: gallery.name, images: images.length, dim, crop, fields: gallery.fields,
+      gallery: gallery.name, images: images.length, dim, crop, classes, fields: gallery.fields,
       writable: false, limits: { hits: HITS },
     }),
 
     embed: ({ canvas }) => run(rgb(canvas), canvas.height, canvas.width),
 
-    async search({ like, unlike, k, where, minScore }) {
+    async search({ like, unlike, k, where, minScore, sort, bestOf }) {
       const query = combined(like.map(vector), unlike.map(vector));
       const named = new Set([...like, ...unlike].map(({ id }) => id));
-      const wanted = Object.entries(where);
-      const rows = [...images.keys()].filter((row) => !named.has(images[row].id)
-        && wanted.every(([name, value]) => facts(images[row])[name] === value));
+      const rows = fitting(where).filter((row) => !named.has(images[row].id));
       const hits = nearest(matrix, query, rows, k)
         .filter(({ score }) => score >= (minScore ?? -Infinity))
-        .map(({ row, score }) => ({ ...images[row], path: images[row].name, score }));
-      return { hits, images: images.length };
+        .map(({ row, score }) => ({ ...known(row), score }));
+      return { hits: ranked(hits, sort, bestOf), images: images.length };
     },
+
+    list: async ({ where, sort, bestOf, limit }) => (
+      ranked(fitting(where).map(known), sort, bestOf).slice(0, limit)
+    ),
 
     thumbnail: picture,
     picture,

@@ -41,7 +41,7 @@ async function busy(work, again) {
 }
 
 function show(hits, status, nothing = "") {
-  showHits(hits, query.like.length > 0);
+  showHits(hits, query.like.length > 0, readFilters().sort);
   document.body.classList.toggle("found", hits.length > 0);
   $("status").textContent = status;
   $("nothing").firstElementChild.textContent = nothing;
@@ -63,26 +63,45 @@ function search() {
   $("add").hidden = !upload || !info.writable;
   $("drop").classList.toggle("asked", like.length > 0);
   if (!like.length && unlike.length) return show([], "Add a face that the hits should be like.");
-  return like.length ? busy(findHits, search) : busy(greet, search);
+  if (like.length) return busy(findHits, search);
+  const { sort, bestOf } = readFilters();
+  return busy(sort || bestOf ? browse : greet, search);
 }
 
 async function findHits() {
   const turn = ++latest;
   $("status").textContent = "Searching …";
   const filters = readFilters();
-  const { hits, images, recall } = await backend.search({ ...query, k: wanted, ...filters });
+  // The best of each come from as many hits as one search may bring.
+  const k = filters.bestOf ? info.limits.hits : wanted;
+  const { hits, images, recall } = await backend.search({ ...query, k, ...filters });
   if (turn !== latest) return;
+  const best = formatScore(Math.max(...hits.map(({ score }) => score)));
+  showFound(hits, images, [`best score ${best}`, ...(recall ? ["approximate"] : [])], filters);
+}
+
+/** Shows the faces of the gallery that fit the filters, in the order that was chosen. */
+async function browse() {
+  const turn = ++latest;
+  const filters = readFilters();
+  const hits = await backend.list({ ...filters, limit: wanted });
+  if (turn === latest) showFound(hits, info.images, [], filters);
+}
+
+function showFound(hits, images, facts, { where, minScore, sort, bestOf }) {
   if (!hits.length) {
-    const filtered = filters.minScore !== null || Object.keys(filters.where).length > 0;
+    const filtered = minScore !== null || bestOf !== null || Object.keys(where).length > 0;
     show([], "No hits", filtered
       ? "No face fits these filters and this score."
       : "There is no other face in this gallery.");
     $("nothing-clear").hidden = !filtered;
     return;
   }
-  const best = formatScore(hits[0].score);
-  const kind = recall ? ", approximate" : "";
-  show(hits, `${hits.length} of ${images.toLocaleString("en")} faces, best score ${best}${kind}`);
+  const shown = hits.slice(0, wanted);
+  const status = [`${shown.length} of ${images.toLocaleString("en")} faces`, ...facts];
+  if (sort) status.push(`sorted by ${sort}`);
+  if (bestOf) status.push(`best of each ${bestOf}`);
+  show(shown, status.join(", "));
   $("more").hidden = hits.length < wanted || wanted >= info.limits.hits;
 }
 
@@ -175,7 +194,7 @@ async function add() {
   const [{ image }] = query.like;
   const names = info.fields.map(({ name }) => name);
   const metadata = await askMetadata(
-    names.filter((name) => name !== "expression" || !info.model.classes.length),
+    names.filter((name) => name !== "expression" || !info.classes.length),
   );
   if (!metadata) return;
   await busy(async () => {
@@ -191,7 +210,7 @@ async function refresh() {
 }
 
 function listen() {
-  setUpFilters(info.fields, search);
+  setUpFilters(info.fields, info.classes, search);
   setUpGrid({
     pick, info: details, thumbnail: backend.thumbnail,
     like: (hit) => refine(hit, "like"), unlike: (hit) => refine(hit, "unlike"),

@@ -25,31 +25,34 @@ export function setUpGrid(given) {
   handlers = given;
 }
 
-/** Shows hits, best first; their scores only if they say anything. */
-export function showHits(hits, scored) {
+/** Shows hits in their order; their scores only if they have some, and first a class's bar. */
+export function showHits(hits, scored, sort = null) {
   const focused = list.contains(document.activeElement);
   list.classList.toggle("scored", scored);
   shown = hits;
-  list.replaceChildren(...hits.map(card));
+  list.replaceChildren(...hits.map((hit, rank) => card(hit, rank, scored, sort)));
   activate(0, focused);
 }
 
-function card(hit, rank) {
+function card(hit, rank, scored, sort) {
   const item = template.content.firstElementChild.cloneNode(true);
   const find = (selector) => item.querySelector(selector);
   const name = fileName(hit.path);
   const facts = describe(hit.metadata);
-  const score = formatScore(hit.score);
   const pick = find(".pick");
-  const label = list.classList.contains("scored") ? `Hit ${rank + 1}, score ${score}` : `Face ${rank + 1}`;
+  let label = `Face ${rank + 1}`;
+  if (scored) {
+    const score = formatScore(hit.score);
+    label = `Hit ${rank + 1}, score ${score}`;
+    find(".number").textContent = score;
+    find(".meter span").style.setProperty("--share", Math.max(0, hit.score));
+  }
   pick.setAttribute("aria-label", `${label}, ${name}, ${facts}. Search like this.`);
-  find(".number").textContent = score;
-  find(".meter span").style.setProperty("--share", Math.max(0, hit.score));
   find(".name").textContent = name;
   find(".name").title = hit.path;
   find(".meta").textContent = facts;
   find(".meta").title = facts;
-  find(".meta").after(bars(hit.scores, BARS));
+  find(".meta").after(bars(hit.scores, BARS, sort));
   for (const action of ["like", "unlike", "info"]) {
     const button = find(`.${action}`);
     button.setAttribute("aria-label", `${button.title}: hit ${rank + 1}`);

@@ -54,6 +54,11 @@ async function picture(path) {
   return URL.createObjectURL(await (await call(path)).blob());
 }
 
+async function post(path, request) {
+  const headers = { "content-type": "application/json" };
+  return (await call(path, { method: "POST", headers, body: JSON.stringify(request) })).json();
+}
+
 const example = ({ id, embedding }) => (id === undefined ? { embedding } : { id });
 
 const backend = {
@@ -62,8 +67,8 @@ const backend = {
   async info() {
     const stats = await (await call("stats")).json();
     limits = stats.limits;
-    const { dim, crop } = stats.model;
-    return { ...stats, dim, crop };
+    const { dim, crop, classes } = stats.model;
+    return { ...stats, dim, crop, classes };
   },
 
   async embed(image) {
@@ -72,13 +77,13 @@ const backend = {
     return { embedding: embeddings[0], scores: scores[0] };
   },
 
-  async search({ like, unlike, k, where, minScore }) {
-    const body = JSON.stringify({
-      like: like.map(example), unlike: unlike.map(example), k, where, min_score: minScore,
-    });
-    const headers = { "content-type": "application/json" };
-    return (await call("search", { method: "POST", headers, body })).json();
-  },
+  search: ({ like, unlike, k, where, minScore, sort, bestOf }) => post("search", {
+    like: like.map(example), unlike: unlike.map(example), k, where, min_score: minScore, sort, best_of: bestOf,
+  }),
+
+  list: async ({ where, sort, bestOf, limit }) => (
+    (await post("images/list", { where, sort, best_of: bestOf, limit })).images
+  ),
 
   thumbnail(id) {
     if (!thumbnails.has(id)) {
