@@ -114,7 +114,7 @@ def draw_views(
     for (geometry, aspect), places in alike.items():
         shared = None if flips is None else flips.repeat_interleave(len(places), dim=0)
         maps = geometry.draw(batch * len(places), aspect, shared)
-        affine[:, places] = maps.unflatten(0, (batch, len(places)))
+        affine[:, places] = maps.reshape(batch, len(places), 2, 3)
     photometry = draw_photometry([view.settings.photometry for view in views], batch)
     return ViewParameters(affine, photometry)
 

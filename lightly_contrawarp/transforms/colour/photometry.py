@@ -112,17 +112,16 @@ def draw_photometry(views: Sequence[Photometry], batch: int) -> PhotometryParame
             for v in views
         ]
     ).T
-    shares, jitter, gray, blur, width, solarize = torch.rand(
-        batch, len(views), 9
-    ).split([4, 1, 1, 1, 1, 1], dim=-1)
-    factors = low + (high - low) * shares
+    numbers = torch.rand(batch, len(views), 9)
+    jitter, gray, blur, width, solarize = numbers[..., 4:].unbind(-1)
+    factors = low + (high - low) * numbers[..., :4]
     return PhotometryParameters(
         order=torch.randperm(len(NEUTRAL)).tolist(),
         factors=torch.where(
-            jitter < jitter_prob[:, None], factors, torch.tensor(NEUTRAL)
+            (jitter < jitter_prob)[..., None], factors, torch.tensor(NEUTRAL)
         ),
-        gray=gray[..., 0] < gray_prob,
-        sigma=(least + (most - least) * width[..., 0]) * (blur[..., 0] < blur_prob),
-        solarized=solarize[..., 0] < solarize_prob,
+        gray=gray < gray_prob,
+        sigma=(least + (most - least) * width) * (blur < blur_prob),
+        solarized=solarize < solarize_prob,
         blur_radius=math.ceil(3 * max(view.sigmas[1] for view in views)),
     )
