@@ -25,7 +25,6 @@ class Learner(nn.Module):
         super().__init__()
         self.model = ContraWarp(
             input_size=size,
-            channels_last=True,
             **{"backbone": backbone, **variant.module},
         )
         self.guided = variant.landmarks

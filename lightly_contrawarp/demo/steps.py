@@ -181,7 +181,6 @@ def _train(files: DemoFiles, settings: DemoSettings) -> None:
             backbone="small",
             input_size=settings.input_size,
             batch_size=32,
-            channels_last=True,
         ),
         epochs=settings.epochs,
         resume=(files.run / LAST).exists(),

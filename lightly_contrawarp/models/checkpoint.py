@@ -31,6 +31,9 @@ HEAD_KEY = "contrawarp_head"
 CLASSIFIER_KEY = "contrawarp_classifier"
 """Entry that holds the state of a `LinearClassifier`, if fine-tuning made one."""
 
+CUSTOM = "custom"
+"""What an encoder is called that is a module of the user's."""
+
 _PREFIX = "backbone."
 
 
@@ -39,7 +42,7 @@ class BackboneInfo:
     """The facts about an encoder that travel with its weights.
 
     Attributes:
-        name: Torchvision name, or ``"custom"`` for a module of the user's.
+        name: Torchvision name, or `CUSTOM` for a module of the user's.
         dim: Number of features D.
         input_size: Height and width in pixels that it was trained on.
         crop: The crop contract as plain values.
@@ -212,7 +215,7 @@ def _backbone_of(
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     if backbone is None:
-        if info.name == "custom":
+        if info.name == CUSTOM:
             raise InputError(
                 f"{path}: holds an encoder of your own; pass the module to "
                 "load_backbone(path, backbone=...)"

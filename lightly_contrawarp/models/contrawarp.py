@@ -21,6 +21,7 @@ from lightly_contrawarp.loss.settings import Contrast
 from lightly_contrawarp.models.backbones import build_backbone
 from lightly_contrawarp.models.checkpoint import (
     CHECKPOINT_KEY,
+    CUSTOM,
     HEAD_KEY,
     BackboneInfo,
     check_encoder,
@@ -117,7 +118,7 @@ class ContraWarp(LightningModule):
         elif backbone_dim is None:
             raise ValueError("backbone_dim is needed with a module as backbone")
         else:
-            name, dim, self.backbone = "custom", backbone_dim, backbone
+            name, dim, self.backbone = CUSTOM, backbone_dim, backbone
         self.info = BackboneInfo(
             name=name,
             dim=dim,
@@ -125,7 +126,9 @@ class ContraWarp(LightningModule):
             commercial_use=settings.commercial_use,
             training_images=settings.training_images,
         )
-        if settings.channels_last:
+        # A module of the user's own may take the other order for granted.
+        self._channels_last = settings.channels_last and name != CUSTOM
+        if self._channels_last:
             self.backbone.to(memory_format=torch.channels_last)
         # Built where used only: parameters without a gradient stop distributed runs.
         self.action_head: ActionHead | None = None
@@ -212,7 +215,7 @@ class ContraWarp(LightningModule):
         check_views(settings, len(views), actions is not None)
         batch = len(views[0])
         images = torch.cat(list(views)).to(self.dtype)
-        if settings.channels_last:
+        if self._channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
         features = self(images if settings.shows_every_view else images[: 2 * batch])
         q = p = z = predicted = None

@@ -13,7 +13,12 @@ from contrawarp_edge.align.crop import FACE_CROP, CropContract, Point
 from contrawarp_edge.core.errors import InputError
 from contrawarp_edge.core.ranges import check_interval, check_range
 from lightly_contrawarp.transforms.actions import ACTIONS
-from lightly_contrawarp.transforms.face_warp import DrawnBumps, FaceWarp, Source
+from lightly_contrawarp.transforms.face_warp import (
+    DrawnBumps,
+    FaceWarp,
+    Source,
+    between,
+)
 from lightly_contrawarp.transforms.geometry.bumps import WarpParameters
 
 
@@ -73,22 +78,24 @@ class ActionWarp(FaceWarp):
         self.jitter = jitter
         self.side_jitter = side_jitter
         self._moves = _moves(crop)
+        self._copies: dict[tuple[str, torch.dtype], _Moves] = {}
         sizes = sorted(len(action.moves) for action in ACTIONS.values())
         self._num_bumps = sum(sizes[-num_actions[1] :])
 
     def _draw_bumps(self, batch: int, source: Source, own: bool) -> DrawnBumps:
-        moves = self._moves.to(source.device, source.dtype)
+        moves = self._moves_at(source.device, source.dtype)
         total, unit = len(ACTIONS), self.crop.interocular
         low, high = self.num_actions
         count = torch.randint(
             low, high + 1, (batch, 1), generator=source.generator, device=source.device
         )
-        is_drawn = source.uniform((0, 1), batch, total).argsort(dim=1) < count
-        signs = torch.where(source.uniform((0, 1), batch, total) < 0.5, -1, 1)
-        actions = is_drawn * signs * source.uniform(self.strength, batch, total)
-        radii = source.uniform(self.radius, batch, total)
-        around = (1 - self.side_jitter, 1 + self.side_jitter)
-        sides = source.uniform(around, batch, total, 2)
+        # Few draws of many numbers: for one image, each call costs more than its work.
+        order, place, radius, *side = source.uniform((-1, 1), 5, batch, total)
+        is_drawn = order.argsort(dim=1) < count
+        signs = torch.where(place < 0, -1, 1)
+        actions = is_drawn * signs * between(self.strength, place.abs())
+        radii = between(self.radius, (radius + 1) / 2)
+        sides = 1 + self.side_jitter * torch.stack(side, dim=-1)
         # The moves of what was drawn come first. Rows with fewer of them than others
         # may have get their first one again, with no strength.
         is_made = is_drawn[:, moves.action]
@@ -108,6 +115,13 @@ class ActionWarp(FaceWarp):
             actions,
         )
         return DrawnBumps(bumps, moves.landmark[made])
+
+    def _moves_at(self, device: torch.device | str, dtype: torch.dtype) -> _Moves:
+        """All moves on a device, copied there once."""
+        place = str(device), dtype
+        if place not in self._copies:
+            self._copies[place] = self._moves.to(device, dtype)
+        return self._copies[place]
 
     def extra_repr(self) -> str:
         """The settings, for printing."""

@@ -43,16 +43,24 @@ class Source(NamedTuple):
 
     def uniform(self, bounds: tuple[float, float], *shape: int) -> Tensor:
         """Numbers between two bounds."""
-        low, high = bounds
-        return low + (high - low) * torch.rand(
+        shares = torch.rand(
             shape, generator=self.generator, device=self.device, dtype=self.dtype
         )
+        return between(bounds, shares)
 
     def normal(self, *shape: int) -> Tensor:
         """Numbers of mean 0 and standard deviation 1."""
         return torch.randn(
             shape, generator=self.generator, device=self.device, dtype=self.dtype
         )
+
+
+def between(
+    bounds: tuple[float, float], shares: Float[Tensor, "*s"]
+) -> Float[Tensor, "*s"]:
+    """Numbers from the lower bound, at a share of 0, to the upper one, at 1."""
+    low, high = bounds
+    return low + (high - low) * shares
 
 
 class DrawnBumps(NamedTuple):
@@ -171,8 +179,11 @@ class FaceWarp(nn.Module, ABC):
         bumps, chosen = self._draw_bumps(batch, source, own=bool(frames))
         if chosen is None:
             return [limit_to_bijection(bumps)]
+        if not frames:  # the face is where the contract says
+            centers = template[chosen] + bumps.centers
+            return [limit_to_bijection(bumps._replace(centers=centers))]
         placed = []
-        for points in frames or [template.expand(batch, -1, -1)]:
+        for points in frames:
             points = points.to(source.device, source.dtype)
             factor = similarity(template, points)
             features = points.gather(1, chosen[..., None].expand(-1, -1, 2))

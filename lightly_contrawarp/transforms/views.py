@@ -107,12 +107,16 @@ def draw_views(
         Parameters of each view. Only the order of the jitter steps is one for all.
     """
     batch = len(frames[0])
-    affine = [
-        view.settings.geometry.draw(batch, _aspect(frames[view.frame]), flips)
-        for view in views
-    ]
+    affine = torch.empty(batch, len(views), 2, 3)
+    alike = defaultdict(list)
+    for place, view in enumerate(views):
+        alike[view.settings.geometry, _aspect(frames[view.frame])].append(place)
+    for (geometry, aspect), places in alike.items():
+        shared = None if flips is None else flips.repeat_interleave(len(places), dim=0)
+        maps = geometry.draw(batch * len(places), aspect, shared)
+        affine[:, places] = maps.reshape(batch, len(places), 2, 3)
     photometry = draw_photometry([view.settings.photometry for view in views], batch)
-    return ViewParameters(torch.stack(affine, dim=1), photometry)
+    return ViewParameters(affine, photometry)
 
 
 @torch.no_grad()
@@ -140,11 +144,10 @@ def show_views(
         InputError: If images are of another type, or of another range.
     """
     together = defaultdict(list)
-    for place, view in enumerate(views):
-        size = view.settings.input_size
-        scale = _scale(frames[view.frame], drawn.affine[:, place], size)
+    scales = _scales(frames, views, drawn.affine)
+    for place, (view, scale) in enumerate(zip(views, scales, strict=True)):
         half_octave = min(0, math.ceil(2 * math.log2(scale)))
-        together[view.frame, size, half_octave].append(place)
+        together[view.frame, view.settings.input_size, half_octave].append(place)
     made: dict[int, Tensor] = {}
     # In 16 bits, a sampling grid would be off by half a pixel.
     with torch.autocast(frames[0].device.type, enabled=False):
@@ -154,7 +157,8 @@ def show_views(
                 drawn.affine[:, places],
                 drawn.photometry.select((slice(None), places)),
             )
-            looks = _show(frames[frame], chosen, some, check_values)
+            scale = max(scales[place] for place in places)
+            looks = _show(frames[frame], chosen, some, scale, check_values)
             made.update(zip(places, looks, strict=True))
     return [made[place] for place in range(len(views))]
 
@@ -163,13 +167,13 @@ def _show(
     images: Shaped[Tensor, "b c h w"],
     views: Sequence[View],
     drawn: ViewParameters,
+    scale: float,
     check_values: bool,
 ) -> Float32[Tensor, "v b 3 s s"]:
-    """Views of one size and of the same images."""
+    """Views of one size and of the same images, which are shrunk to a scale first."""
     size = views[0].settings.input_size
     bumps = zip(*(view.warp for view in views), strict=True)
     warp = WarpParameters(*(torch.stack(part, dim=1) for part in bumps))
-    scale = _scale(images, drawn.affine, size)
     source_size = [max(1, round(scale * side)) for side in images.shape[-2:]]
     out = torch.empty(len(views), len(images), 3, size, size, device=images.device)
     for part in _parts(images, len(views) * size**2):
@@ -197,22 +201,22 @@ def _parts(images: Tensor, pixels: int) -> list[slice]:
     return [slice(i, i + count) for i in range(0, len(images), count)]
 
 
-def _scale(
-    images: Shaped[Tensor, "b c h w"], affine: Float[Tensor, "b *v 2 3"], size: int
-) -> float:
-    """The scale at which no image has fewer pixels than a view shows of it.
+def _scales(
+    frames: Sequence[Shaped[Tensor, "b c h w"]],
+    views: Sequence[View],
+    affine: Float[Tensor, "b v 2 3"],
+) -> list[float]:
+    """For each view, the scale at which no frame has fewer pixels than it shows.
 
     ``grid_sample`` reads four pixels only, so a source with much more detail than the
     view would alias.
-
-    Args:
-        images: The images.
-        affine: The maps of views of them.
-        size: Height and width of the views.
     """
-    height, width = images.shape[-2:]
-    extent = affine[..., :2].norm(dim=-1) * affine.new_tensor([width, height])
-    return size / float(extent.amin())
+    extents = affine[..., :2].norm(dim=-1).amin(dim=0).tolist()
+    scales = []
+    for view, (across, down) in zip(views, extents, strict=True):
+        height, width = frames[view.frame].shape[-2:]
+        scales.append(view.settings.input_size / min(across * width, down * height))
+    return scales
 
 
 def _resample(

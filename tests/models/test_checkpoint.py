@@ -124,6 +124,7 @@ def test_a_checkpoint_of_an_earlier_version() -> None:
         action_weight=0.0, contrast="target",
         negatives_from="face", positive_weight=1.0, temperature=0.2,
         projection_hidden_dim=4, projection_dim=2, commercial_use="no",
+        channels_last=False,
     )  # fmt: skip
     assert model.info.training_images == "drawn"
     assert not {"margin", "paired"} & model.hparams.keys()

@@ -205,3 +205,22 @@ def test_landmarks_and_neighbours_reach_the_views(
     moved = model.transfer_batch_to_device(batch, torch.device("meta"), 0)
     assert moved.image.device.type == "meta"
     assert moved.landmarks.device.type == "cpu"  # where warps are drawn
+
+
+def test_only_modules_of_ones_own_may_take_channels_to_be_first() -> None:
+    class Own(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 2, 3, stride=8)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            features = self.conv(images)
+            return features.view(len(features), -1)  # fails with channels last
+
+    views = [torch.rand(2, 3, 16, 16) for _ in range(4)] + [torch.rand(2, 1, 10)]
+    own = ContraWarp(Own(), backbone_dim=8, input_size=16)
+    assert own.terms(views)[1].loss.isfinite()
+    weight = ContraWarp("small").backbone[3].weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    weight = ContraWarp("small", channels_last=False).backbone[3].weight
+    assert weight.is_contiguous()

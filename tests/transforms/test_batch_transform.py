@@ -133,8 +133,10 @@ def test_every_view_is_that_of_its_own_warp_and_affine(faces: torch.Tensor) -> N
     torch.manual_seed(4)
     geometry = plain.settings.geometry
     flips = geometry.draw_flips(3)
-    for view, face in zip(views, transform.faces, strict=True):
-        grid = sampling_grid(geometry.draw(3, 1.0, flips), (SIZE, SIZE), warps[face])
+    maps = geometry.draw(3 * 4, 1.0, flips.repeat_interleave(4, dim=0))
+    maps = maps.unflatten(0, (3, 4))  # the views of an image are drawn together
+    for place, (view, face) in enumerate(zip(views, transform.faces, strict=True)):
+        grid = sampling_grid(maps[:, place], (SIZE, SIZE), warps[face])
         expected = sample(faces[:3] / 255, grid)
         torch.testing.assert_close(view, expected, atol=1e-5, rtol=0)
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from contrawarp_edge import Embedder
 from contrawarp_edge.inputs.loading import to_pixels
 from contrawarp_edge.model.embedder import Outputs
+from lightly_contrawarp.models.checkpoint import CUSTOM
 from lightly_contrawarp.models.embedding.head import EmbeddingHead
 from lightly_contrawarp.models.embedding.network import EmbeddingNetwork
 from lightly_contrawarp.models.embedding.spatial import SpatialFeatures, evaluating
@@ -97,7 +98,7 @@ class TorchEncoder:
         device: str = "cpu",
         features: FeatureKind = "pooled",
         head: EmbeddingHead | None = None,
-        backbone: str = "custom",
+        backbone: str = CUSTOM,
         source: str = "module",
         kind: str = "module",
         commercial_use: str = "unknown",

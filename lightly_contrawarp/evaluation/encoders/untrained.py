@@ -14,6 +14,7 @@ from contrawarp_edge.core.errors import InputError, NotApplicableError
 from lightly_contrawarp.data.labelled import LabelledImages
 from lightly_contrawarp.evaluation.encoders.encoders import EncoderInfo, TorchEncoder
 from lightly_contrawarp.models.backbones import build_backbone
+from lightly_contrawarp.models.checkpoint import CUSTOM
 from lightly_contrawarp.models.embedding.head import EmbeddingHead
 from lightly_contrawarp.training.head import fit_to_images
 from lightly_contrawarp.training.resources import explained_resources
@@ -42,7 +43,7 @@ def random_encoder(
     Raises:
         InputError: If the network cannot be built by name.
     """
-    if like.backbone == "custom":
+    if like.backbone == CUSTOM:
         raise NotApplicableError(
             f"{like.source}: is a network of your own, which cannot be built afresh "
             "by its name; leave out --random-init"

@@ -104,24 +104,24 @@ def draw_photometry(views: Sequence[Photometry], batch: int) -> PhotometryParame
     Returns:
         Changes of the views of each image, ``[b, v]``.
     """
-    drawn = [_draw(view, batch) for view in views]
-    factors, gray, sigma, solarized = (
-        torch.stack(parts, dim=1) for parts in zip(*drawn, strict=True)
-    )
-    order = torch.randperm(len(NEUTRAL)).tolist()
-    radius = math.ceil(3 * max(view.sigmas[1] for view in views))
-    return PhotometryParameters(order, factors, gray, sigma, solarized, radius)
-
-
-def _draw(view: Photometry, batch: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    jitter, *place, blur, gray, width, solarize = torch.rand(9, batch)
-    low, high = view.factor_ranges()
-    factors = low + (high - low) * torch.stack(place, dim=-1)
-    jittered = (jitter < view.jitter_prob)[:, None]
-    least, most = view.sigmas
-    return (
-        torch.where(jittered, factors, torch.tensor(NEUTRAL)),
-        gray < view.gray_prob,
-        (least + (most - least) * width) * (blur < view.blur_prob),
-        solarize < view.solarize_prob,
+    ranges = torch.stack([view.factor_ranges() for view in views], dim=1)
+    low, high = ranges  # of each view's factors
+    jitter_prob, gray_prob, blur_prob, solarize_prob, least, most = torch.tensor(
+        [
+            (v.jitter_prob, v.gray_prob, v.blur_prob, v.solarize_prob, *v.sigmas)
+            for v in views
+        ]
+    ).T
+    numbers = torch.rand(batch, len(views), 9)
+    jitter, gray, blur, width, solarize = numbers[..., 4:].unbind(-1)
+    factors = low + (high - low) * numbers[..., :4]
+    return PhotometryParameters(
+        order=torch.randperm(len(NEUTRAL)).tolist(),
+        factors=torch.where(
+            (jitter < jitter_prob)[..., None], factors, torch.tensor(NEUTRAL)
+        ),
+        gray=gray < gray_prob,
+        sigma=(least + (most - least) * width) * (blur < blur_prob),
+        solarized=solarize < solarize_prob,
+        blur_radius=math.ceil(3 * max(view.sigmas[1] for view in views)),
     )

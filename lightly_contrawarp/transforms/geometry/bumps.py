@@ -24,6 +24,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 _CELLS = 32  # cells a side on which the Lipschitz constant is bounded
+_AT_A_TIME = 1 << 16  # values that are worked on together, which stay in a CPU's cache
 
 
 class WarpParameters(NamedTuple):
@@ -100,13 +101,16 @@ def lipschitz_bound(parameters: WarpParameters) -> Float[Tensor, " b"]:
     spread = step.square().sum(-1).sqrt()[:, None] / 2 / radii
     height = 4 * vectors.square().sum(-1).sqrt() / radii
     total = radii.new_zeros(len(radii), _CELLS, _CELLS)
-    for k in range(radii.shape[1]):  # one at a time, which stays in a CPU's cache
-        q = (x2[:, k, None, :] + y2[:, k, :, None]).sqrt_()
+    many = max(1, _AT_A_TIME // max(1, total.numel()))
+    for start in range(0, radii.shape[1], many):
+        some = slice(start, start + many)
+        q = (x2[:, some, None, :] + y2[:, some, :, None]).sqrt_()
         # The slope rises up to the peak and falls beyond it: the steepest place of a
         # cell is the one that is closest to the peak.
-        reach = spread[:, k, None, None]
+        reach = spread[:, some, None, None]
         q += (1 / math.sqrt(3) - q).clamp_(-reach, reach)
-        total += q * (1 - q.square()).clamp_(min=0) * height[:, k, None, None]
+        slope = q * (1 - q.square()).clamp_(min=0)
+        total += (slope * height[:, some, None, None]).sum(1)
     return total.flatten(1).amax(dim=1)
 
 

@@ -59,8 +59,7 @@ class GlobalGeometry:
         if flips is None:
             flips = self.draw_flips(batch)
         center, extent = _draw_crops(batch, self.min_scale, aspect)
-        turned = torch.rand(batch) < self.rr_prob
-        angle = torch.where(turned, self._draw_angles(batch), torch.zeros(batch))
+        angle = (torch.rand(batch) < self.rr_prob) * self._draw_angles(batch)
         # A square output turns about its middle, is flipped, and shows the crop.
         cos, sin = angle.cos(), angle.sin()
         turn = torch.stack([cos, -sin, sin, cos], dim=-1).view(batch, 2, 2)
