@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lightly_contrawarp.models.checkpoint import load_backbone, load_embedding
     from lightly_contrawarp.models.contrawarp import ContraWarp
     from lightly_contrawarp.transforms.action_warp import ActionWarp
+    from lightly_contrawarp.transforms.collate import ContraWarpCollate
     from lightly_contrawarp.transforms.contrawarp_transform import ContraWarpTransform
     from lightly_contrawarp.transforms.local_warp import LocalWarp
     from lightly_contrawarp.transforms.view_transform import ContraWarpViewTransform
@@ -22,6 +23,7 @@ __all__ = [
     "ActionHead",
     "ActionWarp",
     "ContraWarp",
+    "ContraWarpCollate",
     "ContraWarpLoss",
     "ContraWarpTransform",
     "ContraWarpViewTransform",
@@ -36,6 +38,7 @@ _HOMES = {
     "ActionHead": "loss.actions",
     "ActionWarp": "transforms.action_warp",
     "ContraWarp": "models.contrawarp",
+    "ContraWarpCollate": "transforms.collate",
     "ContraWarpLoss": "loss.contrawarp_loss",
     "ContraWarpTransform": "transforms.contrawarp_transform",
     "ContraWarpViewTransform": "transforms.view_transform",

@@ -11,7 +11,12 @@ from lightly.data import LightlyDataset
 from lightly.models.modules import BYOLProjectionHead
 from torch import nn
 
-from lightly_contrawarp import ActionHead, ContraWarpLoss, ContraWarpTransform
+from lightly_contrawarp import (
+    ActionHead,
+    ContraWarpCollate,
+    ContraWarpLoss,
+    ContraWarpTransform,
+)
 from lightly_contrawarp.data.synthetic import DrawnFaces
 
 
@@ -45,9 +50,9 @@ model.to(device)
 action_head.to(device)
 
 if len(sys.argv) > 1:
-    dataset = LightlyDataset(sys.argv[1], transform=transform)
+    dataset = LightlyDataset(sys.argv[1])
 else:
-    dataset = DrawnFaces(num_faces=512, num_identities=64, transform=transform)
+    dataset = DrawnFaces(num_faces=512, num_identities=64)
 
 dataloader = torch.utils.data.DataLoader(
     dataset,
@@ -55,6 +60,9 @@ dataloader = torch.utils.data.DataLoader(
     shuffle=True,
     drop_last=True,
     num_workers=4,
+    # The views of a whole batch are made at once. transform=transform in the dataset
+    # makes them image by image, which takes several times longer.
+    collate_fn=ContraWarpCollate(transform),
 )
 
 criterion = ContraWarpLoss(positive_weight=0.0, negative_weight=1.0, action_weight=1.0)

@@ -46,8 +46,8 @@ _VIDEO_HINT = "contrawarp-edge align --every SECONDS takes their faces"
     "--views",
     default="auto",
     type=click.Choice(["auto", "device", "workers"]),
-    help="Whether views are made for a batch on the device, as auto does, or for each "
-    "image by the workers.",
+    help="Whether the views of a batch are made on the device, as auto does, or by the "
+    "worker that loads it.",
 )
 @click.option(
     "--compile",

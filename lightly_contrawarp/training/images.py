@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
@@ -26,6 +23,7 @@ from lightly_contrawarp.data.folders import (
 from lightly_contrawarp.data.frames import NeighbourFrames, SpreadTracks
 from lightly_contrawarp.training.annotations import Guidance
 from lightly_contrawarp.training.resources import check_workers
+from lightly_contrawarp.transforms.collate import ContraWarpCollate
 
 
 def find_images(folder: Path, devices: int = 1) -> ImageScan:
@@ -69,7 +67,7 @@ def build_loader(
     batch_size: int,
     workers: int,
     devices: int = 1,
-    transform: Callable[[Image.Image], list[Tensor]] | None = None,
+    collate: ContraWarpCollate | None = None,
     guidance: Guidance | None = None,
     seed: int = 0,
 ) -> DataLoader[Any]:
@@ -83,10 +81,10 @@ def build_loader(
         skipped: List to which files that cannot be decoded are appended.
         input_size: Height and width of the views to come; ``s`` is a little larger.
         batch_size: Images a batch; fewer if a device has fewer.
-        workers: Processes that decode, and make the views if there is a transform.
+        workers: Processes that decode, and make the views if that is asked for.
         devices: Number of devices that share the images.
-        transform: Makes the views of each image, for batches of
-            ``(views, indices)`` instead.
+        collate: Makes the views of each batch, for batches of ``(views, indices)``
+            instead.
         guidance: What is known about the images.
         seed: Decides the order of images that have neighbours. With several devices
             Lightning shuffles it once more.
@@ -96,7 +94,7 @@ def build_loader(
     """
     check_workers(workers)
     side = decoded_side(input_size)
-    steps = [v2.Resize((side, side)), transform or v2.PILToTensor()]
+    steps = [v2.Resize((side, side)), v2.PILToTensor()]
     landmarks = guidance.landmarks if guidance else None
     images = FaceFolder(
         scan.paths, v2.Compose(steps), partial(append_skipped, skipped), landmarks
@@ -112,6 +110,7 @@ def build_loader(
         shuffle=sampler is None,
         sampler=sampler,
         drop_last=True,
+        collate_fn=collate,
         num_workers=workers,
         persistent_workers=workers > 0,
         pin_memory=torch.cuda.is_available(),

@@ -46,6 +46,7 @@ from lightly_contrawarp.training.run_folder import (
 from lightly_contrawarp.training.settings import PretrainSettings
 from lightly_contrawarp.transforms.action_warp import ActionWarp
 from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransform
+from lightly_contrawarp.transforms.collate import ContraWarpCollate
 from lightly_contrawarp.transforms.contrawarp_transform import ContraWarpTransform
 from lightly_contrawarp.transforms.local_warp import LocalWarp
 
@@ -100,8 +101,8 @@ def pretrain(
         devices: Number of accelerators, or of processes on a CPU.
         resume: Whether to go on from ``out/last.ckpt``.
         views: Where views are made: ``"device"`` for a batch at once where the network
-            is, ``"workers"`` for each image. ``"auto"`` is the device, a CPU too:
-            a batch takes less work in all. The views are distributed alike.
+            is, ``"workers"`` where it is loaded. ``"auto"`` is the device, a CPU too.
+            The views are distributed alike.
         compiled: Whether to compile the encoder, see ``torch.nn.Module.compile``.
         on_guidance: Called before the first step with what is used of ``faces.csv``,
             if anything is.
@@ -139,11 +140,6 @@ def pretrain(
         words = _in_words(source, settings, len(scan.paths))
         model.info = replace(model.info, training_images=words)
         guidance = find_guidance(folder, scan.paths, settings)
-        if guidance and in_workers:
-            raise InputError(
-                "--views workers uses no landmarks and no neighbouring frames; leave "
-                "it out, or add --centres template"
-            )
         loader = build_loader(
             scan,
             out / SKIPPED_TSV,
@@ -151,7 +147,7 @@ def pretrain(
             batch_size=settings.batch_size,
             workers=workers,
             devices=devices,
-            transform=transform if in_workers else None,
+            collate=ContraWarpCollate(transform) if in_workers else None,
             guidance=guidance,
             seed=settings.seed,
         )

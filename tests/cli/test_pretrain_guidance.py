@@ -95,9 +95,11 @@ def test_neighbours_that_are_not_there(
     assert not out.exists()
 
 
-def test_views_of_workers_know_no_landmarks(video_folder: Path, tmp_path: Path) -> None:
-    result = run_pretrain(video_folder, tmp_path / "run", "--views", "workers")
-    one_line_error(result, "--centres template")
-    assert not (tmp_path / "run").exists()
-    again = ("--views", "workers", "--centres", "template")
-    assert run_pretrain(video_folder, tmp_path / "run", *again).exit_code == 0
+@pytest.mark.parametrize("neighbours", [0, 1])
+def test_views_of_workers_use_landmarks_and_neighbours(
+    neighbours: int, video_folder: Path, tmp_path: Path
+) -> None:
+    options = ("--views", "workers", "--neighbours", neighbours)
+    result = run_pretrain(video_folder, tmp_path / "run", *options)
+    assert result.exit_code == 0, result.output
+    assert "landmarks" in result.output
