@@ -19,7 +19,11 @@ from torchvision.transforms.v2.functional import pil_to_tensor
 from benchmarks.speed.scale import Scale, middle, worker_counts
 from benchmarks.speed.table import OTHER, Growth, Part, Table, Target, table_of_times
 from benchmarks.speed.timing import Times, limited_threads, race, ratio
-from lightly_contrawarp import ContraWarpTransform, ContraWarpViewTransform
+from lightly_contrawarp import (
+    ContraWarpCollate,
+    ContraWarpTransform,
+    ContraWarpViewTransform,
+)
 from lightly_contrawarp.data.synthetic import DrawnFaces
 from lightly_contrawarp.training.images import decoded_side
 from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransform
@@ -27,6 +31,7 @@ from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransfo
 LIGHTLY = "Lightly BYOLTransform"
 OURS = "ContraWarpBatchTransform"
 _ALONE = "ContraWarpTransform"
+_COLLATED = "ContraWarpCollate"
 _WARPED = f"{OURS}, time for two of its four views with K=1"
 _RATE = "views/s"
 
@@ -34,10 +39,12 @@ _RATE = "views/s"
 def measure(scale: Scale, device: str) -> Part:
     """Races in one process, and with the workers of a data loader."""
     part = Part()
+    slower, collated = [], []
     for side, batch in settings(scale):
         with limited_threads(1):
             times = _race(in_process(decoded(batch, side), side, device), scale, device)
         times[_WARPED] = [seconds / 2 for seconds in times[_WARPED]]
+        slower.append(ratio(times, _ALONE, LIGHTLY).median)
         part.tables.append(_table_in_process(scale, side, batch, device, times))
     for workers in worker_counts(scale.most_workers)[1:]:
         count = workers * scale.images
@@ -45,6 +52,7 @@ def measure(scale: Scale, device: str) -> Part:
         with limited_threads(workers):
             calls = with_workers(decoded(count, side), side, batch, workers, device)
             times = _race(calls, scale, device)
+        collated.append(ratio(times, LIGHTLY, _COLLATED).median)
         part.tables.append(
             table_of_times(
                 f"Two views of an image at {side} px, batches of {batch}, workers or "
@@ -53,6 +61,13 @@ def measure(scale: Scale, device: str) -> Part:
                 growth=[Growth(f"{side} px", "workers or threads", workers)],
             )
         )  # fmt: skip
+    if device == "cpu":
+        part.targets += [
+            Target(f"{_ALONE} / {LIGHTLY}, time, most of all settings", 0.8, False,
+                   max(slower)),
+            Target(f"{_COLLATED} / {LIGHTLY}, views/s of one worker", 3, True,
+                   collated[0]),
+        ]  # fmt: skip
     if device == "cuda":
         part.targets.append(
             Target(f"{OURS} / {LIGHTLY} with {workers} workers", 10, True,
@@ -115,17 +130,22 @@ def with_workers(
     lightly, ours, _ = transforms(side)
     loaders = {
         name: DataLoader(
-            _Faces(faces, transform), batch, num_workers=workers,
+            _Faces(faces, transform), batch, num_workers=workers, collate_fn=collate,
             persistent_workers=True, pin_memory=device == "cuda",
         )
-        for name, transform in ((LIGHTLY, lightly), (_ALONE, ours))
+        for name, transform, collate in (
+            (LIGHTLY, lightly, None),
+            (_ALONE, ours, None),
+            (_COLLATED, None, ContraWarpCollate(ours)),
+        )
     }  # fmt: skip
     pixels = torch.stack([pil_to_tensor(face) for face in faces]).to(device)
     batched = ContraWarpBatchTransform(ours)
 
     def epoch(loader: DataLoader[list[Tensor]]) -> None:
-        for views in loader:
-            for view in views:
+        for batch in loader:
+            # Beside the views, a collate function returns what else items hold.
+            for view in batch[0] if isinstance(batch, tuple) else batch:
                 view.to(device, non_blocking=True)
 
     return {
@@ -165,4 +185,5 @@ class _Faces(Dataset[Any]):
         return len(self.faces)
 
     def __getitem__(self, index: int) -> Any:
-        return self.transform(self.faces[index])
+        face = self.faces[index]
+        return face if self.transform is None else self.transform(face)
