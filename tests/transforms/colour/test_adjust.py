@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from kornia.filters import gaussian_blur2d
 from torchvision.transforms.v2 import functional as TF
 
-from lightly_contrawarp.transforms.colour.adjust import adjust_
+from lightly_contrawarp.transforms.colour.adjust import _blur, adjust_
 from lightly_contrawarp.transforms.colour.photometry import PhotometryParameters
 
 
@@ -77,3 +78,13 @@ def test_a_blur_wider_than_the_picture_stays_within_it() -> None:
     drawn = photometry(sigma=torch.full((3,), 4.0), blur_radius=12)
     expected = TF.gaussian_blur(picture[0], [7, 7], [4.0, 4.0])
     torch.testing.assert_close(adjust_(picture, drawn)[0], expected)
+
+
+@pytest.mark.parametrize(("channels", "size", "radius"), [(3, 24, 6), (1, 9, 6)])
+def test_blur_is_that_of_kornia(channels: int, size: int, radius: int) -> None:
+    images = torch.rand(5, channels, size, size + 3)
+    sigma = torch.tensor([0.1, 0.5, 1.0, 2.0, 4.0])
+    window = 2 * min(radius, (size - 1) // 2) + 1
+    expected = gaussian_blur2d(images, (window, window), sigma[:, None].expand(-1, 2))
+    found = _blur(images, sigma, radius)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
