@@ -278,10 +278,7 @@ class Gallery:
             raise InputError(f"k has to be at least 1, not {k}")
         queries = unit_rows(query_vectors, self.info.dim)
         wanted = Wanted(k, as_conditions(where), min_score, distinct, exclude, exact)
-        found = self._searcher.search(queries, wanted)
-        shown = self.paths.shown
-        some = ([replace(hit, path=shown(hit.path)) for hit in hits] for hits in found)
-        return Hits(some, found.recall)
+        return self._searcher.search(queries, wanted, self.paths.shown)
 
     @property
     def revision(self) -> int:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from sqlite3 import Connection
 
+import numpy as np
+
 from contrawarp_edge.core.sqlite.transactions import transaction
 from contrawarp_edge.gallery.ann import ann_index, index_file
 from contrawarp_edge.gallery.ann.ann_index import AnnIndex
@@ -17,10 +19,11 @@ from contrawarp_edge.gallery.embeddings.snapshot import DamagedCopyError
 from contrawarp_edge.gallery.records import Hit, Hits
 from contrawarp_edge.gallery.store import row_checks, statements
 from contrawarp_edge.gallery.store.opened import OpenedFile
+from contrawarp_edge.gallery.store.row_checks import Row
 from contrawarp_edge.model.info import ModelInfo
 from contrawarp_edge.search.distinct import Found, kept_hits
 from contrawarp_edge.search.nearest import exact_scores
-from contrawarp_edge.search.vectors import Rows, Vectors
+from contrawarp_edge.search.vectors import Rows, Scores, Vectors
 
 # float32 products of unit vectors differ by less, whatever the order of summation.
 _SAME_SCORE = 1e-5
@@ -79,16 +82,30 @@ class Searcher:
         self._matrix = self._matrix.refreshed(connection)
         return self._matrix
 
-    def search(self, queries: Vectors, wanted: Wanted) -> Hits:
-        """Finds hits for unit queries ``(Q, D)``."""
+    def search(
+        self, queries: Vectors, wanted: Wanted, shown: Callable[[str], str]
+    ) -> Hits:
+        """Finds hits for unit queries ``(Q, D)``.
+
+        Args:
+            queries: What to look for.
+            wanted: What the search is for.
+            shown: Turns a stored path into that of a hit.
+        """
 
         def work(connection: Connection) -> Hits:
             with transaction(connection, "DEFERRED"):
-                return self._found(connection, queries, wanted)
+                return self._found(connection, queries, wanted, shown)
 
         return self._file.read(work)
 
-    def _found(self, connection: Connection, queries: Vectors, wanted: Wanted) -> Hits:
+    def _found(
+        self,
+        connection: Connection,
+        queries: Vectors,
+        wanted: Wanted,
+        shown: Callable[[str], str],
+    ) -> Hits:
         matrix = self._refreshed(connection)
         chosen, index = None, None
         if wanted.conditions:
@@ -104,7 +121,8 @@ class Searcher:
             recall = None
             if index is not None and wanted.k <= ann_index.MAX_HITS:
                 recall = index.facts.recall
-            return Hits(self._checked(connection, queries, found), recall)
+            rows = self._rows_of(connection, queries, found)
+            return Hits(self._hits(found, rows, shown), recall)
 
         try:
             is_large = len(matrix) >= ann_index.MIN_ROWS
@@ -161,31 +179,47 @@ class Searcher:
             self._index = self._index.followed(connection, matrix)
         return self._index
 
-    def _checked(
+    def _rows_of(
         self, connection: Connection, queries: Vectors, found: list[Found]
-    ) -> list[list[Hit]]:
-        """The hits, whose scores have to be those of the stored embeddings.
+    ) -> dict[int, Row]:
+        """The rows of what was found, whose scores have to be those of the rows.
 
         Raises:
             DamagedCopyError: If they are not.
-            Damage: If a row of a hit is damaged.
+            Damage: If a row is damaged.
         """
         ids = {int(id) for some, _ in found for id in some}
         details = statements.details(connection, ids, queries.shape[1])
-        result = []
-        for query, (some, scores) in zip(queries, found, strict=True):
-            hits = []
-            for id, score in zip(some.tolist(), scores.tolist(), strict=True):
-                row, vector = details.get(id, (None, query))
-                if row is None or _differ(vector, query, score):
-                    raise DamagedCopyError(f"image {id} is damaged: {_DISAGREE}")
-                scores_of = row.probabilities(self._classes)
-                metadata = json.loads(row.metadata)
-                hits.append(Hit(id, score, row.path.decode(), metadata, scores_of))
-            result.append(hits)
-        return result
+        for id in ids - details.keys():
+            raise DamagedCopyError(f"image {id} is damaged: {_DISAGREE}")
+        # Without a copy in a file, the matrix was read from the rows themselves.
+        if len(self._matrix.base.ids):
+            for query, (some, scores) in zip(queries, found, strict=True):
+                vectors = [details[id][1] for id in some.tolist()]
+                if vectors and _differ(np.stack(vectors), query, scores):
+                    raise DamagedCopyError(f"a hit is damaged: {_DISAGREE}")
+        return {id: row for id, (row, _) in details.items()}
+
+    def _hits(
+        self, found: list[Found], rows: dict[int, Row], shown: Callable[[str], str]
+    ) -> list[list[Hit]]:
+        """The hits, with what their rows say of them."""
+        said = {
+            id: (
+                shown(row.path.decode()),
+                json.loads(row.metadata.decode()),
+                row.probabilities(self._classes),
+            )
+            for id, row in rows.items()
+        }
+        return [
+            [
+                Hit(id, score, *said[id])
+                for id, score in zip(some.tolist(), scores.tolist(), strict=True)
+            ]
+            for some, scores in found
+        ]
 
 
-def _differ(vector: Vectors, query: Vectors, score: float) -> bool:
-    (expected,) = exact_scores(vector[None], query)
-    return bool(abs(expected - score) > _SAME_SCORE)
+def _differ(vectors: Vectors, query: Vectors, scores: Scores) -> bool:
+    return bool((np.abs(exact_scores(vectors, query) - scores) > _SAME_SCORE).any())

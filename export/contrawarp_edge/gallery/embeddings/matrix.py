@@ -173,7 +173,8 @@ class Matrix:
                 rows = np.flatnonzero(alive)
             if alive is not None:
                 self.base.check(rows)
-            yield ids, vectors, rows
+            if len(ids):
+                yield ids, vectors, rows
 
     def _is_far_behind(self, connection: sqlite3.Connection, total: int) -> bool:
         if total < MIN_SNAPSHOT_ROWS:

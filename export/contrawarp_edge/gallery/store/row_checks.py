@@ -58,6 +58,8 @@ class Row(NamedTuple):
 
     def probabilities(self, classes: Sequence[str]) -> dict[str, float]:
         """Those of a model's classes by name; none if none are stored."""
+        if not self.scores:
+            return {}
         scores = np.frombuffer(self.scores, "<f4").tolist()
         return dict(zip(classes, scores, strict=False))
 
