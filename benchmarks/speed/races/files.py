@@ -17,7 +17,7 @@ from benchmarks.speed.races.step import SIZE, OurStep, step_of
 from benchmarks.speed.scale import Scale, worker_counts
 from benchmarks.speed.table import BOUND, Growth, Part, Target, table_of_times
 from benchmarks.speed.timing import Spread, Times, limited_threads, race, ratio
-from lightly_contrawarp import ContraWarpTransform
+from lightly_contrawarp import ContraWarpCollate, ContraWarpTransform
 from lightly_contrawarp.data.folders import ImageScan, scan_images
 from lightly_contrawarp.data.synthetic import save_drawn_faces
 from lightly_contrawarp.training.images import build_loader
@@ -113,13 +113,15 @@ def contenders(
 ) -> dict[str, Callable[[], object]]:
     """An epoch with each way to make views."""
     transform, batch = ContraWarpTransform(SIZE), scale.files_batch
-    loader_of: Any = lambda transform: build_loader(  # noqa: E731
-        scan, scratch / "skipped.tsv", input_size=SIZE, batch_size=batch,
-        workers=workers, transform=transform,
+    decoding, viewing = (
+        build_loader(
+            scan, scratch / "skipped.tsv", input_size=SIZE, batch_size=batch,
+            workers=workers, collate=collate,
+        )
+        for collate in (None, ContraWarpCollate(transform))
     )  # fmt: skip
-    decoding, viewing = loader_of(None), loader_of(transform)
     torch.manual_seed(0)
-    model = OurStep(scale.files_backbone, input_size=SIZE, channels_last=True)
+    model = OurStep(scale.files_backbone, input_size=SIZE)
     step = step_of(model, device)
     batched = ContraWarpBatchTransform(transform)
     resident = [torch.randn(batch, 3, SIZE, SIZE, device=device)] * _VIEWS

@@ -117,7 +117,7 @@ def contenders(
     for k in negatives:
         for name, count in ((FACE, 2 + k), (PAIRED, 2 * (1 + k))):
             ours = OurStep(
-                backbone, input_size=SIZE, channels_last=device == "cuda",
+                backbone, input_size=SIZE,
                 **settings(name, k),
             )  # fmt: skip
             moved = [torch.randn(batch, k, len(ours.actions), device=device)]
@@ -134,7 +134,7 @@ def table_of(scale: Scale, batch: int, k: int, times: Times, device: str) -> Tab
     """What of a race has so many negatives."""
     names = {name: f"{name}, K={k}" for name in (FACE, PAIRED)}
     some = {BYOL: times[BYOL], **{name: times[full] for name, full in names.items()}}
-    how = "fp32" if device == "cpu" else "bfloat16, channels-last"
+    how = "fp32" if device == "cpu" else "bfloat16"
     growth = []
     if batch == middle(scale.step_batches):
         growth.append(Growth(f"{batch} images", "negatives of an image, K", k))
