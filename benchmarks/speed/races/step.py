@@ -116,10 +116,7 @@ def contenders(
     }
     for k in negatives:
         for name, count in ((FACE, 2 + k), (PAIRED, 2 * (1 + k))):
-            ours = OurStep(
-                backbone, input_size=SIZE,
-                **settings(name, k),
-            )  # fmt: skip
+            ours = OurStep(backbone, input_size=SIZE, **settings(name, k))
             moved = [torch.randn(batch, k, len(ours.actions), device=device)]
             given = views[:count] + (moved if ours.actions else [])
             models[f"{name}, K={k}"] = ours, given
@@ -149,11 +146,10 @@ def table_of(scale: Scale, batch: int, k: int, times: Times, device: str) -> Tab
 def step_of(
     model: LightlyByol | OurStep, device: str
 ) -> Callable[[Sequence[Tensor]], None]:
-    """A step of a model: fp32 on a CPU; bfloat16 and channels-last on a GPU."""
+    """A step of a model, channels last: fp32 on a CPU, bfloat16 on a GPU."""
     on_gpu = device == "cuda"
     model.to(device).train()
-    if on_gpu:
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = adamw(model.trained(), lr=1e-4, weight_decay=1e-2)
 
     def step(views: Sequence[Tensor]) -> None:
