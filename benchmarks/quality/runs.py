@@ -38,8 +38,9 @@ def do_runs(plan: Plan, parts: list[str], total_minutes: float | None = None) ->
         todo = [task for task in todo if not task.variant.landmarks]
     for task in todo:
         plan.failure(task).unlink(missing_ok=True)
-    if not (plan.jobs or torch.cuda.is_available()):
-        torch.set_num_threads(1)
+    # Beside a GPU too: the draws of views are small, and threads would wait for each
+    # other in every one of them.
+    torch.set_num_threads(1)
     done = _in_time(todo, plan, end)
     for task in tqdm(done, "runs", len(todo)):
         if (reason := plan.reason(task)) is not None:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
@@ -158,6 +159,10 @@ def pretrain(
             write_skipped(out / SKIPPED_TSV, scan)
             if guidance and on_guidance:
                 on_guidance(guidance)
+        if trainer.strategy.root_device.type == "cuda":
+            # What is left for the CPU are the small draws of views, in which threads
+            # wait for each other; and where others use the cores too, for very long.
+            torch.set_num_threads(1)
         with explained_resources(MEMORY_ADVICE):
             fit(trainer, model, loader, out / LAST if resume else None)
         with explained_resources(_HEAD_ADVICE):
