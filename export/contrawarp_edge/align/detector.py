@@ -113,17 +113,36 @@ def find_faces(
     Raises:
         InputError: If the extra ``align`` is not installed.
     """
+    small = _shrunk(pixels)
     best: list[Face] = []
     least = 0.0
     for turns in (0, 1, 3, 2):
-        found = _find_upright(np.rot90(pixels, turns), min_score, thorough)
+        found = _find_upright(np.rot90(small, turns), min_score, thorough)
         score = max((face.score for face in found), default=0.0)
         if score > least:
-            best = [_turned_back(face, turns, pixels.shape) for face in found]
+            best = [_turned_back(face, turns, small.shape) for face in found]
             least = score + _CLEARER
         if score >= _SURE:
             break
-    return [_looked_at_closely(pixels, face) for face in best]
+    ratio = np.divide(pixels.shape[1::-1], small.shape[1::-1])
+    return [_looked_at_closely(pixels, _enlarged(face, ratio)) for face in best]
+
+
+def _shrunk(pixels: Pixels) -> Pixels:
+    """A photo no larger than the largest size in which faces are looked for."""
+    height, width = pixels.shape[:2]
+    scale = _SIDES[-1] / max(height, width)
+    if scale >= 1:
+        return pixels
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    image = Image.fromarray(pixels)
+    return np.asarray(image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2))
+
+
+def _enlarged(face: Face, ratio: Points) -> Face:
+    """A face where width and height of the photo are so many times as large."""
+    left, top, right, bottom = np.multiply(face.box, np.tile(ratio, 2)).tolist()
+    return replace(face, box=(left, top, right, bottom), points=face.points * ratio)
 
 
 def find_large_faces(pixels: Pixels) -> list[Face]:

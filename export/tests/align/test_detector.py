@@ -54,7 +54,7 @@ def test_tilt_is_found(astronaut: Image.Image, angle: float) -> None:
     assert errors(face.points, expected) < 0.2
 
 
-@pytest.mark.parametrize("side", [100, 256, 1500])
+@pytest.mark.parametrize("side", [100, 256, 1500, 4000])
 def test_any_size(astronaut: Image.Image, side: int) -> None:
     scaled = astronaut.resize((side, side), Image.Resampling.LANCZOS)
     (face,) = find_faces(np.asarray(scaled))
