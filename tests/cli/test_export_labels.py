@@ -144,3 +144,13 @@ def test_temperature_undoes_what_logits_were_scaled_by() -> None:
     chances = powers / powers.sum(axis=1, keepdims=True)
     labels = (rng.random((20_000, 1)) > chances.cumsum(axis=1)).sum(axis=1)
     assert fit_temperature(3 * logits, labels) == pytest.approx(3, rel=0.05)
+
+
+@pytest.mark.parametrize("count", [3, 30, 300])
+def test_no_temperature_makes_images_that_are_all_right_certain(count: int) -> None:
+    labels = np.arange(count) % 3
+    logits = 5 * np.eye(3)[labels]
+    scaled = logits / fit_temperature(logits, labels)
+    powers = np.exp(scaled)
+    likely = (powers / powers.sum(axis=1, keepdims=True)).max(axis=1)
+    assert likely == pytest.approx((count + 1) / (count + 2), abs=1e-3)
