@@ -1,5 +1,6 @@
 """contrawarp-export --labels and --teach."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -100,8 +101,12 @@ class _Gaining:
 def test_bad_labels(small_checkpoint: Path, tmp_path: Path) -> None:
     one = write_labelled(tmp_path / "one", {"angry": 3})
     single = write_labelled(tmp_path / "single", {"angry": 1, "happy": 3})
+    odd = write_labelled(tmp_path / "odd", {"angry": 3, "happy": 3})
+    (odd / "angry").rename(os.fsdecode(os.fsencode(odd) + b"/gr\xfcn"))
     path = tmp_path / "m.onnx"
     for options, message in [
+        (("--labels", ""), "labelled images: give their folder"),
+        (("--labels", odd), "odd: the class gr?n has a name that is no valid Unicode"),
         (("--labels", one), "one: only one class, anger"),
         (("--labels", tmp_path / "none"), "none: no such file or folder"),
         (("--teach",), "--teach needs --labels"),

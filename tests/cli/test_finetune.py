@@ -17,7 +17,7 @@ from lightly_contrawarp.evaluation.encoders.opening import load_encoder
 from lightly_contrawarp.models.checkpoint import load_classifier
 
 
-def _run(checkpoint: Path, data: Path, out: Path, *options: object) -> Result:
+def _run(checkpoint: Path, data: Path | str, out: Path, *options: object) -> Result:
     words = ("finetune", checkpoint, "--data", data, "--out", out, "--workers", 0)
     more = ("--batch-size", 8, *options)
     return CliRunner().invoke(main, [str(word) for word in (*words, *more)])
@@ -63,6 +63,7 @@ def test_bad_input(small_checkpoint: Path, tmp_path: Path) -> None:
     two = write_labelled(tmp_path / "two", {"angry": 3, "happy": 3})
     out = tmp_path / "run"
     for data, options, message in [
+        ("", (), "labelled images: give their folder"),
         (one, (), "one: only one class"),
         (two, ("--resume",), "run: has no last.ckpt to resume from"),
     ]:
