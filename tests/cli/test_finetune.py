@@ -58,6 +58,23 @@ def test_trains_resumes_and_is_exported(small_checkpoint: Path, tmp_path: Path) 
     assert outputs.scores == pytest.approx(expected.numpy(), abs=1e-4)
 
 
+def test_a_run_that_was_moved_keeps_its_best_epoch(
+    small_checkpoint: Path, tmp_path: Path
+) -> None:
+    folder = write_labelled(tmp_path / "labelled", {"angry": 6, "happy": 6})
+    out, moved = tmp_path / "run", tmp_path / "moved"
+    slow = ("--lr", 1e-9)  # no epoch is better than the first
+    assert _run(small_checkpoint, folder, out, *slow, "--epochs", 1).exit_code == 0
+    out.rename(moved)
+    again = (*slow, "--epochs", 2, "--resume")
+    assert _run(small_checkpoint, folder, moved, *again).exit_code == 0
+    epochs = [
+        torch.load(moved / name, weights_only=True)["epoch"]
+        for name in ("best.ckpt", "last.ckpt")
+    ]
+    assert epochs == [0, 1]
+
+
 def test_bad_input(small_checkpoint: Path, tmp_path: Path) -> None:
     one = write_labelled(tmp_path / "one", {"angry": 3})
     two = write_labelled(tmp_path / "two", {"angry": 3, "happy": 3})

@@ -207,6 +207,14 @@ def _after_labels(info: BackboneInfo, labelled: LabelledRows) -> BackboneInfo:
     return replace(info, training_images=words, commercial_use=use)
 
 
+class _Best(ModelCheckpoint):
+    """Knows how good the best epoch was, also if the folder was moved meanwhile."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes up what a checkpoint says of it."""
+        super().load_state_dict({**state_dict, "dirpath": self.dirpath})
+
+
 def _trainer(out: Path, settings: FinetuneSettings, epochs: int) -> Trainer:
     return Trainer(
         max_epochs=epochs,
@@ -215,7 +223,7 @@ def _trainer(out: Path, settings: FinetuneSettings, epochs: int) -> Trainer:
         plugins=[AtomicCheckpointIO()],
         callbacks=[
             EarlyStopping(_MONITORED, patience=settings.patience, mode="max"),
-            ModelCheckpoint(
+            _Best(
                 out,
                 BEST.removesuffix(".ckpt"),
                 monitor=_MONITORED,
