@@ -116,6 +116,11 @@ def test_bad_labels(small_checkpoint: Path, tmp_path: Path) -> None:
         run(small_checkpoint, "--labels", single, "--safetensors", tmp_path / "w"),
         "--labels needs --onnx",
     )
+    few = write_labelled(tmp_path / "few", {"angry": 9, "happy": 9})
+    result = run(small_checkpoint, "--onnx", path, "--labels", few, "--teach")
+    assert result.exit_code == 2
+    assert "few: --teach: needs two held-out images of a class" in result.stderr
+    assert "has 2 without near-duplicates of 2" in result.stderr
     result = run(small_checkpoint, "--onnx", path, "--labels", single)
     assert result.exit_code == 2
     assert "single: a classifier needs two training images each" in result.stderr
