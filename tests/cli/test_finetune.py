@@ -73,6 +73,8 @@ def test_a_run_that_was_moved_keeps_its_best_epoch(
         for name in ("best.ckpt", "last.ckpt")
     ]
     assert epochs == [0, 1]
+    fewer = _run(small_checkpoint, folder, moved, *slow, "--epochs", 1, "--resume")
+    one_line_error(fewer, "moved: has done 2 epochs, more than --epochs 1")
 
 
 def test_bad_input(small_checkpoint: Path, tmp_path: Path) -> None:
