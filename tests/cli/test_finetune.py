@@ -46,6 +46,13 @@ def test_trains_resumes_and_is_exported(small_checkpoint: Path, tmp_path: Path) 
     path = tmp_path / "m.onnx"
     result = run_export(out / "best.ckpt", "--onnx", path)
     assert result.exit_code == 0, result.output
+    assert "Trained with labels" in path.with_suffix(".md").read_text()
+    alone = tmp_path / "w.safetensors"
+    result = run_export(out / "best.ckpt", "--safetensors", alone)
+    assert "scores" not in result.stdout
+    card = alone.with_suffix(".md").read_text()
+    assert "Trained with labels" in card
+    assert "scores" not in card
     model = Embedder(path)
     assert model.info.classes == ("happy", "anger")
     images = sorted((folder / "happy").iterdir())[:4]
