@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.text import is_text
 from lightly_contrawarp.data.labelled import LabelledImages
 from lightly_contrawarp.data.sets import (
     available_splits,
@@ -71,12 +72,24 @@ def open_labels(spec: str) -> LabelledImages:
             themselves.
 
     Raises:
-        InputError: If they cannot be opened.
+        InputError: If they cannot be opened, or a class has a name that models cannot
+            hold.
     """
     root = Path(spec)
-    if not root.is_dir():
-        return open_set(spec, "train")
-    return open_folder(split_folders(root).get("train", root))
+    if not spec:  # would be the current folder
+        raise InputError("labelled images: give their folder, or NAME=PATH")
+    images = (
+        open_folder(split_folders(root).get("train", root))
+        if root.is_dir()
+        else open_set(spec, "train")
+    )
+    for name in images.classes:
+        if not is_text(name):
+            raise InputError(
+                f"{images.root}: the class {name} has a name that is no valid Unicode; "
+                "rename its folder"
+            )
+    return images
 
 
 def open_searched(

@@ -147,7 +147,7 @@ def main(
     request = ExportRequest(
         onnx=onnx_path,
         choice=Choice(pooled=features == "pooled", fit_head=fit_head, dim=dim),
-        labels=open_labels(labels) if labels else None,
+        labels=None if labels is None else open_labels(labels),
         teach=teach,
         int8_images=draw_sample(calibrate) if calibrate else None,
         labelled=open_sets(data, part) if data else None,
@@ -212,9 +212,9 @@ def _tell(done: Exported) -> None:
     if found := done.recognition:
         facts = found.labels.classifier.facts
         click.echo(
-            f"scores: {', '.join(facts.images_by_class)}; {100 * facts.accuracy:.1f} % "
-            f"of {facts.held_out:,} held-out images right, calibration error "
-            f"{facts.calibration_error:.3f}"
+            f"scores: {printable(', '.join(facts.images_by_class))}; "
+            f"{100 * facts.accuracy:.1f} % of {facts.held_out:,} held-out images "
+            f"right, calibration error {facts.calibration_error:.3f}"
         )
         if one := found.teaching:
             click.echo(

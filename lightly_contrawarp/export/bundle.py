@@ -147,7 +147,8 @@ def export(
     fingerprint = fingerprint_of(network)
     has_head = isinstance(network, EmbeddingNetwork)
     done = Exported(info, describe(network, info.dim), has_head, unfitted)
-    done.recognition = _recognition(checkpoint, network, info, request)
+    if request.onnx:  # weights alone have no scores
+        done.recognition = _recognition(checkpoint, network, info, request)
     labels = done.recognition.labels if done.recognition else None
     if labels and request.labels and info.commercial_use == "yes":
         # What was declared is of the images without labels.

@@ -140,6 +140,12 @@ def fit_recognition(
         "linear discriminants": _discriminants,
     }
     try:
+        if not (np.bincount(y[alone]) > 1).any():
+            raise InputError(
+                "needs two held-out images of a class to search, and has "
+                f"{alone.sum():,} without near-duplicates of {held_out.sum():,}, a "
+                "tenth of the images; give more, or leave it out"
+            )
         way, teaching = _best_way(ways, x, y, held_out, alone)
     except InputError as error:
         raise TeachingError(f"{where}: --teach: {error}") from error

@@ -11,6 +11,7 @@ import torch
 from contrawarp_edge.core.errors import InputError
 
 _WORKER = "DataLoader worker"
+_CAUGHT = "Caught "  # PyTorch puts the traceback of a worker into the message
 _NO_MEMORY = ("can't allocate memory", "not enough memory")  # PyTorch's, on a CPU
 
 
@@ -36,7 +37,7 @@ def check_workers(count: int) -> None:
 
 @contextmanager
 def explained_resources(advice: str) -> Iterator[None]:
-    """Turns errors about memory, and workers that died, into one line.
+    """Turns errors about memory, and those of workers, into one line.
 
     Args:
         advice: What the user can do about memory.
@@ -46,6 +47,11 @@ def explained_resources(advice: str) -> Iterator[None]:
     """
     try:
         yield
+    except InputError as error:
+        if not str(error).startswith(_CAUGHT):
+            raise
+        _, _, said = str(error).splitlines()[-1].partition(": ")
+        raise InputError(said) from error
     except MemoryError as error:  # NumPy's
         raise InputError(f"there is not enough memory; {advice}") from error
     except RuntimeError as error:

@@ -49,12 +49,7 @@ def check_run(out: Path, settings: PretrainSettings, epochs: int, resume: bool) 
     if not (out / LAST).exists():
         raise InputError(f"{out}: has no {LAST} to resume from")
     load_backbone(out / LAST)
-    done = training_facts(out / LAST).get("epochs", 0)
-    if done > epochs:
-        raise InputError(
-            f"{out}: has done {done} epochs, more than --epochs {epochs}, which counts "
-            "those too; give a higher number to go on"
-        )
+    check_epochs(out, epochs)
     before = read_settings(out)
     for key, value in asdict(settings).items():
         if before.get(key, value) != value:
@@ -62,6 +57,20 @@ def check_run(out: Path, settings: PretrainSettings, epochs: int, resume: bool) 
                 f"{out}: was started with {key}={before[key]}, not {value}; resume "
                 "with the same settings, or give another --out"
             )
+
+
+def check_epochs(out: Path, epochs: int) -> None:
+    """Checks that a run to be resumed has not done more than it is to do in all.
+
+    Raises:
+        InputError: If it has.
+    """
+    done = training_facts(out / LAST).get("epochs", 0)
+    if done > epochs:
+        raise InputError(
+            f"{out}: has done {done} epochs, more than --epochs {epochs}, which counts "
+            "those too; give a higher number to go on"
+        )
 
 
 def read_settings(out: Path) -> dict[str, Any]:

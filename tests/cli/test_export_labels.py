@@ -1,5 +1,6 @@
 """contrawarp-export --labels and --teach."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -100,8 +101,12 @@ class _Gaining:
 def test_bad_labels(small_checkpoint: Path, tmp_path: Path) -> None:
     one = write_labelled(tmp_path / "one", {"angry": 3})
     single = write_labelled(tmp_path / "single", {"angry": 1, "happy": 3})
+    odd = write_labelled(tmp_path / "odd", {"angry": 3, "happy": 3})
+    (odd / "angry").rename(os.fsdecode(os.fsencode(odd) + b"/gr\xfcn"))
     path = tmp_path / "m.onnx"
     for options, message in [
+        (("--labels", ""), "labelled images: give their folder"),
+        (("--labels", odd), "odd: the class gr?n has a name that is no valid Unicode"),
         (("--labels", one), "one: only one class, anger"),
         (("--labels", tmp_path / "none"), "none: no such file or folder"),
         (("--teach",), "--teach needs --labels"),
@@ -111,6 +116,11 @@ def test_bad_labels(small_checkpoint: Path, tmp_path: Path) -> None:
         run(small_checkpoint, "--labels", single, "--safetensors", tmp_path / "w"),
         "--labels needs --onnx",
     )
+    few = write_labelled(tmp_path / "few", {"angry": 9, "happy": 9})
+    result = run(small_checkpoint, "--onnx", path, "--labels", few, "--teach")
+    assert result.exit_code == 2
+    assert "few: --teach: needs two held-out images of a class" in result.stderr
+    assert "has 2 without near-duplicates of 2" in result.stderr
     result = run(small_checkpoint, "--onnx", path, "--labels", single)
     assert result.exit_code == 2
     assert "single: a classifier needs two training images each" in result.stderr
@@ -144,3 +154,13 @@ def test_temperature_undoes_what_logits_were_scaled_by() -> None:
     chances = powers / powers.sum(axis=1, keepdims=True)
     labels = (rng.random((20_000, 1)) > chances.cumsum(axis=1)).sum(axis=1)
     assert fit_temperature(3 * logits, labels) == pytest.approx(3, rel=0.05)
+
+
+@pytest.mark.parametrize("count", [3, 30, 300])
+def test_no_temperature_makes_images_that_are_all_right_certain(count: int) -> None:
+    labels = np.arange(count) % 3
+    logits = 5 * np.eye(3)[labels]
+    scaled = logits / fit_temperature(logits, labels)
+    powers = np.exp(scaled)
+    likely = (powers / powers.sum(axis=1, keepdims=True)).max(axis=1)
+    assert likely == pytest.approx((count + 1) / (count + 2), abs=1e-3)

@@ -17,7 +17,7 @@ from lightly_contrawarp.evaluation.encoders.opening import load_encoder
 from lightly_contrawarp.models.checkpoint import load_classifier
 
 
-def _run(checkpoint: Path, data: Path, out: Path, *options: object) -> Result:
+def _run(checkpoint: Path, data: Path | str, out: Path, *options: object) -> Result:
     words = ("finetune", checkpoint, "--data", data, "--out", out, "--workers", 0)
     more = ("--batch-size", 8, *options)
     return CliRunner().invoke(main, [str(word) for word in (*words, *more)])
@@ -46,6 +46,13 @@ def test_trains_resumes_and_is_exported(small_checkpoint: Path, tmp_path: Path) 
     path = tmp_path / "m.onnx"
     result = run_export(out / "best.ckpt", "--onnx", path)
     assert result.exit_code == 0, result.output
+    assert "Trained with labels" in path.with_suffix(".md").read_text()
+    alone = tmp_path / "w.safetensors"
+    result = run_export(out / "best.ckpt", "--safetensors", alone)
+    assert "scores" not in result.stdout
+    card = alone.with_suffix(".md").read_text()
+    assert "Trained with labels" in card
+    assert "scores" not in card
     model = Embedder(path)
     assert model.info.classes == ("happy", "anger")
     images = sorted((folder / "happy").iterdir())[:4]
@@ -58,11 +65,31 @@ def test_trains_resumes_and_is_exported(small_checkpoint: Path, tmp_path: Path) 
     assert outputs.scores == pytest.approx(expected.numpy(), abs=1e-4)
 
 
+def test_a_run_that_was_moved_keeps_its_best_epoch(
+    small_checkpoint: Path, tmp_path: Path
+) -> None:
+    folder = write_labelled(tmp_path / "labelled", {"angry": 6, "happy": 6})
+    out, moved = tmp_path / "run", tmp_path / "moved"
+    slow = ("--lr", 1e-9)  # no epoch is better than the first
+    assert _run(small_checkpoint, folder, out, *slow, "--epochs", 1).exit_code == 0
+    out.rename(moved)
+    again = (*slow, "--epochs", 2, "--resume")
+    assert _run(small_checkpoint, folder, moved, *again).exit_code == 0
+    epochs = [
+        torch.load(moved / name, weights_only=True)["epoch"]
+        for name in ("best.ckpt", "last.ckpt")
+    ]
+    assert epochs == [0, 1]
+    fewer = _run(small_checkpoint, folder, moved, *slow, "--epochs", 1, "--resume")
+    one_line_error(fewer, "moved: has done 2 epochs, more than --epochs 1")
+
+
 def test_bad_input(small_checkpoint: Path, tmp_path: Path) -> None:
     one = write_labelled(tmp_path / "one", {"angry": 3})
     two = write_labelled(tmp_path / "two", {"angry": 3, "happy": 3})
     out = tmp_path / "run"
     for data, options, message in [
+        ("", (), "labelled images: give their folder"),
         (one, (), "one: only one class"),
         (two, ("--resume",), "run: has no last.ckpt to resume from"),
     ]:

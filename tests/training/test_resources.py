@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from torch.utils.data import DataLoader, Dataset
 
-from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.errors import InputError, NotFoundError
 from helpers import one_line_error, run_pretrain
 from lightly_contrawarp.data.folders import scan_images
 from lightly_contrawarp.data.threads import map_in_threads
@@ -99,3 +100,20 @@ def test_other_errors_stay_what_they_are() -> None:
         explained_resources(ADVICE),
     ):
         _raise(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))()
+
+
+class _Vanished(Dataset[int]):
+    def __getitem__(self, index: int) -> int:
+        raise NotFoundError("a.png: No such file or directory")
+
+    def __len__(self) -> int:
+        return 2
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_what_a_worker_raises_is_one_line(workers: int) -> None:
+    with (
+        pytest.raises(InputError, match=r"^a\.png: No such file or directory$"),
+        explained_resources("advice"),
+    ):
+        list(DataLoader(_Vanished(), num_workers=workers))

@@ -64,6 +64,7 @@ def ranked(
             if not isinstance(value, (str, int, float)):
                 continue
             if value not in best or rank(image) > rank(best[value]):
+                best.pop(value, None)  # so that groups are in the order of their best
                 best[value] = image
         images = best.values()
     if limit is not None:  # holds no more than that of a large gallery

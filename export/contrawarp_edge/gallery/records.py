@@ -24,7 +24,8 @@ class Record:
         id: Given by the gallery, never used twice.
         added: Given by the gallery: when the row was last written, ISO 8601 in UTC.
         scores: The probability of each class of the model by name; empty if it has no
-            classes, or did not see the image.
+            classes, or did not see the image. On adding, they replace those of a known
+            path, also by none.
     """
 
     path: str

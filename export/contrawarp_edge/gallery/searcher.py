@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from sqlite3 import Connection
+from typing import TypeAlias
 
 import numpy as np
 
@@ -27,6 +28,8 @@ from contrawarp_edge.search.vectors import Rows, Scores, Vectors
 
 # float32 products of unit vectors differ by less, whatever the order of summation.
 _SAME_SCORE = 1e-5
+# What is found for each query, the rows of it by id, and the recall of the index.
+_Answer: TypeAlias = tuple[list[Found], dict[int, Row], float | None]
 # Said if that is so even of a copy that was just made.
 _DISAGREE = "the table and the indices of the gallery say different things of it"
 
@@ -93,25 +96,23 @@ class Searcher:
             shown: Turns a stored path into that of a hit.
         """
 
-        def work(connection: Connection) -> Hits:
+        def work(connection: Connection) -> _Answer:
             with transaction(connection, "DEFERRED"):
-                return self._found(connection, queries, wanted, shown)
+                return self._found(connection, queries, wanted)
 
-        return self._file.read(work)
+        found, rows, recall = self._file.read(work)
+        # Outside of it, since what shows a path may read the gallery too.
+        return Hits(self._hits(found, rows, shown), recall)
 
     def _found(
-        self,
-        connection: Connection,
-        queries: Vectors,
-        wanted: Wanted,
-        shown: Callable[[str], str],
-    ) -> Hits:
+        self, connection: Connection, queries: Vectors, wanted: Wanted
+    ) -> _Answer:
         matrix = self._refreshed(connection)
         chosen, index = None, None
         if wanted.conditions:
             chosen = self._chosen(connection, wanted.conditions)
 
-        def attempt(index: AnnIndex | None) -> Hits:
+        def attempt(index: AnnIndex | None) -> _Answer:
             def find(k: int, rows: Vectors) -> list[Found]:
                 if index is not None and k <= ann_index.MAX_HITS:
                     return index.top_k(self._matrix, rows, k)
@@ -121,8 +122,7 @@ class Searcher:
             recall = None
             if index is not None and wanted.k <= ann_index.MAX_HITS:
                 recall = index.facts.recall
-            rows = self._rows_of(connection, queries, found)
-            return Hits(self._hits(found, rows, shown), recall)
+            return found, self._rows_of(connection, queries, found), recall
 
         try:
             is_large = len(matrix) >= ann_index.MIN_ROWS

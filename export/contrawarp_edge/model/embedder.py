@@ -29,7 +29,12 @@ from contrawarp_edge.model.info import (
     ModelInfo,
 )
 from contrawarp_edge.model.session import open_session
-from contrawarp_edge.search.vectors import Mask, Probabilities, Vectors
+from contrawarp_edge.search.vectors import (
+    Mask,
+    Probabilities,
+    Vectors,
+    are_probabilities,
+)
 
 # The model turns its input into floats, so large photographs go in few at a time.
 _MAX_BATCH_BYTES = 16 << 20
@@ -276,13 +281,6 @@ def is_unit(embeddings: Vectors) -> Mask:
     """Tells for each row of ``(N, D)`` whether it is finite and of length 1."""
     lengths = np.linalg.norm(embeddings.astype(np.float64), axis=1)
     return np.asarray(np.abs(lengths - 1) < 0.01)
-
-
-def are_probabilities(scores: Probabilities) -> Mask:
-    """Tells for each row of ``(N, C)`` whether it sums to 1; all do if C is 0."""
-    sums = scores.sum(axis=1, dtype=np.float64)
-    are = (np.abs(sums - 1) < 0.01) & (scores >= 0).all(axis=1)
-    return np.asarray(are | (scores.shape[1] == 0))
 
 
 def _as_iterable(images: ImageLike | Iterable[ImageLike]) -> Iterable[ImageLike]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from contrawarp_edge.core.errors import InputError
+from contrawarp_edge.core.text import is_text
 from contrawarp_edge.model.fingerprint import (
     METADATA_PREFIX,
     contract_entries,
@@ -81,6 +82,8 @@ class ModelInfo:
         is_list = isinstance(self.classes, (list, tuple))
         if not is_list or not all(isinstance(n, str) and n for n in self.classes):
             raise InputError("classes is not a JSON list of names")
+        if not all(map(is_text, self.classes)):
+            raise InputError("the name of a class is no valid Unicode")
         object.__setattr__(self, "classes", tuple(self.classes))
         if len(set(self.classes)) < len(self.classes):
             raise InputError(f"classes repeat a name: {', '.join(self.classes)}")

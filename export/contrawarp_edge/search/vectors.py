@@ -51,3 +51,10 @@ def unit_rows(vectors: npt.ArrayLike, dim: int) -> Vectors:
     if not (np.isfinite(lengths) & (lengths > 0)).all():
         raise InputError("a vector is zero or not finite")
     return np.asarray(values / lengths, np.float32)
+
+
+def are_probabilities(scores: Probabilities) -> Mask:
+    """Tells for each row of ``(N, C)`` whether it sums to 1; all do if C is 0."""
+    sums = scores.sum(axis=1, dtype=np.float64)
+    are = (np.abs(sums - 1) < 0.01) & (scores >= 0).all(axis=1)
+    return np.asarray(are | (scores.shape[1] == 0))

@@ -56,6 +56,22 @@ def test_sorted_by_a_class(recogniser: Path, make_images: MakeImages) -> None:
     assert all(len(line.split()) == 7 for line in lines[1:])
 
 
+def test_names_with_control_characters_keep_to_their_lines(
+    make_model: Callable[..., Path], tmp_path: Path, make_images: MakeImages
+) -> None:
+    model, paths = make_model(classes=["a\nb", "\x1b[31mred"]), make_images(3)
+    gallery = tmp_path / "a.gallery"
+    assert run("embed", model, *paths, "--gallery", gallery).exit_code == 0
+    for words, rows in [
+        (("recognise", model, *paths), 3),
+        (("list", gallery), 3),
+        (("search", gallery, "--id", 1), 2),
+    ]:
+        text = run(*words).stdout
+        assert len(text.splitlines()) == 1 + rows
+        assert "\x1b" not in text
+
+
 def test_bad_files_are_skipped(recogniser: Path, make_images: MakeImages) -> None:
     paths = make_images(3)
     paths[1].write_bytes(b"broken")

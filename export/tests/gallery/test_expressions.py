@@ -107,6 +107,28 @@ def test_order(
     assert ids(found) == expected
 
 
+@pytest.mark.parametrize("scores", [(np.nan, 1, 0), (-0.5, 1, 0.5), (5, 0, 0)])
+def test_scores_are_probabilities(path: Path, scores: tuple[float, ...]) -> None:
+    record = Record(
+        "x.png", "x", np.ones(8), scores=dict(zip(CLASSES, scores, strict=True))
+    )
+    with (
+        Gallery.open(path) as gallery,
+        pytest.raises(InputError, match=r"x\.png: its scores are no probabilities"),
+    ):
+        gallery.add([record])
+
+
+def test_equal_ones_keep_their_order(named: ModelInfo) -> None:
+    values = [("a", 0.1), ("b", 0.5), ("a", 0.5), ("c", 0.2), ("c", 0.2)]
+    records = [
+        Record(str(number), "", np.ones(8), {"x": value}, scores={"happy": score})
+        for number, (value, score) in enumerate(values)
+    ]
+    found = ranked(records, named, sort="happy", best_of="x")
+    assert [record.path for record in found] == ["1", "2", "3"]
+
+
 def test_unknown_classes(info: ModelInfo, named: ModelInfo) -> None:
     with pytest.raises(InputError, match=r"sad: no class .* angry, happy, neutral"):
         ranked([], named, sort="sad")

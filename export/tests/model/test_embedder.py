@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from contrawarp_edge import Embedder, InputError, ModelInfo
-from contrawarp_edge.model.embedder import are_probabilities
+from contrawarp_edge.search.vectors import are_probabilities
 
 
 def random_images(shapes: list[tuple[int, ...]]) -> list[np.ndarray]:

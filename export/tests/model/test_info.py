@@ -135,6 +135,11 @@ def test_classes_make_the_round_trip(recogniser: Path) -> None:
     assert ModelInfo.from_metadata(info.to_metadata()) == info
 
 
+def test_names_of_classes_are_text(info: ModelInfo) -> None:
+    with pytest.raises(InputError, match="no valid Unicode"):
+        replace(info, classes=("gr\udcfcn", "happy"))
+
+
 def test_renamed_classes_are_another_model(make_model: Callable[..., Path]) -> None:
     one = Embedder(make_model("one.onnx", classes=["sad", "happy"])).info
     other = Embedder(make_model("other.onnx", classes=["happy", "sad"])).info

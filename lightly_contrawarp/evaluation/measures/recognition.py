@@ -98,6 +98,7 @@ def table(results: Mapping[str, RecognitionResult]) -> Table:
         {
             **{title: _of_scores(cell) for title, cell in SCORE_COLUMNS.items()},
             "calibration error": lambda one: percent(one.calibration.error),
+            "left out": lambda one: f"{sum(one.left_out.values()):,}",
         },
     )
 

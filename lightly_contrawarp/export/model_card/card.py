@@ -72,6 +72,7 @@ def render_card(
         files=files,
         int8=int8,
         recognition=recognition,
+        learned_labels="num_classes" in training,  # with a classifier on top of it
         measured=measured,
     )
 

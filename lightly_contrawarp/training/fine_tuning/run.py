@@ -44,7 +44,7 @@ from lightly_contrawarp.training.lightning import (
     quiet_lightning,
 )
 from lightly_contrawarp.training.resources import check_workers, explained_resources
-from lightly_contrawarp.training.run_folder import LAST
+from lightly_contrawarp.training.run_folder import LAST, check_epochs
 
 BEST = "best.ckpt"
 _MONITORED = "val_top1"
@@ -126,7 +126,7 @@ def finetune(
         "classes": labelled.classes,
         "images": len(labelled.rows),
     }
-    _check_run(out, run, resume)
+    _check_run(out, run, epochs, resume)
     learned = ~labelled.held_out
     batch_size = min(settings.batch_size, int(learned.sum()))
     if batch_size < 2:
@@ -170,7 +170,7 @@ def finetune(
     return FinetuneResult(out / BEST, facts[-1], unreadable)
 
 
-def _check_run(out: Path, run: dict[str, Any], resume: bool) -> None:
+def _check_run(out: Path, run: dict[str, Any], epochs: int, resume: bool) -> None:
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file; --out has to be a folder")
     last = out / LAST
@@ -187,6 +187,7 @@ def _check_run(out: Path, run: dict[str, Any], resume: bool) -> None:
     before = torch.load(last, map_location="cpu", weights_only=True).get(RUN_KEY)
     if before is None:
         raise InputError(f"{out}: holds no run of contrawarp finetune")
+    check_epochs(out, epochs)
     for key, value in run.items():
         if before.get(key) != value:
             raise InputError(
@@ -207,6 +208,14 @@ def _after_labels(info: BackboneInfo, labelled: LabelledRows) -> BackboneInfo:
     return replace(info, training_images=words, commercial_use=use)
 
 
+class _Best(ModelCheckpoint):
+    """Knows how good the best epoch was, also if the folder was moved meanwhile."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes up what a checkpoint says of it."""
+        super().load_state_dict({**state_dict, "dirpath": self.dirpath})
+
+
 def _trainer(out: Path, settings: FinetuneSettings, epochs: int) -> Trainer:
     return Trainer(
         max_epochs=epochs,
@@ -215,7 +224,7 @@ def _trainer(out: Path, settings: FinetuneSettings, epochs: int) -> Trainer:
         plugins=[AtomicCheckpointIO()],
         callbacks=[
             EarlyStopping(_MONITORED, patience=settings.patience, mode="max"),
-            ModelCheckpoint(
+            _Best(
                 out,
                 BEST.removesuffix(".ckpt"),
                 monitor=_MONITORED,

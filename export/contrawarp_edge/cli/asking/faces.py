@@ -14,13 +14,13 @@ from contrawarp_edge.gallery.records import Record
 
 def as_table(records: Sequence[Record], top: int) -> str:
     """Columns to read: the most probable classes, at most ``top``, and the path."""
-    names = {name for record in records for name in record.scores}
+    names = {name: printable(name) for record in records for name in record.scores}
     width, columns = max([4, *map(len, names)]), min(top, len(names))
     heads = [f"{'expression':<{width + 6}}", *["next best".ljust(width + 6)] * top]
     rows = [[*heads[:columns], "path"]]
     for record in records:
         best = nlargest(columns, record.scores.items(), key=itemgetter(1))
-        cells = [f"{name:<{width}} {score:.3f}" for name, score in best]
+        cells = [f"{names[name]:<{width}} {score:.3f}" for name, score in best]
         blank = [" " * (width + 6)] * (columns - len(cells))
         rows.append([*cells, *blank, printable(record.path)])
     if any(record.id is not None for record in records):

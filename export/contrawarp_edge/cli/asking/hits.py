@@ -19,7 +19,7 @@ def as_table(hits: Sequence[Hit]) -> str:
         for rank, hit in enumerate(hits, start=1)
     ]
     if any(hit.scores for hit in hits):
-        labels = ["expression", *(hit.expression or "" for hit in hits)]
+        labels = ["expression", *(printable(hit.expression or "") for hit in hits)]
         width = max(map(len, labels))
         lines = [f"{a}{b:<{width}}  " for a, b in zip(lines, labels, strict=True)]
     paths = ["path", *(printable(hit.path) for hit in hits)]

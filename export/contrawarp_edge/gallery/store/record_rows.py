@@ -17,7 +17,7 @@ from contrawarp_edge.gallery.records import Record
 from contrawarp_edge.gallery.store import row_checks, statements
 from contrawarp_edge.gallery.store.row_checks import Row
 from contrawarp_edge.model.info import ModelInfo
-from contrawarp_edge.search.vectors import unit_rows
+from contrawarp_edge.search.vectors import are_probabilities, unit_rows
 
 _PAGE = 1024
 _T = TypeVar("_T")
@@ -35,7 +35,7 @@ def to_row(record: Record, info: ModelInfo, added: str) -> dict[str, Any]:
 
     Raises:
         InputError: If the embedding is not ``(D,)``, finite and non-zero, the metadata
-            is no JSON, or the scores are not those of the model's classes.
+            is no JSON, or the scores are no probabilities of the model's classes.
     """
     (embedding,) = unit_rows(record.embedding, info.dim)
     scores = record.scores
@@ -44,7 +44,10 @@ def to_row(record: Record, info: ModelInfo, added: str) -> dict[str, Any]:
             f"{record.path}: scores of {', '.join(scores)}, but the classes of the "
             f"model are {', '.join(info.classes) or 'none'}"
         )
-    probabilities = [scores[name] for name in info.classes] if scores else []
+    names = info.classes if scores else ()
+    probabilities = np.array([scores[name] for name in names], "<f4")
+    if not are_probabilities(probabilities[None]).all():
+        raise InputError(f"{record.path}: its scores are no probabilities")
     return {
         "path": record.path,
         "sha256": record.sha256,
@@ -52,7 +55,7 @@ def to_row(record: Record, info: ModelInfo, added: str) -> dict[str, Any]:
         "metadata": record.metadata_json(),
         "added": added,
         "expression": record.expression or "",
-        "scores": np.array(probabilities, "<f4").tobytes(),
+        "scores": probabilities.tobytes(),
     }
 
 

@@ -7,12 +7,15 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from killed_writers import integrity, kill_a_writer, paths, records
 
 from contrawarp_edge import Gallery, InputError, ModelInfo
 from contrawarp_edge.core.errors import MovedError
+from contrawarp_edge.gallery import searcher
 from contrawarp_edge.gallery.store import gallery_file
 
 
@@ -62,6 +65,27 @@ def test_a_file_that_is_gone_is_noticed_at_the_end(path: Path, info: ModelInfo) 
     assert os.listdir(path.parent) == []
     with pytest.raises(ZeroDivisionError):  # is what the user has to hear of
         write(ZeroDivisionError())
+
+
+def test_a_file_that_is_replaced_in_the_middle_of_a_search(
+    path: Path, info: ModelInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [path, path.with_name("b.gallery"), path.with_name("c.gallery")]
+    for file in files:
+        with Gallery.create(file, info) as gallery:
+            gallery.add(records(file.stem, 3))
+    with Gallery.open(path, readonly=True) as reader:
+        files[1].replace(path)
+        really = searcher.Searcher._rows_of
+
+        def rows_of(*args: Any) -> Any:
+            found = really(*args)
+            files[2].replace(path)
+            return found
+
+        monkeypatch.setattr(searcher.Searcher, "_rows_of", rows_of)
+        (hits,) = reader.search(np.ones(info.dim))
+    assert {Path(hit.path).parent.name for hit in hits} == {"b"}
 
 
 def test_readers_follow_the_path(path: Path, tmp_path: Path, info: ModelInfo) -> None:
