@@ -110,8 +110,7 @@ class ContraWarp(LightningModule):
         self.save_hyperparameters(ignore=list(ignored))  # what a subclass takes, too
         names = {one.name for one in fields(ModelSettings)} - ignored
         self.save_hyperparameters({name: getattr(settings, name) for name in names})
-        self.settings = settings
-        self.batch_transform = batch_transform
+        self.settings, self.batch_transform = settings, batch_transform
         if not isinstance(backbone, nn.Module):
             name = settings.backbone
             self.backbone, dim = build_backbone(name)
@@ -127,9 +126,9 @@ class ContraWarp(LightningModule):
             training_images=settings.training_images,
         )
         # A module of the user's own may take the other order for granted.
-        self._channels_last = settings.channels_last and name != CUSTOM
-        if self._channels_last:
-            self.backbone.to(memory_format=torch.channels_last)
+        last = settings.channels_last and name != CUSTOM
+        self._format = torch.channels_last if last else torch.preserve_format
+        self.backbone.to(memory_format=self._format)
         # Built where used only: parameters without a gradient stop distributed runs.
         self.action_head: ActionHead | None = None
         self.projection_head: nn.Module | None = None
@@ -214,9 +213,7 @@ class ContraWarp(LightningModule):
         views = views if actions is None else views[:-1]
         check_views(settings, len(views), actions is not None)
         batch = len(views[0])
-        images = torch.cat(list(views)).to(self.dtype)
-        if self._channels_last:
-            images = images.contiguous(memory_format=torch.channels_last)
+        images = torch.cat(list(views)).to(self.dtype, memory_format=self._format)
         features = self(images if settings.shows_every_view else images[: 2 * batch])
         q = p = z = predicted = None
         if self.projection_head is not None:

@@ -14,8 +14,8 @@ from torchvision.transforms.v2 import functional as TF
 
 from lightly_contrawarp.transforms.batch_items import FaceItem, FramePair, views_of
 from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransform
+from lightly_contrawarp.transforms.colour.pixels import batch_of_one
 from lightly_contrawarp.transforms.contrawarp_transform import ContraWarpTransform
-from lightly_contrawarp.transforms.pixels import batch_of_one
 
 _MARGIN = 1.12  # keeps crops of resized images from being scaled up
 

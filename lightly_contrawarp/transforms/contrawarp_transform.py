@@ -12,10 +12,10 @@ from torch import Tensor
 
 from contrawarp_edge.core.ranges import check_range
 from lightly_contrawarp.transforms.action_warp import ActionWarp
+from lightly_contrawarp.transforms.colour.pixels import batch_of_one
 from lightly_contrawarp.transforms.face_warp import FaceWarp
 from lightly_contrawarp.transforms.geometry.bumps import WarpParameters, still_bumps
 from lightly_contrawarp.transforms.pairing import FRAMES, Pairing
-from lightly_contrawarp.transforms.pixels import batch_of_one
 from lightly_contrawarp.transforms.view_transform import ContraWarpViewTransform
 from lightly_contrawarp.transforms.views import (
     View,

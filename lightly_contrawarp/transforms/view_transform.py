@@ -13,10 +13,10 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
 from lightly_contrawarp.transforms.colour.photometry import Photometry
+from lightly_contrawarp.transforms.colour.pixels import batch_of_one
 from lightly_contrawarp.transforms.face_warp import FaceWarp
 from lightly_contrawarp.transforms.geometry.bumps import WarpParameters, still_bumps
 from lightly_contrawarp.transforms.geometry.global_geometry import GlobalGeometry
-from lightly_contrawarp.transforms.pixels import batch_of_one
 from lightly_contrawarp.transforms.views import (
     View,
     ViewSettings,

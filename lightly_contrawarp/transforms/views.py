@@ -20,6 +20,7 @@ from lightly_contrawarp.transforms.colour.photometry import (
     PhotometryParameters,
     draw_photometry,
 )
+from lightly_contrawarp.transforms.colour.pixels import to_unit_range
 from lightly_contrawarp.transforms.geometry.bumps import WarpParameters
 from lightly_contrawarp.transforms.geometry.global_geometry import GlobalGeometry
 from lightly_contrawarp.transforms.geometry.sampling_grid import (
@@ -27,7 +28,6 @@ from lightly_contrawarp.transforms.geometry.sampling_grid import (
     sample,
     upsample,
 )
-from lightly_contrawarp.transforms.pixels import to_unit_range
 
 _VALUES_AT_A_TIME = 1 << 21
 """What a CPU works on at a time: 8 MB, which stay in its cache."""

@@ -23,11 +23,8 @@ from contrawarp_edge.gallery.store.opened import OpenedFile
 from contrawarp_edge.gallery.store.row_checks import Row
 from contrawarp_edge.model.info import ModelInfo
 from contrawarp_edge.search.distinct import Found, kept_hits
-from contrawarp_edge.search.nearest import exact_scores
-from contrawarp_edge.search.vectors import Rows, Scores, Vectors
+from contrawarp_edge.search.vectors import Rows, Vectors
 
-# float32 products of unit vectors differ by less, whatever the order of summation.
-_SAME_SCORE = 1e-5
 # What is found for each query, the rows of it by id, and the recall of the index.
 _Answer: TypeAlias = tuple[list[Found], dict[int, Row], float | None]
 # Said if that is so even of a copy that was just made.
@@ -182,22 +179,24 @@ class Searcher:
     def _rows_of(
         self, connection: Connection, queries: Vectors, found: list[Found]
     ) -> dict[int, Row]:
-        """The rows of what was found, whose scores have to be those of the rows.
+        """The rows of what was found, which have to hold what was searched.
 
         Raises:
-            DamagedCopyError: If they are not.
+            DamagedCopyError: If they do not.
             Damage: If a row is damaged.
         """
-        ids = {int(id) for some, _ in found for id in some}
+        ids = sorted({int(id) for some, _ in found for id in some})
         details = statements.details(connection, ids, queries.shape[1])
-        for id in ids - details.keys():
-            raise DamagedCopyError(f"image {id} is damaged: {_DISAGREE}")
-        # Without a copy in a file, the matrix was read from the rows themselves.
-        if len(self._matrix.base.ids):
-            for query, (some, scores) in zip(queries, found, strict=True):
-                vectors = [details[id][1] for id in some.tolist()]
-                if vectors and _differ(np.stack(vectors), query, scores):
-                    raise DamagedCopyError(f"a hit is damaged: {_DISAGREE}")
+        for id in ids:
+            if id not in details:
+                raise DamagedCopyError(f"image {id} is damaged: {_DISAGREE}")
+        if ids:
+            searched = self._matrix.take(np.array(ids))
+            stored = np.stack([details[id][1] for id in ids])
+            differs = (searched != stored).any(axis=1)
+            if differs.any():
+                id = ids[int(differs.argmax())]
+                raise DamagedCopyError(f"image {id} is damaged: {_DISAGREE}")
         return {id: row for id, (row, _) in details.items()}
 
     def _hits(
@@ -219,7 +218,3 @@ class Searcher:
             ]
             for some, scores in found
         ]
-
-
-def _differ(vectors: Vectors, query: Vectors, scores: Scores) -> bool:
-    return bool((np.abs(exact_scores(vectors, query) - scores) > _SAME_SCORE).any())

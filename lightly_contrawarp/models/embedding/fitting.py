@@ -23,9 +23,9 @@ from lightly_contrawarp.models.embedding.spatial import SpatialFeatures, evaluat
 from lightly_contrawarp.models.preprocessing import preprocess
 from lightly_contrawarp.transforms.batch_items import FaceItem
 from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransform
+from lightly_contrawarp.transforms.colour.pixels import to_unit_range
 from lightly_contrawarp.transforms.contrawarp_transform import ContraWarpTransform
 from lightly_contrawarp.transforms.pairing import Pairing
-from lightly_contrawarp.transforms.pixels import to_unit_range
 from lightly_contrawarp.transforms.view_transform import ContraWarpViewTransform
 
 _MILD: dict[str, Any] = {"min_scale": 0.8, "gaussian_blur": 0.0, "cj_strength": 0.5}
