@@ -32,6 +32,7 @@ from lightly_contrawarp.training.settings import PretrainSettings
 # The defaults of this package were picked while looking at the faces of seed 2, so the
 # demo judges on others.
 _TRAIN_SEED, _TEST_SEED = 1, 1001
+_VERSION = 2  # of what the steps leave: files of others cannot be gone on with
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,11 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def _claim(out: Path, settings: DemoSettings) -> None:
     path = out / "demo.json"
-    found, wanted = read_json(path), asdict(settings)
+    found, wanted = read_json(path), {**asdict(settings), "version": _VERSION}
+    if found and found.get("version") != _VERSION:
+        raise InputError(
+            f"{out}: holds a demo of another version; delete it, or give another --out"
+        )
     if found and found != wanted:
         raise InputError(f"{out}: holds a demo with {found}; give another --out")
     if not found and out.is_dir() and any(out.iterdir()):

@@ -19,10 +19,10 @@ from lightly_contrawarp.data.folders import FaceFolder, SkippedFile
 from lightly_contrawarp.models.checkpoint import HEAD_KEY, load_backbone
 from lightly_contrawarp.models.embedding.fitting import MAX_IMAGES, fit_embedding_head
 from lightly_contrawarp.models.embedding.head import EmbeddingHead
-from lightly_contrawarp.training.images import decoded_side
 from lightly_contrawarp.training.lightning import AtomicCheckpointIO
 from lightly_contrawarp.training.resources import check_workers
 from lightly_contrawarp.transforms.batch_items import FaceItem
+from lightly_contrawarp.transforms.colour.pixels import decoded_side
 
 BATCH_SIZE = 256
 """Images at a time, unless fewer are wanted."""

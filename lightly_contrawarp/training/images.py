@@ -24,6 +24,7 @@ from lightly_contrawarp.data.frames import NeighbourFrames, SpreadTracks
 from lightly_contrawarp.training.annotations import Guidance
 from lightly_contrawarp.training.resources import check_workers
 from lightly_contrawarp.transforms.collate import ContraWarpCollate
+from lightly_contrawarp.transforms.colour.pixels import decoded_side
 
 
 def find_images(folder: Path, devices: int = 1) -> ImageScan:
@@ -52,11 +53,6 @@ def find_images(folder: Path, devices: int = 1) -> ImageScan:
             f"at least {2 * devices} are needed"
         )
     return ImageScan(paths, scan.skipped + broken, scan.others)
-
-
-def decoded_side(input_size: int) -> int:
-    """Height and width of decoded images: a margin keeps crops from being scaled up."""
-    return round(input_size * 1.12)
 
 
 def build_loader(

@@ -14,10 +14,8 @@ from torchvision.transforms.v2 import functional as TF
 
 from lightly_contrawarp.transforms.batch_items import FaceItem, FramePair, views_of
 from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransform
-from lightly_contrawarp.transforms.colour.pixels import batch_of_one
+from lightly_contrawarp.transforms.colour.pixels import batch_of_one, decoded_side
 from lightly_contrawarp.transforms.contrawarp_transform import ContraWarpTransform
-
-_MARGIN = 1.12  # keeps crops of resized images from being scaled up
 
 
 class ContraWarpCollate:
@@ -73,7 +71,7 @@ class ContraWarpCollate:
         pixels = [batch_of_one(image) for image in images]
         if len({one.shape[-2:] for one in pixels}) > 1:
             views = self.batch_transform.transform.transforms
-            side = round(_MARGIN * max(view.settings.input_size for view in views))
+            side = decoded_side(max(view.settings.input_size for view in views))
             pixels = [TF.resize(one, [side, side]) for one in pixels]
         channels = max(one.shape[1] for one in pixels)
         return torch.cat([one.expand(-1, channels, -1, -1) for one in pixels])

@@ -47,6 +47,11 @@ def test_runs_the_whole_line_and_does_nothing_twice(tmp_path: Path) -> None:
     one_line_error(demo(out, *SIZE, "2"), "holds a demo with")
 
 
+def test_does_not_go_on_with_what_an_earlier_version_left(tmp_path: Path) -> None:
+    (tmp_path / "demo.json").write_text('{"faces": 6000, "test_faces": 2100}')
+    one_line_error(demo(tmp_path), "holds a demo of another version; delete it, or")
+
+
 def test_does_not_write_into_a_folder_of_something_else(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     one_line_error(demo(tmp_path), "is not empty and holds no demo")

@@ -25,8 +25,8 @@ from lightly_contrawarp import (
     ContraWarpViewTransform,
 )
 from lightly_contrawarp.data.synthetic import DrawnFaces
-from lightly_contrawarp.training.images import decoded_side
 from lightly_contrawarp.transforms.batch_transform import ContraWarpBatchTransform
+from lightly_contrawarp.transforms.colour.pixels import decoded_side
 
 LIGHTLY = "Lightly BYOLTransform"
 OURS = "ContraWarpBatchTransform"

@@ -119,7 +119,7 @@ class Searcher:
             recall = None
             if index is not None and wanted.k <= ann_index.MAX_HITS:
                 recall = index.facts.recall
-            return found, self._rows_of(connection, queries, found), recall
+            return found, self._rows_of(connection, found), recall
 
         try:
             is_large = len(matrix) >= ann_index.MIN_ROWS
@@ -176,9 +176,7 @@ class Searcher:
             self._index = self._index.followed(connection, matrix)
         return self._index
 
-    def _rows_of(
-        self, connection: Connection, queries: Vectors, found: list[Found]
-    ) -> dict[int, Row]:
+    def _rows_of(self, connection: Connection, found: list[Found]) -> dict[int, Row]:
         """The rows of what was found, which have to hold what was searched.
 
         Raises:
@@ -186,7 +184,7 @@ class Searcher:
             Damage: If a row is damaged.
         """
         ids = sorted({int(id) for some, _ in found for id in some})
-        details = statements.details(connection, ids, queries.shape[1])
+        details = statements.details(connection, ids, self._dim)
         for id in ids:
             if id not in details:
                 raise DamagedCopyError(f"image {id} is damaged: {_DISAGREE}")

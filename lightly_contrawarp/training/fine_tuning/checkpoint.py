@@ -34,8 +34,8 @@ from lightly_contrawarp.models.embedding.fitting import MAX_IMAGES, fit_embeddin
 from lightly_contrawarp.models.settings import ModelSettings
 from lightly_contrawarp.training.fine_tuning.classifier import predict_logits
 from lightly_contrawarp.training.fine_tuning.labelled_rows import LabelledRows
-from lightly_contrawarp.training.images import decoded_side
 from lightly_contrawarp.training.lightning import AtomicCheckpointIO
+from lightly_contrawarp.transforms.colour.pixels import decoded_side
 
 RUN_KEY = "contrawarp_finetune"
 """Entry of a checkpoint that holds what a resumed run has to have again."""

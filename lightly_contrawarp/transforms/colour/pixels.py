@@ -49,6 +49,11 @@ def to_unit_range(
     return values.clamp(0, 1)
 
 
+def decoded_side(input_size: int) -> int:
+    """Height and width of decoded images: a margin keeps crops from being scaled up."""
+    return round(input_size * 1.12)
+
+
 def batch_of_one(
     image: Image.Image | Shaped[Tensor, "c h w"],
 ) -> Shaped[Tensor, "1 c h w"]:
